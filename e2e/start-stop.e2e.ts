@@ -1,0 +1,217 @@
+// The promises of `npm start`. One stack lives through most of the tests, in the order they stand here; the stops that
+// are asked for in every other way use its Kafka and registry, so that each costs a PostgreSQL only.
+import assert from 'node:assert/strict'
+import { execFileSync } from 'node:child_process'
+import { cpSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { after, before, describe, test } from 'node:test'
+import { KafkaAdmin } from '@inorder/messaging/kafka/admin.ts'
+import { freePortOffset } from '@inorder/testing/ports.ts'
+import { until } from '@inorder/testing/until.ts'
+import pg from 'pg'
+import { bootstrap, inTerminal, isOpen, Launched, npmStart, root, starter } from './starter.ts'
+
+const launched: Launched[] = []
+const folder = mkdtempSync(join(tmpdir(), 'inorder-start-stop-'))
+const data = join(folder, 'data')
+const install = join(root, '.local/install')
+let offset = 0
+let stack: Launched
+
+function launch(command: string[], env: Record<string, string> = {}): Launched {
+  const base = { INORDER_DATA: data, INORDER_PORT_OFFSET: String(offset) }
+  const one = new Launched(command, { ...base, ...env })
+  launched.push(one)
+  return one
+}
+
+const fresh = () => mkdtempSync(join(folder, 'data-'))
+
+before(async () => {
+  offset = await freePortOffset()
+})
+after(() => {
+  for (const one of launched) one.killAll()
+  rmSync(folder, { recursive: true, force: true })
+})
+
+test('a first start prints each step with its time, then one line that begins with ready and names the addresses', async () => {
+  const begun = performance.now()
+  stack = launch(npmStart)
+  const ready = await stack.ready()
+  assert.ok(performance.now() - begun < 60_000, 'it took longer than 60 s')
+  for (const step of ['PostgreSQL', 'Kafka', 'schema registry', 'topics', 'schemas']) {
+    assert.match(stack.output, new RegExp(`^ +\\d+\\.\\d s  ${step}.* \\(\\d+\\.\\d s\\)$`, 'm'))
+  }
+  const { starter, parts } = stack.stackFile()
+  assert.doesNotThrow(() => process.kill(starter, 0))
+  assert.deepEqual(parts.map(({ name }) => name).sort(), ['cart', 'kafka', 'order', 'postgres', 'registry'])
+  for (const { name, pid, address } of parts) {
+    assert.ok(ready.includes(address), `${address} in ${ready}`)
+    assert.ok(await isOpen(address), `${address} is open`)
+    const command = readFileSync(`/proc/${pid}/cmdline`, 'utf8')
+    const working = { postgres: /bin\/postgres/, kafka: /kafka\.Kafka/, registry: /quarkus-run/ }[name] ?? /main\.ts/
+    assert.match(command, working, 'the process that does the work, not a wrapper')
+  }
+  await withDatabase((db) => db.query('CREATE TABLE kept AS SELECT 1 AS one'))
+})
+
+test('a second start is refused in one line that names the starter', async () => {
+  const second = launch(starter)
+  assert.equal(await second.exitCode(), 1)
+  assert.equal(second.lines.length, 1, second.output)
+  assert.match(second.output, new RegExp(`process ${stack.stackFile().starter}\\b`))
+})
+
+test('a taken port is named in one line, and nothing is left running', async () => {
+  const another = launch(starter, { INORDER_DATA: fresh() })
+  await another.endsCleanly(1)
+  assert.match(another.lines.at(-1) ?? '', /^port \d+ .* is taken .*INORDER_PORT_OFFSET/)
+})
+
+describe('asked to stop, everything ends within 10 s, in order, with exit code 0', () => {
+  const ways: [string, string[], (one: Launched) => void][] = [
+    ['SIGTERM to npm', npmStart, (one) => one.child.kill('SIGTERM')],
+    ['SIGINT to npm, twice', npmStart, (one) => twice(() => one.child.kill('SIGINT'))],
+    ['SIGTERM to the bootstrap', bootstrap, (one) => one.child.kill('SIGTERM')],
+    ['SIGTERM to the starter', npmStart, (one) => process.kill(one.stackFile().starter, 'SIGTERM')],
+    ['SIGHUP to the starter', starter, (one) => one.child.kill('SIGHUP')],
+    ['Ctrl-C in a terminal', inTerminal, (one) => twice(() => one.child.stdin?.write('\x03'))],
+  ]
+  for (const [way, command, ask] of ways) {
+    test(way, async () => {
+      const one = launch(command, await onGivenParts())
+      await one.ready()
+      assert.deepEqual(
+        one.stackFile().parts.map(({ name }) => name),
+        ['postgres'],
+      )
+      ask(one)
+      await one.endsCleanly()
+      assert.match(one.output, /stopping[\s\S]*stopped/)
+    })
+  }
+
+  test('SIGTERM in the middle of the start', async () => {
+    const one = launch(npmStart, { ...(await elsewhere()), INORDER_SERVICES: 'none' })
+    await one.line(/PostgreSQL/)
+    one.child.kill('SIGTERM')
+    await one.endsCleanly()
+    assert.doesNotMatch(one.output, /^ready/m)
+  })
+})
+
+test('the starter stops when the bootstrap is killed', async () => {
+  const one = launch(bootstrap, await onGivenParts())
+  await one.ready()
+  one.child.kill('SIGKILL')
+  // The pipes of what it wrote to close when the starter has ended as well.
+  await one.endsCleanly(null)
+})
+
+test('what is given is used, and its part is not started', async () => {
+  const database = `postgres://postgres@127.0.0.1:${offset + 5433}`
+  const one = launch(starter, { ...(await onGivenParts()), DATABASE_URL: database })
+  const ready = await one.ready()
+  assert.deepEqual(one.stackFile().parts, [])
+  for (const { name, address } of stack.stackFile().parts.filter((part) => !['cart', 'order'].includes(part.name)))
+    assert.ok(ready.includes(address), `${name} at ${address} in ${ready}`)
+  one.child.kill('SIGTERM')
+  await one.endsCleanly()
+})
+
+test('a part that ends is started again, with a line that says so', async () => {
+  for (const name of ['kafka', 'registry', 'postgres', 'cart']) {
+    const { pid, address } = stack.stackFile().parts.find((part) => part.name === name) ?? assert.fail(name)
+    process.kill(pid, 'SIGKILL')
+    await stack.line(new RegExp(`${name} ended \\(SIGKILL\\): starting it again`))
+    await until(`${name} works again`, async () => stack.pid(name) !== pid && (await isOpen(address)))
+  }
+})
+
+test('what a killed starter left is stopped by the next start, which finds its data', async () => {
+  const before = stack.stackFile()
+  const topicId = await idOfTopic()
+  process.kill(before.starter, 'SIGKILL')
+  assert.notEqual(await stack.exitCode(), 0)
+  for (const { pid } of before.parts) assert.doesNotThrow(() => process.kill(pid, 0))
+
+  const begun = performance.now()
+  stack = launch(inTerminal)
+  await stack.ready()
+  // 7 s on an idle machine; the promise of 15 s is measured by hand, because a test has no idle machine.
+  assert.ok(performance.now() - begun < 40_000, `it took ${performance.now() - begun} ms`)
+  for (const { pid } of before.parts) assert.throws(() => process.kill(pid, 0), { code: 'ESRCH' })
+  assert.match(stack.output, /the last starter was killed: stopping what it left/)
+  assert.equal(await idOfTopic(), topicId)
+  assert.deepEqual(await withDatabase(async (db) => (await db.query('SELECT one FROM kept')).rows), [{ one: 1 }])
+})
+
+test('Ctrl-C in a terminal stops the whole stack', async () => {
+  twice(() => stack.child.stdin?.write('\x03'))
+  await stack.endsCleanly()
+})
+
+test('one changed byte in a jar: the start fails in one line that names the file, and nothing is left running', async () => {
+  for (const changed of ['kafka-4.3.1/kafka-clients-4.3.1.jar', 'registry-3.3.3/quarkus-run.jar']) {
+    const copy = mkdtempSync(join(folder, 'install-'))
+    cpSync(install, copy, { recursive: true })
+    const bytes = readFileSync(join(copy, changed))
+    bytes[bytes.length >> 1] = (bytes[bytes.length >> 1] ?? 0) ^ 1
+    writeFileSync(join(copy, changed), bytes)
+    const one = launch(starter, { ...(await elsewhere()), INORDER_INSTALL: copy })
+    await one.endsCleanly(1)
+    assert.ok(one.lines.at(-1)?.includes(`${changed} is not the file that was chosen`), one.output)
+    rmSync(copy, { recursive: true })
+  }
+})
+
+test('no Java that is new enough: one line that says what to do, and nothing is left running', async () => {
+  // PostgreSQL, started at the same time, needs unshare; neither Java nor Python is here.
+  const path = fresh()
+  symlinkSync(execFileSync('which', ['unshare'], { encoding: 'utf8' }).trim(), join(path, 'unshare'))
+  const env = { JAVA_HOME: '', INORDER_JVM_DIRS: '/nowhere', INORDER_INSTALL: fresh(), PATH: path }
+  const one = launch(starter, { ...(await elsewhere()), ...env })
+  await one.endsCleanly(1)
+  assert.match(one.lines.at(-1) ?? '', /^no Java 21 or later .* install a JDK, or set JAVA_HOME$/)
+})
+
+function twice(work: () => void): void {
+  work()
+  work()
+}
+
+/** Another data folder and other ports, so that it can run beside the stack. */
+async function elsewhere(): Promise<Record<string, string>> {
+  return { INORDER_DATA: fresh(), INORDER_PORT_OFFSET: String(await freePortOffset()) }
+}
+
+/** Elsewhere, on the stack's Kafka and registry, without services. */
+async function onGivenParts(): Promise<Record<string, string>> {
+  return {
+    ...(await elsewhere()),
+    INORDER_SERVICES: 'none',
+    KAFKA_BROKERS: `127.0.0.1:${offset + 9092}`,
+    SCHEMA_REGISTRY_URL: `http://127.0.0.1:${offset + 8081}/apis/ccompat/v7`,
+  }
+}
+
+async function withDatabase<T>(work: (db: pg.Client) => Promise<T>): Promise<T> {
+  const db = new pg.Client(`postgres://postgres@127.0.0.1:${offset + 5433}/inorder_cart`)
+  await db.connect()
+  try {
+    return await work(db)
+  } finally {
+    await db.end()
+  }
+}
+
+async function idOfTopic(): Promise<string> {
+  const admin = new KafkaAdmin({ brokers: [`127.0.0.1:${offset + 9092}`], clientId: 'test' })
+  try {
+    return (await admin.topic('order-events', 10_000)).id
+  } finally {
+    await admin.close()
+  }
+}

@@ -1,0 +1,36 @@
+// What a schema's `format` demands beyond JSON Schema, and how its absence is told to a person. OpenAPI shows the names.
+import { currencies } from './currencies.ts'
+import { isMoney } from './money.ts'
+
+// A lone surrogate (Cs) has no UTF-8 and NUL no place in PostgreSQL: one such row would fail its whole group.
+const plainText = /^[^\p{Cc}\p{Cs}]*$/u
+const utcTime = /^(?!0000)\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d{1,3})?Z$/
+
+/** Whether it is a time of the calendar: Date takes 30 February for 2 March. */
+function isUtcTime(value: string): boolean {
+  if (!utcTime.test(value)) return false
+  const date = new Date(value)
+  return !Number.isNaN(date.getTime()) && date.toISOString().startsWith(value.slice(0, 19))
+}
+
+/** The one way a time is written: 2026-11-23T14:20:19.000Z. */
+export const canonicalTime = (utcTime: string): string => new Date(utcTime).toISOString()
+
+export const formats = {
+  text: {
+    type: 'string',
+    validate: (value: string) => plainText.test(value),
+    message: 'must not hold control characters or lone surrogates',
+  },
+  money: { type: 'number', validate: isMoney, message: 'must have at most 4 decimals and 15 digits' },
+  currency: {
+    type: 'string',
+    validate: (value: string) => currencies.has(value),
+    message: 'must be an ISO 4217 code such as USD',
+  },
+  'utc-time': {
+    type: 'string',
+    validate: isUtcTime,
+    message: 'must be a UTC time such as 2026-11-23T14:20:19.000Z',
+  },
+} as const

@@ -1,0 +1,38 @@
+import { isUtf8 } from 'node:buffer'
+import { createHash } from 'node:crypto'
+import type { OrderEvent } from './order-event.ts'
+import { decoder, encode, schema } from './order-event-avro.ts'
+import type { Topic } from './topic.ts'
+
+const longestKey = 128
+
+/** Every change of every order, in order. */
+export const orderEvents: Topic<OrderEvent> = {
+  name: 'order-events',
+  parkedName: 'order-events.parked',
+  partitions: 6,
+  subject: 'order-events-value',
+  key: {
+    encode: ({ orderId }) => Buffer.from(orderId),
+    decode(key) {
+      const orderId = key.toString()
+      if (!isUtf8(key)) throw new RangeError('the key is not UTF-8')
+      const length = orderId.length > longestKey ? [...orderId].length : orderId.length
+      if (length < 1 || length > longestKey) throw new RangeError(`a key of ${length} code points`)
+      return orderId
+    },
+  },
+  value: { schema, fingerprint: createHash('sha256').update(schema).digest('hex'), encode, decoder },
+  describe: ({ eventId, orderId, version }) => ({ eventId, orderId, version }),
+  // CloudEvents' Kafka binding, binary mode.
+  headers: ({ eventId, type, orderId, version, occurredAt }) => ({
+    ce_specversion: '1.0',
+    ce_id: eventId,
+    ce_source: '/inorder/cart',
+    ce_type: type,
+    ce_subject: orderId,
+    ce_time: occurredAt,
+    'content-type': 'application/avro',
+    'order-version': String(version),
+  }),
+}

@@ -1,0 +1,80 @@
+// Every error a service answers, in one table (RFC 9457). Each has a page, docs/problems/<name>.md, served at its `type`.
+
+export const problems = {
+  'bad-url': { status: 400, title: 'The address cannot be read' },
+  'invalid-request': { status: 400, title: 'The request is not valid' },
+  'malformed-http': { status: 400, title: 'This is not HTTP' },
+  'malformed-json': { status: 400, title: 'The body cannot be read as JSON' },
+  'nothing-parked': { status: 404, title: 'Nothing is parked of this order' },
+  'order-not-found': { status: 404, title: 'There is no such order' },
+  'problem-not-found': { status: 404, title: 'There is no such problem' },
+  'route-not-found': { status: 404, title: 'There is nothing at this address' },
+  'topic-not-consumed': { status: 404, title: 'This topic is not consumed here' },
+  'method-not-allowed': { status: 405, title: 'The address does not know this method' },
+  'request-timeout': { status: 408, title: 'The request did not arrive in time' },
+  'idempotency-key-in-use': { status: 409, title: 'The first request with this key is still undecided' },
+  'order-exists': { status: 409, title: 'The order exists already' },
+  'version-mismatch': { status: 412, title: 'The order is at another version' },
+  'body-too-large': { status: 413, title: 'The body is too large' },
+  'order-too-large': { status: 413, title: 'The order is too large for an event' },
+  'unsupported-media-type': { status: 415, title: 'The body is not application/json' },
+  'idempotency-key-reused': { status: 422, title: 'The idempotency key belongs to another request' },
+  'headers-too-large': { status: 431, title: 'The headers or the address are too large' },
+  'database-away': { status: 503, title: 'The database is away' },
+  'kafka-away': { status: 503, title: 'Kafka is away' },
+  'not-ready': { status: 503, title: 'The service is not ready' },
+  'not-yet-processed': { status: 503, title: 'This version has not been processed yet' },
+  overloaded: { status: 503, title: 'The service has more to do than it can take' },
+  unavailable: { status: 503, title: 'The service cannot answer this now' },
+} as const satisfies Record<string, { status: number; title: string }>
+
+export type ProblemName = keyof typeof problems
+
+export interface FieldError {
+  /** A path such as `items[0].price`. */
+  readonly field: string
+  readonly message: string
+}
+
+interface Details {
+  readonly headers?: Readonly<Record<string, string>>
+  readonly errors?: readonly FieldError[]
+  /** Further members of the answer. */
+  readonly members?: Readonly<Record<string, unknown>>
+}
+
+/** What is worth another try says when, in seconds, unless the thrower knows better. */
+const retryAfter = { 'retry-after': '1' }
+
+/** Thrown in a route, it is the answer. `detail`, its message, is for a person. */
+export class Problem extends Error {
+  override readonly name: ProblemName
+  readonly status: number
+  readonly headers: Readonly<Record<string, string>>
+  readonly errors: readonly FieldError[] | undefined
+  readonly members: Readonly<Record<string, unknown>> | undefined
+
+  constructor(name: ProblemName, detail: string, { headers, errors, members }: Details = {}) {
+    super(detail)
+    this.name = name
+    this.status = problems[name].status
+    const temporary = this.status === 503 || name === 'idempotency-key-in-use'
+    this.headers = { ...(temporary && retryAfter), ...headers }
+    this.errors = errors
+    this.members = members
+  }
+
+  get detail(): string {
+    return this.message
+  }
+
+  /** The answer's body; `instance` is the path that was asked for. */
+  body(instance: string): Record<string, unknown> {
+    const { name, status, detail, errors, members } = this
+    const { title } = problems[name]
+    return { type: `/problems/${name}`, title, status, detail, instance, ...(errors && { errors }), ...members }
+  }
+}
+
+export const problem = (name: ProblemName, detail: string, details?: Details): Problem =>
+  new Problem(name, detail, details)

@@ -1,0 +1,68 @@
+// The one Fastify app of every service: what all of them answer alike stands here, their own routes are added as plugins.
+import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox'
+import fastify, { type FastifyBaseLogger, LogController } from 'fastify'
+import { collectDefaultMetrics, type Registry } from 'prom-client'
+import { Type } from 'typebox'
+import { answerBrokenHttp } from './broken-http.ts'
+import { docs } from './docs.ts'
+import { answerError } from './errors.ts'
+import { health } from './health.ts'
+import { parseJson } from './json-body.ts'
+import { endKeepAlive } from './keep-alive.ts'
+import { otherMethods } from './methods.ts'
+import { problemPages } from './problem-pages.ts'
+import { parseQuery } from './query.ts'
+import { requestMetrics } from './request-metrics.ts'
+import { validatorCompiler } from './validation.ts'
+
+const bodyLimit = 256 * 1024
+
+export interface AppOptions {
+  /** `cart`, `order`, ... */
+  service: string
+  logger: FastifyBaseLogger
+  metrics: Registry
+  /** Names of the parts without which the service cannot do its work; none: it is ready. */
+  ready(): Promise<string[]>
+  openapi: { title: string; description: string }
+}
+
+export type App = Awaited<ReturnType<typeof createApp>>
+
+export async function createApp({ logger, metrics, ready, openapi }: AppOptions) {
+  const app = fastify({
+    loggerInstance: logger,
+    // A line, or a logger, for each request would set the pace; errors are logged where they are seen.
+    logController: new LogController({ disableRequestLogging: true }),
+    childLoggerFactory: (parent) => parent,
+    bodyLimit,
+    // A slow sender holds a socket, nothing else, and not for ever.
+    requestTimeout: 15_000,
+    http: { headersTimeout: 5_000, connectionsCheckingInterval: 1_000 },
+    // An id of 128 characters is longer as %-escapes; what is too long is for the schema to say.
+    routerOptions: { maxParamLength: 16_384, querystringParser: parseQuery },
+    // Requests that still arrive while the app closes are answered as ever; Fastify's own 503 is no problem+json.
+    return503OnClosing: false,
+    frameworkErrors: (error, request, reply) => answerError(error, request, reply),
+    clientErrorHandler: answerBrokenHttp,
+  }).withTypeProvider<TypeBoxTypeProvider>()
+
+  app.setValidatorCompiler(validatorCompiler)
+  app.setErrorHandler(answerError)
+  app.removeAllContentTypeParsers()
+  app.addContentTypeParser<Buffer>('application/json', { parseAs: 'buffer' }, (_request, body, done) => {
+    done(null, parseJson(body))
+  })
+  endKeepAlive(app)
+  app.addHook('onRoute', ({ schema }) => {
+    // Who writes `?limt=5` is told, also where there is nothing to ask for.
+    if (schema && !schema.hide) schema.querystring ??= Type.Object({}, { additionalProperties: false })
+  })
+  otherMethods(app)
+  collectDefaultMetrics({ register: metrics })
+  const requestTimes = requestMetrics(app)
+  await app.register(docs, openapi)
+  await app.register(health, { ready, metrics: async () => `${await metrics.metrics()}\n${requestTimes()}` })
+  await app.register(problemPages)
+  return app
+}

@@ -1,0 +1,35 @@
+import { formats } from '@inorder/contracts/formats.ts'
+import { Ajv } from 'ajv'
+import { type Static, type TObject, Type } from 'typebox'
+
+/** Fields of what every service is told: `Type.Object({ ...serviceConfig('cart', 3001), DELIVERY: ... })`. */
+export const serviceConfig = (name: string, port: number) => ({
+  DATABASE_URL: Type.String({ pattern: '^postgres(ql)?://' }),
+  KAFKA_BROKERS: Type.String({ pattern: '^[^\\s,:]+:\\d+(,[^\\s,:]+:\\d+)*$' }),
+  SCHEMA_REGISTRY_URL: Type.String({ pattern: '^https?://' }),
+  HOST: Type.String({ default: '127.0.0.1', minLength: 1 }),
+  PORT: Type.Integer({ default: port, minimum: 0, maximum: 65_535 }),
+  LOG_LEVEL: Type.Enum(['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'], { default: 'info' }),
+  INSTANCE: Type.String({ default: name, minLength: 1, maxLength: 128 }),
+})
+
+/** One line that names every setting that is wrong, and no value: it may be a secret. */
+export class BadConfig extends Error {
+  override readonly name = 'BadConfig'
+}
+
+/** The settings of `schema`, from environment variables of the same names; an empty one counts as not given. */
+export function readConfig<Schema extends TObject>(schema: Schema, env: NodeJS.ProcessEnv): Static<Schema> {
+  const given = Object.keys(schema.properties).filter((name) => env[name])
+  const config: unknown = Object.fromEntries(given.map((name) => [name, env[name]]))
+  const validate = new Ajv({ allErrors: true, coerceTypes: true, useDefaults: true, formats }).compile<Static<Schema>>(
+    schema,
+  )
+  if (validate(config)) return config
+  const faults = validate.errors?.map(({ instancePath, keyword, params, message }) =>
+    keyword === 'required'
+      ? `${params.missingProperty} is not set`
+      : `${instancePath.slice(1)} ${message}${keyword === 'enum' ? `: ${params.allowedValues.join(', ')}` : ''}`,
+  )
+  throw new BadConfig(`bad configuration: ${faults?.join('; ')}`)
+}

@@ -1,0 +1,50 @@
+import swagger from '@fastify/swagger'
+import type { ProblemName } from '@inorder/contracts/problems.ts'
+import scalar from '@scalar/fastify-api-reference'
+import type { FastifyInstance, FastifySchema } from 'fastify'
+import fastifyPlugin from 'fastify-plugin'
+import { answersOf } from './answers.ts'
+
+// The page must ask nothing off the machine; its own script and style are inline or from here.
+const contentSecurityPolicy = [
+  "default-src 'self'",
+  "script-src 'self' 'unsafe-inline'",
+  "style-src 'self' 'unsafe-inline'",
+  "img-src 'self' data: blob:",
+  "font-src 'self' data:",
+].join('; ')
+
+/** What every route may answer stands in no route: the problems that this package throws itself. */
+function withCommonProblems(schema: FastifySchema): FastifySchema {
+  const names: ProblemName[] = ['invalid-request', 'bad-url', 'unavailable']
+  if (schema.body) names.push('malformed-json', 'body-too-large', 'unsupported-media-type')
+  const response = { ...(schema.response as Record<string, { description?: string }>) }
+  for (const name of names) {
+    for (const [status, answer] of Object.entries(answersOf(name))) {
+      const own = response[status]
+      const told = own?.description?.split(', ') ?? []
+      response[status] = { ...answer, ...own, description: [...new Set([...told, name])].join(', ') }
+    }
+  }
+  return { ...schema, response }
+}
+
+async function pages(app: FastifyInstance, info: { title: string; description: string }): Promise<void> {
+  await app.register(swagger, {
+    openapi: { openapi: '3.1.0', info: { ...info, version: '1' } },
+    transform: ({ schema, url }) => ({ url, schema: schema && !schema.hide ? withCommonProblems(schema) : schema }),
+  })
+  app.get('/openapi.json', { schema: { hide: true } }, async () => app.swagger())
+  await app.register(scalar, {
+    routePrefix: '/docs',
+    hooks: {
+      onRequest: (_request, reply, done) => {
+        reply.header('content-security-policy', contentSecurityPolicy)
+        done()
+      },
+    },
+    configuration: { url: '/openapi.json', withDefaultFonts: false, telemetry: false, agent: { disabled: true } },
+  })
+}
+
+export const docs = fastifyPlugin(pages)

@@ -1,0 +1,49 @@
+// Whatever is thrown below a route becomes one of the table's answers.
+import { Problem, type ProblemName, problem } from '@inorder/contracts/problems.ts'
+import type { FastifyReply, FastifyRequest } from 'fastify'
+import { NoAnswer } from './no-answer.ts'
+import { readOn } from './read-on.ts'
+
+const ofFastify: Record<string, [name: ProblemName, detail: string]> = {
+  FST_ERR_BAD_URL: ['bad-url', 'The path is not percent-encoded UTF-8.'],
+  FST_ERR_CTP_BODY_TOO_LARGE: ['body-too-large', 'A body may have 262,144 bytes (256 KiB).'],
+  FST_ERR_CTP_INVALID_MEDIA_TYPE: ['unsupported-media-type', 'A body must be application/json.'],
+  FST_ERR_CTP_INVALID_CONTENT_LENGTH: ['malformed-http', 'The body is not as long as Content-Length says.'],
+}
+
+export function answerError(error: Error, request: FastifyRequest, reply: FastifyReply): void {
+  const { method, url } = request
+  if (error instanceof NoAnswer) {
+    request.log.warn({ err: error, method, url }, 'closed without an answer')
+    reply.hijack()
+    request.raw.socket.destroy()
+    return
+  }
+  const answer = problemOf(error)
+  // `unavailable` stands for what nobody expected. It is never a bare 500, and its stack is in the log.
+  if (answer.name === 'unavailable') request.log.error({ err: error, method, url }, 'unexpected error')
+  sendProblem(answer, request, reply)
+}
+
+export function sendProblem(answer: Problem, request: FastifyRequest, reply: FastifyReply): void {
+  const send = () => {
+    if (!request.raw.complete) reply.header('connection', 'close')
+    reply
+      .code(answer.status)
+      .headers(answer.headers)
+      .type('application/problem+json')
+      // To a text Fastify would add a charset, which this type does not have.
+      .send(Buffer.from(JSON.stringify(answer.body(request.url.split('?', 1)[0] ?? request.url))))
+  }
+  if (request.raw.complete) send()
+  else readOn(request.raw, send)
+}
+
+function problemOf(error: Error & { code?: string; statusCode?: number }): Problem {
+  if (error instanceof Problem) return error
+  const known = ofFastify[error.code ?? '']
+  if (known) return problem(...known)
+  // The client's own doing, such as a connection it has cut in the middle of the body.
+  if (error.statusCode !== undefined && error.statusCode < 500) return problem('malformed-http', error.message)
+  return problem('unavailable', 'Something unexpected failed. It is logged; try again.')
+}

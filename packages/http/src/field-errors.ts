@@ -1,0 +1,64 @@
+// What is wrong with each field, in words for a person, from what ajv reports.
+import { formats } from '@inorder/contracts/formats.ts'
+import { type FieldError, type Problem, problem } from '@inorder/contracts/problems.ts'
+import type { ErrorObject } from 'ajv'
+
+/** Every field of the largest order may be wrong in three ways; 256 KiB of garbage can have 240,000 errors, a second's work. */
+const mostErrors = 10_000
+const namedInDetail = 10
+const longestName = 200
+
+export function invalidRequest(errors: readonly FieldError[]): Problem {
+  const named = errors.slice(0, namedInDetail).map(({ field }) => field)
+  const more = errors.length > named.length ? ` and ${errors.length - named.length} more` : ''
+  return problem('invalid-request', `Not valid: ${named.join(', ')}${more}.`, { errors })
+}
+
+/** One error a field, the first. `part` stands for the whole: `body`, `querystring`. */
+export function fieldErrors(found: readonly ErrorObject[], part: string): FieldError[] {
+  const errors = new Map<string, string>()
+  for (const error of found.slice(0, mostErrors)) {
+    // `if` only repeats that its `then` or `else` has failed.
+    if (error.keyword === 'if') continue
+    const field = fieldOf(error) || part
+    if (!errors.has(field)) errors.set(field, messageOf(error))
+  }
+  return Array.from(errors, ([field, message]) => ({ field, message }))
+}
+
+/** `items[0].price` */
+function fieldOf({ instancePath, params }: ErrorObject): string {
+  const names = instancePath.split('/').slice(1).map(unescaped)
+  const path = names.map((name) => (/^\d+$/.test(name) ? `[${name}]` : `.${name}`)).join('')
+  const own: string | undefined = params.missingProperty ?? params.additionalProperty
+  return `${path}${own === undefined ? '' : `.${own.slice(0, longestName)}`}`.replace(/^\./, '')
+}
+
+const unescaped = (segment: string) => segment.replaceAll('~1', '/').replaceAll('~0', '~')
+
+function messageOf({ keyword, params, message, data }: ErrorObject): string {
+  switch (keyword) {
+    case 'required':
+      return 'is required'
+    case 'additionalProperties':
+      return 'is not a known field'
+    case 'false schema':
+      return 'must not be given'
+    case 'format':
+      return formats[params.format as keyof typeof formats].message
+    case 'enum':
+      return `must be one of ${params.allowedValues.join(', ')}`
+    case 'type':
+      return typeMessage(params.type, data)
+    default:
+      return message?.replace('NOT', 'not') ?? 'is not valid'
+  }
+}
+
+function typeMessage(type: string, data: unknown): string {
+  // json-body.ts hands on as NaN what lost digits; 1e400 is Infinity.
+  if (typeof data === 'number' && !Number.isFinite(data)) return 'must be a number of at most 15 digits'
+  // query.ts hands on so what is there twice, or no text.
+  if (Array.isArray(data) && type !== 'array' && type !== 'object') return `must be one ${type}`
+  return `must be ${/^[aeiou]/.test(type) ? 'an' : 'a'} ${type}`
+}

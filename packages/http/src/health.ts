@@ -1,0 +1,35 @@
+import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
+import { problem } from '@inorder/contracts/problems.ts'
+import { Type } from 'typebox'
+import { answersOf } from './answers.ts'
+
+const tags = ['service']
+const status = Type.Literal('ok')
+
+export const health: FastifyPluginAsyncTypebox<{ ready(): Promise<string[]>; metrics(): Promise<string> }> = async (
+  app,
+  { ready, metrics },
+) => {
+  app.get(
+    '/health/live',
+    { schema: { summary: 'The process answers', tags, response: { 200: Type.Object({ status }) } } },
+    async () => ({ status: 'ok' as const }),
+  )
+
+  const isReady = Type.Object({ status, missing: Type.Array(Type.String()) })
+  app.get(
+    '/health/ready',
+    { schema: { summary: 'The service can do its work', tags, response: { 200: isReady, ...answersOf('not-ready') } } },
+    async () => {
+      const missing = await ready()
+      if (missing.length > 0) throw problem('not-ready', `Missing: ${missing.join(', ')}.`, { members: { missing } })
+      return { status: 'ok' as const, missing }
+    },
+  )
+
+  app.get(
+    '/metrics',
+    { schema: { summary: 'For Prometheus', tags, response: { 200: Type.String() }, querystring: Type.Object({}) } },
+    async (_request, reply) => reply.type('text/plain; version=0.0.4; charset=utf-8').send(await metrics()),
+  )
+}

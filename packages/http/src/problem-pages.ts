@@ -1,0 +1,22 @@
+import { readFile } from 'node:fs/promises'
+import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
+import { problem, problems } from '@inorder/contracts/problems.ts'
+import { Type } from 'typebox'
+import { answersOf } from './answers.ts'
+
+const folder = new URL('../../../docs/problems/', import.meta.url)
+
+/** What an error's `type` leads to. */
+export const problemPages: FastifyPluginAsyncTypebox = async (app) => {
+  const schema = {
+    summary: 'What a problem means',
+    tags: ['service'],
+    params: Type.Object({ name: Type.String() }),
+    response: { 200: Type.String(), ...answersOf('problem-not-found') },
+  }
+  app.get('/problems/:name', { schema }, async ({ params: { name } }, reply) => {
+    if (!Object.hasOwn(problems, name)) throw problem('problem-not-found', 'There is no problem of this name.')
+    // Not text/markdown: browsers would save it instead of showing it.
+    return reply.type('text/plain; charset=utf-8').send(await readFile(new URL(`${name}.md`, folder), 'utf8'))
+  })
+}

@@ -1,0 +1,101 @@
+// A real process: what a supervisor sees of it.
+import assert from 'node:assert/strict'
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { request } from 'node:http'
+import { suite, test } from 'node:test'
+import { fileURLToPath } from 'node:url'
+import { until } from '@inorder/testing/until.ts'
+
+const script = fileURLToPath(new URL('./service.fixture.ts', import.meta.url))
+const settings = {
+  DATABASE_URL: 'postgres://someone:secret@127.0.0.1/none',
+  KAFKA_BROKERS: '127.0.0.1:1',
+  SCHEMA_REGISTRY_URL: 'http://127.0.0.1:1',
+  PORT: '0',
+}
+
+function run(mode: string, env: Record<string, string> = settings) {
+  const child = spawn(process.execPath, [script, mode], { env: { PATH: process.env.PATH, ...env } })
+  const pieces: Buffer[] = []
+  for (const stream of [child.stdout, child.stderr]) stream.on('data', (piece) => pieces.push(piece))
+  const output = () => Buffer.concat(pieces).toString()
+  const ended = once(child, 'close').then(([code]): number => code)
+  return { child, output, ended, listens: () => until('it listens', () => output().includes('listening')) }
+}
+
+suite('the life of a service', { concurrency: 2 }, () => {
+  for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP'] as const) {
+    test(`${signal}: closes the last first, exit code 0`, async () => {
+      const { child, output, ended, listens } = run('well')
+      await listens()
+      child.kill(signal)
+      assert.equal(await ended, 0, output())
+      assert.deepEqual(output().match(/closing \w+/g), ['closing http', 'closing failing', 'closing database'])
+      assert.match(output(), /could not be closed/)
+    })
+  }
+
+  test('a part that does not close, and a client that waits, hold up the end for 3.5 s at most', async () => {
+    const { child, output, ended, listens } = run('hangs')
+    await listens()
+    const port = Number(output().match(/listening at http:\/\/127\.0\.0\.1:(\d+)/)?.[1])
+    const call = request({ host: '127.0.0.1', port, path: '/held' })
+    const cut = once(call, 'error')
+    call.end()
+    await until('it is held', () => output().includes('held'))
+    const begun = performance.now()
+    child.kill('SIGINT')
+    await until('it stops', () => output().includes('"msg":"stopping"'))
+    // A terminal and npm send it both; and whoever starts the service may send another.
+    child.kill('SIGINT')
+    child.kill('SIGTERM')
+    assert.equal(await ended, 0, output())
+    assert.ok(performance.now() - begun < 10_000)
+    assert.deepEqual(output().match(/closing \w+/g), ['closing http', 'closing hanging', 'closing database'])
+    assert.match(output(), /"what":"hanging","msg":"not closed in time"/)
+    await cut
+  })
+
+  test('a signal amid the start ends it too', async () => {
+    const { child, output, ended } = run('starts for ever')
+    await until('it starts', () => output().includes('starting'))
+    child.kill('SIGTERM')
+    assert.equal(await ended, 0, output())
+    assert.match(output(), /closing database/)
+  })
+
+  for (const mode of ['throws at start', 'throws later', 'rejects later']) {
+    test(`${mode}: a fatal line with the stack, exit code 1`, async () => {
+      const { output, ended } = run(mode)
+      assert.equal(await ended, 1, output())
+      const fatal = JSON.parse(output().match(/^.*"level":60.*$/m)?.[0] ?? '{}')
+      assert.deepEqual([fatal.msg, fatal.err?.message], ['ended by an error', mode])
+      assert.match(fatal.err.stack, /service\.fixture\.ts/)
+    })
+  }
+
+  test('a port that is taken: exit code 1', async () => {
+    const first = run('well')
+    await first.listens()
+    const port = first.output().match(/listening at http:\/\/127\.0\.0\.1:(\d+)/)?.[1] ?? ''
+    const second = run('well', { ...settings, PORT: port })
+    assert.equal(await second.ended, 1)
+    assert.match(second.output(), /EADDRINUSE/)
+    first.child.kill('SIGTERM')
+    assert.equal(await first.ended, 0)
+  })
+
+  test('bad settings are all named in one line, and no secret is printed', async () => {
+    const { output, ended } = run('well', {
+      ...settings,
+      DATABASE_URL: 'mysql://u:secret@h',
+      PORT: 'abc',
+      KAFKA_BROKERS: '',
+    })
+    assert.equal(await ended, 1)
+    assert.equal(output().trim().split('\n').length, 1, output())
+    for (const name of ['DATABASE_URL', 'PORT', 'KAFKA_BROKERS']) assert.match(output(), new RegExp(name))
+    assert.doesNotMatch(output(), /secret/)
+  })
+})

@@ -1,0 +1,95 @@
+// The life of a service process: configuration, start, signals, an ordered end.
+import { type Logger, pino } from 'pino'
+import { Registry } from 'prom-client'
+import { type Static, type TObject, Type } from 'typebox'
+import { BadConfig, readConfig, serviceConfig } from './config.ts'
+
+/** Whoever has started the service kills it after 4 s. */
+const closeWithinMs = 3_500
+
+export interface Service<Config> {
+  readonly config: Config
+  readonly logger: Logger
+  readonly metrics: Registry
+  /** Aborted by the signal that ends the service: a start that still waits for something gives up. */
+  readonly stopping: AbortSignal
+  /** What is opened is closed at the end, the last first. */
+  onClose(what: string, close: () => Promise<unknown>): void
+}
+
+/**
+ * Runs a service until a signal ends it (exit code 0), or an error that nobody has caught (1). `start` opens its parts and
+ * listens last, so that what comes in ends first. `schema` is an object with the fields of `serviceConfig`.
+ */
+export async function runService<Schema extends TObject>(options: {
+  name: string
+  schema: Schema
+  start(service: Service<Static<Schema>>): Promise<void>
+}): Promise<void> {
+  const config = configOf(options.schema)
+  if (!config) return
+  const { LOG_LEVEL, INSTANCE } = readConfig(Type.Object(serviceConfig(options.name, 0)), process.env)
+  const logger = pino({ level: LOG_LEVEL, base: { service: INSTANCE }, timestamp: pino.stdTimeFunctions.isoTime })
+  const opened: { what: string; close: () => Promise<unknown> }[] = []
+  const stopping = new AbortController()
+
+  const fatal = (error: unknown) => {
+    logger.fatal({ err: error }, 'ended by an error')
+    process.exit(1)
+  }
+  process.once('uncaughtException', fatal)
+  process.once('unhandledRejection', fatal)
+
+  const stop = async (signal: NodeJS.Signals) => {
+    if (stopping.signal.aborted) return
+    stopping.abort()
+    logger.info({ signal }, 'stopping')
+    const end = performance.now() + closeWithinMs
+    for (const { what, close } of opened.reverse()) {
+      try {
+        // Half of the time left: one that hangs (a client that waits 30 s, a frozen Kafka) leaves time for the others.
+        if (!(await within((end - performance.now()) / 2, close()))) logger.warn({ what }, 'not closed in time')
+      } catch (error) {
+        logger.error({ err: error, what }, 'could not be closed')
+      }
+    }
+    // Also when something was not: what is acknowledged is in the database, so that an end by force loses nothing.
+    logger.info('stopped')
+    process.exit(0)
+  }
+  // A terminal and npm send the same signal twice; the second changes nothing.
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => void stop(signal))
+
+  try {
+    await options.start({
+      config,
+      logger,
+      metrics: new Registry(),
+      stopping: stopping.signal,
+      onClose: (what, close) => void opened.push({ what, close }),
+    })
+  } catch (error) {
+    if (!stopping.signal.aborted) fatal(error)
+  }
+}
+
+async function within(ms: number, work: Promise<unknown>): Promise<boolean> {
+  const { promise, resolve } = Promise.withResolvers<false>()
+  const timer = setTimeout(resolve, ms, false)
+  try {
+    return await Promise.race([work.then(() => true), promise])
+  } finally {
+    clearTimeout(timer)
+  }
+}
+
+function configOf<Schema extends TObject>(schema: Schema): Static<Schema> | undefined {
+  try {
+    return readConfig(schema, process.env)
+  } catch (error) {
+    if (!(error instanceof BadConfig)) throw error
+    process.stderr.write(`${error.message}\n`)
+    process.exitCode = 1
+    return undefined
+  }
+}

@@ -1,0 +1,376 @@
+import assert from 'node:assert/strict'
+import { after, before, test } from 'node:test'
+import { fileURLToPath } from 'node:url'
+import { migrate } from '@inorder/storage/migrate.ts'
+import { openPool } from '@inorder/storage/pool.ts'
+import type { Tx } from '@inorder/storage/transaction.ts'
+import { type ModelEvent, type ModelOrder, type ModelRecord, modelOf } from '@inorder/testing/inbox-model.ts'
+import { someRecords } from '@inorder/testing/inbox-records.ts'
+import { makeModelTable, modelHandler, modelRegistry, modelTopic, recordOf } from '@inorder/testing/inbox-topic.ts'
+import { freshDatabase, unique } from '@inorder/testing/parts.ts'
+import fc from 'fast-check'
+import type { Pool } from 'pg'
+import { parkedEvents, parkedOrders } from '../parking/listing.ts'
+import { type BatchContext, type BatchResult, commitBatch, Hole } from './batch.ts'
+import { Decoder } from './decode.ts'
+import { OrderIds } from './order-ids.ts'
+import type { SourceRecord } from './record.ts'
+
+const folder = (name: string) => ({ name, path: fileURLToPath(new URL(`../../migrations/${name}`, import.meta.url)) })
+
+let database: Awaited<ReturnType<typeof freshDatabase>>
+let pool: Pool
+
+before(async () => {
+  database = await freshDatabase('inbox')
+  await migrate(database.url, [folder('outbox'), folder('inbox')])
+  await makeModelTable(database.url)
+  pool = openPool({ url: database.url, name: 'inbox-test', max: 5, onIdleError: () => {} })
+})
+after(async () => {
+  await pool.end()
+  await database.drop()
+})
+
+type Context = BatchContext<string[], ModelEvent>
+type Result = Pick<BatchResult<string[], ModelEvent>, 'applied' | 'duplicates' | 'healed'>
+
+/** A consumer of a topic of its own, and of orders that nobody else has. */
+function consumer(over: Partial<Context> = {}) {
+  const topic = modelTopic(unique('events'))
+  const topicId = crypto.randomUUID()
+  const decoder = new Decoder(topic, modelRegistry)
+  const context: Context = { topic, handler: modelHandler, decoder, service: 'test', instance: 'test-1', ...over }
+  const commitRecords = async (records: SourceRecord[], from: number, next: number): Promise<Result> => {
+    const entries = await decoder.entries(topicId, records)
+    const spans = new Map([[0, { from: BigInt(from), next: BigInt(next) }]])
+    const results: BatchResult<string[], ModelEvent>[] = []
+    await commitBatch(pool, { topicId, entries, spans }, context, (result) => results.push(result))
+    return {
+      applied: results.flatMap(({ applied }) => applied),
+      duplicates: results.reduce((sum, { duplicates }) => sum + duplicates, 0),
+      healed: results.reduce((sum, { healed }) => sum + healed, 0),
+    }
+  }
+  const commit = (records: readonly ModelRecord[], from: number, next: number) =>
+    commitRecords(records.map(recordOf), from, next)
+  return {
+    topic,
+    topicId,
+    commitRecords,
+    commit,
+    /** Commits records whose places are 0, 1, ... in batches that end before these places. */
+    async commitCut(records: readonly ModelRecord[], cuts: readonly number[]): Promise<Result[]> {
+      const results: Result[] = []
+      let from = 0
+      for (const to of [...cuts, records.length]) {
+        if (to <= from) continue
+        results.push(await commit(records.slice(from, to), from, to))
+        from = to
+      }
+      return results
+    },
+    position: async () =>
+      (await pool.query('SELECT next_offset FROM inbox_position WHERE topic_id = $1', [topicId])).rows[0]?.next_offset,
+  }
+}
+
+async function stored(orderId: string): Promise<ModelOrder & { held: boolean }> {
+  const order = (await pool.query('SELECT * FROM inbox_order WHERE order_id = $1', [orderId])).rows[0]
+  const state =
+    (await pool.query('SELECT events FROM model_order WHERE order_id = $1', [orderId])).rows[0]?.events ?? []
+  const parked = await parkedEvents(pool, orderId)
+  return {
+    version: Number(order?.applied_version ?? 0),
+    eventId: order?.event_id ?? null,
+    state,
+    parked: Object.fromEntries(parked.map(({ event, state }) => [event.split('/')[2], state])),
+    held: order?.held ?? false,
+  }
+}
+
+const copies = async (topic: string) =>
+  (await pool.query('SELECT key, value, headers FROM outbox WHERE topic = $1 ORDER BY id', [topic])).rows
+
+const event = (place: number, orderId: string, version: number, more: Partial<ModelEvent> = {}): ModelRecord => ({
+  place: String(place),
+  orderId,
+  event: { id: `${orderId}-v${version}`, orderId, version, ...more },
+})
+const poison = (place: number, orderId: string | null): ModelRecord => ({ place: String(place), orderId })
+
+test('rule 13: a batch is dropped below the position, and refused when it leaves a hole', async () => {
+  const o = unique('o')
+  const { commit, position } = consumer()
+  await commit([event(0, o, 1), event(1, o, 2)], 0, 2)
+  const again = await commit([event(0, o, 1), event(1, o, 2), event(2, o, 3)], 0, 3)
+  assert.equal(again.duplicates, 0, 'below the position records are not even looked at')
+  assert.deepEqual((await stored(o)).state, [`${o}-v1`, `${o}-v2`, `${o}-v3`])
+  await assert.rejects(commit([event(4, o, 4)], 4, 5), Hole)
+  assert.equal((await stored(o)).version, 3)
+  assert.equal(await position(), '3')
+  await commit([], 3, 9)
+  assert.equal(await position(), '9', 'offsets without records are passed too')
+  await commit([event(0, o, 1)], 0, 1)
+  assert.equal(await position(), '9', 'an owner that comes late moves nothing back')
+})
+
+test('rule 14: two owners of a partition at once apply each event once, and park and copy each poison once', async () => {
+  const { commitRecords, topic } = consumer()
+  for (let round = 0; round < 10; round++) {
+    const o = unique('o')
+    const from = 3 * round
+    const records = [event(from, o, 1), poison(from + 1, o), poison(from + 2, null)].map(recordOf)
+    const run = () => commitRecords(records, from, from + 3)
+    const results = await Promise.all([run(), run(), run()])
+    assert.equal(results.flatMap(({ applied }) => applied).length, 1)
+    assert.deepEqual((await stored(o)).state, [`${o}-v1`])
+    assert.equal((await copies(topic.parkedName)).length, 2 * (round + 1))
+  }
+})
+
+test('rule 14: two owners that bring one order the same events, new or known, wait for its row', async () => {
+  const o = unique('o')
+  for (let version = 1; version <= 20; version++) {
+    const both = [consumer(), consumer()].map(({ commit }) => commit([event(0, o, version)], 0, 1))
+    const results = await Promise.all(both)
+    assert.equal(results.flatMap(({ applied }) => applied).length, 1)
+    assert.equal(
+      results.reduce((sum, { duplicates }) => sum + duplicates, 0),
+      1,
+    )
+  }
+  assert.equal((await stored(o)).state.length, 20)
+})
+
+test('rule 14: an event of the gap and one that parks, by two owners at once, leave nothing parked for ever', async () => {
+  for (let round = 0; round < 20; round++) {
+    const o = unique('o')
+    const [one, other] = [consumer(), consumer()]
+    await Promise.all([one.commit([event(0, o, 2)], 0, 1), other.commit([event(0, o, 1)], 0, 1)])
+    const { state, parked, held } = await stored(o)
+    assert.deepEqual({ state, parked, held }, { state: [`${o}-v1`, `${o}-v2`], parked: {}, held: false })
+  }
+})
+
+test('rule 15: what waits for a gap applies from its original bytes in the transaction that closes it', async () => {
+  const o = unique('o')
+  const { commit, topicId } = consumer()
+  await commit([event(0, o, 1), event(1, o, 4), event(2, o, 3)], 0, 3)
+  assert.deepEqual(await stored(o), {
+    version: 1,
+    eventId: `${o}-v1`,
+    state: [`${o}-v1`],
+    parked: { 1: 'waiting', 2: 'waiting' },
+    held: true,
+  })
+  const [waiting] = await parkedEvents(pool, o)
+  assert.equal(waiting?.event, `${topicId}/0/1`)
+  assert.equal(waiting?.cause, 'gap')
+  // Another process: it has never seen the schema.
+  const healed = await consumer().commit([event(0, o, 2)], 0, 1)
+  assert.equal(healed.healed, 2)
+  assert.deepEqual(
+    healed.applied.map(({ event }) => event.version),
+    [2, 3, 4],
+  )
+  assert.deepEqual(await stored(o), {
+    version: 4,
+    eventId: `${o}-v4`,
+    state: [1, 2, 3, 4].map((v) => `${o}-v${v}`),
+    parked: {},
+    held: false,
+  })
+})
+
+test('rule 15: a conflict is listed and copied, and blocks nothing', async () => {
+  const o = unique('o')
+  const { commit, topic } = consumer()
+  await commit([event(0, o, 1), event(1, o, 1, { id: 'twin' }), event(2, o, 2)], 0, 3)
+  const { version, parked, held } = await stored(o)
+  assert.deepEqual({ version, parked, held }, { version: 2, parked: { 1: 'conflict' }, held: false })
+  assert.equal((await copies(topic.parkedName)).length, 1)
+})
+
+test('rule 16: poison stops its order and no other; only the head is copied, with its bytes and where it came from', async () => {
+  const [o, p] = [unique('o'), unique('p')]
+  const { commit, topic, topicId } = consumer()
+  await commit([event(0, o, 1), poison(1, o), event(2, p, 1)], 0, 3)
+  await commit([event(3, o, 2), poison(4, o), event(5, p, 2)], 3, 6)
+  assert.deepEqual((await stored(o)).parked, { 1: 'head', 3: 'behind', 4: 'behind' })
+  assert.deepEqual((await stored(o)).state, [`${o}-v1`])
+  assert.equal((await stored(p)).version, 2)
+  const rows = await copies(topic.parkedName)
+  assert.equal(rows.length, 1)
+  assert.equal(rows[0].key.toString(), o)
+  assert.equal(rows[0].value.toString(), 'garbage')
+  const listed = await parkedOrders(pool, { cause: 'undecodable', limit: 1000 })
+  const mine = listed.items.find(({ orderId }) => orderId === o)
+  assert.deepEqual(mine && { count: mine.count, event: mine.event }, { count: 3, event: `${topicId}/0/1` })
+})
+
+test('rule 16: an event that is parked already is not parked again when the log repeats it', async () => {
+  const o = unique('o')
+  const { commit } = consumer()
+  await commit([poison(0, o), event(1, o, 1), event(2, o, 2)], 0, 3)
+  const again = await commit([event(3, o, 1), event(4, o, 2), event(5, o, 3)], 3, 6)
+  assert.equal(again.duplicates, 2)
+  assert.deepEqual((await stored(o)).parked, { 0: 'head', 1: 'behind', 2: 'behind', 5: 'behind' })
+})
+
+test('rule 16: a record without a key, or whose key and body disagree, is parked by its place and blocks no order', async () => {
+  const o = unique('o')
+  const { commit, topic } = consumer()
+  const stray = { ...event(2, 'another', 1), orderId: o }
+  await commit([event(0, o, 1), poison(1, null), stray, event(3, o, 2)], 0, 4)
+  assert.equal((await stored(o)).version, 2)
+  const causes = await Promise.all(
+    [1, 2].map(async (n) => (await parkedEvents(pool, `@${topic.name}:0:${n}`))[0]?.cause),
+  )
+  assert.deepEqual(causes, ['no-key', 'key-mismatch'])
+  assert.equal((await copies(topic.parkedName)).length, 2)
+})
+
+test('rule 16: original bytes and headers are kept, also those that no text could hold', async () => {
+  const o = unique('o')
+  const { commitRecords } = consumer()
+  const value = Buffer.from([0, 1, 2, 0, 255])
+  await commitRecords([{ ...recordOf(poison(0, o)), value, timestamp: 2n ** 62n }], 0, 1)
+  const { rows } = await pool.query('SELECT * FROM parked WHERE order_id = $1', [o])
+  assert.deepEqual(rows[0].record_value, value)
+  assert.deepEqual(rows[0].record_key, Buffer.from(o))
+  assert.deepEqual(rows[0].headers, [
+    [Buffer.from('trace').toString('base64'), Buffer.from([0, 255]).toString('base64')],
+  ])
+})
+
+test('rule 17: a row that the database refuses is parked, its neighbours and its order before it are saved', async () => {
+  const [o, p] = [unique('o'), unique('p')]
+  const { commit } = consumer()
+  const guilty = event(1, o, 2, { id: `${o}-unsavable`, unsavable: true })
+  await commit([event(0, o, 1), guilty, event(2, p, 1), event(3, o, 3)], 0, 4)
+  const { state, parked } = await stored(o)
+  assert.deepEqual({ state, parked }, { state: [`${o}-v1`], parked: { 1: 'head', 3: 'behind' } })
+  assert.equal((await parkedEvents(pool, o))[0]?.cause, 'constraint')
+  assert.deepEqual((await stored(p)).state, [`${p}-v1`])
+})
+
+test('rule 17: many guilty rows in one batch, offsets without records behind them', async () => {
+  const { commit, position } = consumer()
+  const run = unique('run')
+  const records = Array.from({ length: 130 }, (_, n) =>
+    event(n, `${run}-${n}`, 1, n % 3 === 0 ? { id: `${n}-unsavable`, unsavable: true } : {}),
+  )
+  const { applied } = await commit(records, 0, 135)
+  assert.equal(applied.length, 86)
+  assert.equal((await parkedOrders(pool, { cause: 'constraint', limit: 1000, after: run })).items.length, 44)
+  assert.equal(await position(), '135')
+})
+
+test('rule 17: what is not the row’s fault fails the whole batch, and stores nothing of it', async () => {
+  const o = unique('o')
+  const save = async (tx: Tx) => void (await tx.query('SELECT * FROM a_forgotten_migration'))
+  const { commit, position } = consumer({ handler: { ...modelHandler, save } })
+  await assert.rejects(commit([event(0, o, 1)], 0, 1), { code: '42P01' })
+  assert.equal((await stored(o)).version, 0)
+  assert.equal(await position(), undefined)
+})
+
+test('rule 17: looking for the guilty one by one, what is not the row’s fault still fails the whole batch', async () => {
+  const [o, p] = [unique('o'), unique('p')]
+  const { save } = modelHandler
+  const handler: Context['handler'] = {
+    ...modelHandler,
+    save: async (tx, changed) => {
+      if (changed.size === 1 && changed.has(p)) await tx.query('SELECT * FROM a_forgotten_migration')
+      await save(tx, changed)
+    },
+  }
+  const { commit } = consumer({ handler })
+  const guilty = event(0, o, 1, { id: `${o}-unsavable`, unsavable: true })
+  await assert.rejects(commit([guilty, event(1, p, 1)], 0, 2), { code: '42P01' })
+  assert.deepEqual([(await stored(o)).parked, (await stored(p)).parked], [{}, {}])
+})
+
+test('rule 20: a pager that runs beside many writers misses no id and sees none twice', async () => {
+  const topic = modelTopic(unique('events'))
+  const ids = new OrderIds(pool, topic.name)
+  const writers = 4
+  let running = writers
+  const write = async (writer: number) => {
+    const { commit } = consumer({ topic })
+    for (let n = 0; n < 50; n++) {
+      await commit(
+        [event(n, `${topic.name}-${writer}-${n}`, 1), event(n, `${topic.name}-${writer}-${n}-b`, 1)],
+        n,
+        n + 1,
+      )
+    }
+    running--
+  }
+  const seen: string[] = []
+  const page = async () => {
+    for (let cursor = 0, last = false; !last; ) {
+      last = running === 0
+      const extent = await ids.extent(cursor)
+      let count = 0
+      for await (const text of ids.pages(cursor, extent.last, 7)) {
+        const page: string[] = JSON.parse(`[${text}]`)
+        seen.push(...page)
+        count += page.length
+      }
+      assert.equal(count, extent.count, 'the count announced is that of the pages')
+      cursor = extent.last
+    }
+  }
+  await Promise.all([page(), ...Array.from({ length: writers }, (_, writer) => write(writer))])
+  assert.equal(seen.length, writers * 100)
+  assert.equal(new Set(seen).size, seen.length)
+})
+
+test('rules 15 to 17 and 21: any records, however they are cut into batches, end as the model says', async () => {
+  await fc.assert(
+    fc.asyncProperty(
+      someRecords({ orders: ['a', 'b', 'c'], orderless: true, unsavable: true }),
+      fc.array(fc.nat(40)),
+      async (plain, cuts) => {
+        const round = unique('r')
+        const records = plain.map(({ place, orderId, event }) => ({
+          place,
+          orderId: orderId && `${round}-${orderId}`,
+          ...(event && { event: { ...event, orderId: `${round}-${event.orderId}` } }),
+        }))
+        const { commitCut, topic } = consumer()
+        const results = await commitCut(
+          records,
+          [...cuts].sort((x, y) => x - y),
+        )
+        const { orders, orderless } = modelOf(records)
+        for (const [orderId, model] of Object.entries(orders)) {
+          const { held, ...order } = await stored(orderId)
+          assert.deepEqual(order, model)
+          assert.equal(
+            held,
+            Object.values(model.parked).some((state) => state !== 'conflict'),
+          )
+        }
+        for (const place of orderless) assert.equal((await parkedEvents(pool, `@${topic.name}:0:${place}`)).length, 1)
+        // Each event reaches the service's readers once, in its order's order.
+        for (const [orderId, { state }] of Object.entries(orders)) {
+          const told = results.flatMap(({ applied }) => applied).filter((one) => one.orderId === orderId)
+          assert.deepEqual(
+            told.map(({ event }) => event.id),
+            state,
+          )
+        }
+        const heads = Object.values(orders).flatMap(({ parked }) =>
+          Object.values(parked).filter((state) => state === 'head' || state === 'conflict'),
+        )
+        assert.equal((await copies(topic.parkedName)).length, heads.length + orderless.length)
+        const ids = await new OrderIds(pool, topic.name).extent()
+        assert.equal(ids.count, Object.keys(orders).length)
+      },
+    ),
+    { numRuns: 150 },
+  )
+})

@@ -1,0 +1,241 @@
+import type { Topic } from '@inorder/contracts/topic.ts'
+import { savepoint, sqlFault, type Tx, transaction } from '@inorder/storage/transaction.ts'
+import type { Pool } from 'pg'
+import { addCopies } from '../parking/copies.ts'
+import { placesOf, savePlaces, waitingRecords } from '../parking/store.ts'
+import { type Changes, judge, noChanges, type Outcome, remember, settle } from './decide.ts'
+import { type Decoder, SchemasMissing } from './decode.ts'
+import type { Handler } from './handler.ts'
+import { type Entry, faultOf, newOrder, type Order } from './order.ts'
+import { addOrderIds } from './order-ids.ts'
+import type { Span } from './record.ts'
+import { type LockedOrders, lockOrders, lockPositions, movePositions, saveOrders } from './store.ts'
+
+export interface Batch<Event> {
+  readonly topicId: string
+  /** In the order of each partition. */
+  readonly entries: readonly Entry<Event>[]
+  readonly spans: ReadonlyMap<number, Span>
+}
+
+export interface BatchResult<State, Event> extends Changes<State, Event> {
+  /** Records of the batch, duplicates and all. */
+  readonly size: number
+  /** The positions that moved. */
+  readonly positions: ReadonlyMap<number, bigint>
+  readonly copies: readonly Entry<Event>[]
+}
+
+export interface BatchContext<State, Event> {
+  readonly topic: Topic<Event>
+  readonly handler: Handler<State, Event>
+  readonly decoder: Decoder<Event>
+  readonly service: string
+  readonly instance: string
+}
+
+/** Records between the position and the batch were never read: the stream must be opened anew at the positions. */
+export class Hole extends Error {
+  override readonly name = 'Hole'
+}
+
+/** One by one takes four statements an event: a transaction of more would meet its deadline on a slow day, for ever. */
+const mostSingly = 50
+
+/**
+ * One batch in one transaction. Rule 17: if the database refuses something in it, it is run again event by event, which
+ * finds what that is. Everything else that fails is thrown; what `onCommitted` was not told of is not stored then.
+ */
+export async function commitBatch<State, Event>(
+  pool: Pool,
+  batch: Batch<Event>,
+  context: BatchContext<State, Event>,
+  onCommitted: (result: BatchResult<State, Event>) => void,
+): Promise<void> {
+  const commit = async (part: Batch<Event>, singly: boolean): Promise<BatchResult<State, Event>> => {
+    try {
+      return await transaction(pool, (tx) => applyBatch(tx, part, context, singly))
+    } catch (error) {
+      if (!(error instanceof SchemasMissing)) throw error
+      await context.decoder.learn(error.ids)
+      return commit(part, singly)
+    }
+  }
+  let result: BatchResult<State, Event>
+  try {
+    result = await commit(batch, false)
+  } catch (error) {
+    if (sqlFault(error) !== 'row') throw error
+    for (const part of partsOf(batch)) onCommitted(await commit(part, true))
+    return
+  }
+  onCommitted(result)
+}
+
+/** The same records in the same order, some at a time; the last part has what the spans hold behind them. */
+function* partsOf<Event>({ topicId, entries, spans }: Batch<Event>): Generator<Batch<Event>> {
+  const reached = new Map([...spans].map(([partition, { from }]) => [partition, from]))
+  const spanTo = (partition: number, next: bigint): [number, Span] => [
+    partition,
+    { from: reached.get(partition) ?? next, next },
+  ]
+  for (let n = 0; n < entries.length; n += mostSingly) {
+    const part = entries.slice(n, n + mostSingly)
+    const partSpans = new Map(part.map(({ partition, offset }) => spanTo(partition, offset + 1n)))
+    yield { topicId, entries: part, spans: partSpans }
+    for (const [partition, { next }] of partSpans) reached.set(partition, next)
+  }
+  yield { topicId, entries: [], spans: new Map([...spans].map(([partition, { next }]) => spanTo(partition, next))) }
+}
+
+/**
+ * Rule 14: always in this sequence of locks. With `singly` each event is loaded, applied and saved under a savepoint of
+ * its own, and one that the database refuses is parked like one that `apply` refuses.
+ */
+async function applyBatch<State, Event>(
+  tx: Tx,
+  { topicId, entries, spans }: Batch<Event>,
+  context: BatchContext<State, Event>,
+  singly: boolean,
+): Promise<BatchResult<State, Event>> {
+  const { topic, handler } = context
+  const changes = noChanges<State, Event>()
+
+  // 1. Positions. What lies below them is applied already, whoever did it.
+  const partitions = [...spans.keys()].sort((a, b) => a - b)
+  const positions = await lockPositions(tx, { id: topicId, name: topic.name }, partitions)
+  const moved = new Map<number, bigint>()
+  for (const [partition, { from, next }] of spans) {
+    const position = positions.get(partition) ?? 0n
+    if (from > position) throw new Hole(`partition ${partition} is applied up to ${position}, and read from ${from} on`)
+    if (next > position) moved.set(partition, next)
+  }
+  const fresh = entries.filter((entry) => entry.offset >= (positions.get(entry.partition) ?? 0n))
+  for (const entry of fresh) entry.place = entry.before // the batch may be run a second time
+
+  // 2. Orders; then, in the next statement, what is parked of them; then their states.
+  const locked = await lockOrders<State, Event>(tx, fresh)
+  const { orders } = locked
+  await readParked(tx, locked, fresh, context.decoder)
+  if (!singly) await loadStates(tx, handler, orders)
+
+  // 3. Each event in order.
+  const attempt = singly ? attemptSaved : attemptInMemory
+  for (const entry of fresh) {
+    const order = orders.get(entry.orderId) ?? newOrder<State, Event>(entry.orderId)
+    let candidate = judge(order, entry, changes)
+    while (candidate) {
+      const outcome = attempt(tx, handler, order, candidate)
+      candidate = settle(order, candidate, outcome instanceof Promise ? await outcome : outcome, changes)
+    }
+  }
+
+  // 4. What came of it; the positions; and last, under a lock of the whole topic, the ids that are new.
+  if (!singly && changes.applied.length > 0) await handler.save(tx, statesOf(changes, orders))
+  await saveOrders(tx, locked)
+  await savePlaces(tx, topic.name, changes.moved)
+  const copies = await addCopies(tx, changes.moved, context)
+  await movePositions(tx, topicId, moved)
+  await addOrderIds(tx, topic.name, locked.created)
+  return { ...changes, size: entries.length, positions: moved, copies }
+}
+
+/** An order of version 0 has no state: nothing of it was ever applied. */
+async function loadStates<State, Event>(
+  tx: Tx,
+  handler: Handler<State, Event>,
+  orders: ReadonlyMap<string, Order<State, Event>>,
+): Promise<void> {
+  const known = [...orders.values()].filter((order) => order.version > 0 && !order.blocked)
+  if (known.length === 0) return
+  const orderIds = known.map((order) => order.orderId)
+  const states = await handler.load(tx, orderIds)
+  for (const order of known) order.state = states.get(order.orderId)
+}
+
+/** Places of what is parked, and the events that wait for a gap which an event of this batch may close. */
+async function readParked<State, Event>(
+  tx: Tx,
+  { orders, rows }: LockedOrders<State, Event>,
+  arriving: readonly Entry<Event>[],
+  decoder: Decoder<Event>,
+): Promise<void> {
+  const held = [...rows].flatMap(([orderId, row]) => (row.held ? orderId : []))
+  if (held.length === 0) return
+  const ofHeld = arriving.filter((entry) => rows.get(entry.orderId)?.held)
+  const eventIds = ofHeld.flatMap((entry) => entry.eventId ?? [])
+  const places = await placesOf<Event>(tx, held, eventIds)
+
+  const blocked = new Set(places.flatMap(({ place, orderId }) => (place?.state === 'head' ? orderId : [])))
+  const closing = ofHeld.filter(
+    ({ orderId, version }) => !blocked.has(orderId) && version === (orders.get(orderId)?.version ?? 0) + 1,
+  )
+  const healing = [...new Set(closing.map((entry) => entry.orderId))]
+  const bytes = new Map(
+    (healing.length > 0 ? await waitingRecords(tx, healing) : []).map((row) => [
+      placeKey(row.topicId, row.record),
+      row,
+    ]),
+  )
+  for (const entry of places) {
+    const order = orders.get(entry.orderId)
+    const row = bytes.get(placeKey(entry.topicId, entry))
+    if (!order) continue
+    if (!row) remember(order, entry)
+    else {
+      const { decoded, fault } = decoder.entry(row.topicId, row.record)
+      remember(order, { ...entry, record: row.record, decoded, fault })
+    }
+  }
+}
+
+const placeKey = (topicId: string, { partition, offset }: { partition: number; offset: bigint }) =>
+  `${topicId}/${partition}/${offset}`
+
+function statesOf<State, Event>(
+  { applied }: Changes<State, Event>,
+  orders: ReadonlyMap<string, Order<State, Event>>,
+): Map<string, State> {
+  const states = new Map<string, State>()
+  for (const { orderId } of applied) {
+    const state = orders.get(orderId)?.state
+    if (state !== undefined) states.set(orderId, state)
+  }
+  return states
+}
+
+function attemptInMemory<State, Event>(
+  _tx: Tx,
+  handler: Handler<State, Event>,
+  order: Order<State, Event>,
+  entry: Entry<Event>,
+): Outcome<State> {
+  if (!entry.decoded) return { fault: entry.fault ?? faultOf('undecodable', 'it was not read') }
+  try {
+    return { state: handler.apply(order.state, entry.decoded.event).state }
+  } catch (error) {
+    return { fault: faultOf('apply-failed', error) }
+  }
+}
+
+async function attemptSaved<State, Event>(
+  tx: Tx,
+  handler: Handler<State, Event>,
+  order: Order<State, Event>,
+  entry: Entry<Event>,
+): Promise<Outcome<State>> {
+  if (!entry.decoded) return attemptInMemory(tx, handler, order, entry)
+  try {
+    return await savepoint(tx, async () => {
+      if (order.version > 0 && order.state === undefined) {
+        order.state = (await handler.load(tx, [order.orderId])).get(order.orderId)
+      }
+      const outcome = attemptInMemory(tx, handler, order, entry)
+      if ('state' in outcome) await handler.save(tx, new Map([[order.orderId, outcome.state]]))
+      return outcome
+    })
+  } catch (error) {
+    if (sqlFault(error) !== 'row') throw error
+    return { fault: faultOf('constraint', error) }
+  }
+}

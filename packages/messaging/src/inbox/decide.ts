@@ -1,0 +1,123 @@
+// Rules 15 and 16, and the heart of 17 and 21: what becomes of each record, one after the other. Pure.
+//
+//   arrives -> duplicate                      version below, or the very event that is applied or parked already
+//           -> conflict    (listed)           another event of the version that is applied
+//           -> behind      (parked)           a poison record stands at its order's head
+//           -> head        (parked, blocks)   cannot be decoded, or applying it fails
+//           -> waiting     (parked)           a version before it is missing
+//           -> applied, and after it each waiting version whose turn has come
+//
+// `judge` names the record to apply, if any; the caller tries it and gives the outcome to `settle`, which names the
+// next. So the same decisions serve a batch in memory and the run under savepoints that looks for a guilty row.
+import type { Entry, Fault, Order, Place } from './order.ts'
+
+/** What a batch does, gathered record by record. */
+export interface Changes<State, Event> {
+  readonly applied: { readonly orderId: string; readonly event: Event; readonly state: State }[]
+  /** Records whose place changed: parked now, or parked before. */
+  readonly moved: Set<Entry<Event>>
+  duplicates: number
+  healed: number
+}
+
+export const noChanges = <State, Event>(): Changes<State, Event> => ({
+  applied: [],
+  moved: new Set(),
+  duplicates: 0,
+  healed: 0,
+})
+
+export type Outcome<State> = { readonly state: State } | { readonly fault: Fault }
+
+const eventKey = (version: number, eventId: string): string => `${version}/${eventId}`
+
+export function judge<State, Event>(
+  order: Order<State, Event>,
+  entry: Entry<Event>,
+  changes: Changes<State, Event>,
+): Entry<Event> | undefined {
+  const { decoded } = entry
+  // The guard comes before the block: a version that is applied stays so whatever the poison turns out to be, and a
+  // topic read again from its start would otherwise park all of a blocked order's history.
+  if (decoded) {
+    const { version, eventId } = decoded
+    const sameAsApplied = version === order.version && (order.eventId === null || eventId === order.eventId)
+    if (version < order.version || sameAsApplied || order.parkedEvents.has(eventKey(version, eventId))) {
+      changes.duplicates++
+      return undefined
+    }
+    if (version === order.version) {
+      const detail = `version ${version} is already applied, by event ${order.eventId}`
+      return put(order, entry, { state: 'conflict', cause: 'conflict', detail, attempts: 0 }, changes)
+    }
+  }
+  if (order.blocked) {
+    const { cause, detail } = entry.fault ?? { cause: 'behind', detail: 'an earlier record of the order is parked' }
+    return put(order, entry, { state: 'behind', cause, detail, attempts: 0 }, changes)
+  }
+  if (decoded && decoded.version > order.version + 1) {
+    const detail = `version ${order.version + 1} has not come yet`
+    return put(order, entry, { state: 'waiting', cause: 'gap', detail, attempts: 0 }, changes)
+  }
+  return entry
+}
+
+/** Books the outcome of applying `entry`, and names the waiting record whose turn has come, if there is one. */
+export function settle<State, Event>(
+  order: Order<State, Event>,
+  entry: Entry<Event>,
+  outcome: Outcome<State>,
+  changes: Changes<State, Event>,
+): Entry<Event> | undefined {
+  const { decoded } = entry
+  if ('fault' in outcome || !decoded) {
+    const fault = 'fault' in outcome ? outcome.fault : { cause: 'undecodable', detail: 'it was not decoded' }
+    return put(order, entry, { ...fault, state: 'head', attempts: (entry.place?.attempts ?? 0) + 1 }, changes)
+  }
+  order.version = decoded.version
+  order.eventId = decoded.eventId
+  order.state = outcome.state
+  changes.applied.push({ orderId: order.orderId, event: decoded.event, state: outcome.state })
+  if (entry.place) {
+    changes.healed++
+    changes.moved.add(entry)
+    entry.place = undefined
+  }
+  return order.waiting.size > 0 ? successor(order, changes) : undefined
+}
+
+function successor<State, Event>(order: Order<State, Event>, changes: Changes<State, Event>): Entry<Event> | undefined {
+  for (const late of order.waiting.get(order.version) ?? []) {
+    const detail = `version ${order.version} is already applied, by event ${order.eventId}`
+    put(order, late, { state: 'conflict', cause: 'conflict', detail, attempts: 0 }, changes)
+  }
+  order.waiting.delete(order.version)
+  const next = order.waiting.get(order.version + 1)
+  const first = next?.shift()
+  if (next?.length === 0) order.waiting.delete(order.version + 1)
+  return first
+}
+
+function put<State, Event>(
+  order: Order<State, Event>,
+  entry: Entry<Event>,
+  place: Place,
+  changes: Changes<State, Event>,
+): undefined {
+  entry.place = place
+  changes.moved.add(entry)
+  remember(order, entry)
+}
+
+/** A parked record of the order, at its place: when it is parked, and when the order is read from the database. */
+export function remember<State, Event>(order: Order<State, Event>, entry: Entry<Event>): void {
+  const { version, eventId, place } = entry
+  if (place?.state === 'head') order.blocked = true
+  if (version === null || eventId === null) return
+  if (place?.state === 'conflict') order.parkedEvents.delete(eventKey(version, eventId))
+  else order.parkedEvents.add(eventKey(version, eventId))
+  if (place?.state !== 'waiting') return
+  const sameVersion = order.waiting.get(version)
+  if (sameVersion) sameVersion.push(entry)
+  else order.waiting.set(version, [entry])
+}

@@ -1,0 +1,11 @@
+import type { Tx } from '@inorder/storage/transaction.ts'
+
+/** What a service does with an event. Written once per service; the runtime around it keeps order and counts once. */
+export interface Handler<State, Event, Effect = never> {
+  /** The states of these orders, one query for the whole batch; an order without state is absent. */
+  load(tx: Tx, orderIds: readonly string[]): Promise<Map<string, State>>
+  /** Pure, synchronous, and a function of its own order alone. What it throws parks the event. */
+  apply(state: State | undefined, event: Event): { state: State; effects: readonly Effect[] }
+  /** Writes the changed states, one multi-row statement. */
+  save(tx: Tx, changed: ReadonlyMap<string, State>): Promise<void>
+}

@@ -1,0 +1,38 @@
+import { Counter, Gauge, Histogram, type Registry } from 'prom-client'
+
+export type InboxMetrics = ReturnType<typeof inboxMetrics>
+
+/** `lag` is asked at each scrape: per partition, null where Kafka did not answer. */
+export function inboxMetrics(registry: Registry, lag: () => Promise<{ partition: number; lag: number | null }[]>) {
+  const registers = [registry]
+  const counter = (name: string, help: string) => new Counter({ name, help, registers })
+  new Gauge({
+    name: 'inbox_lag',
+    help: 'Records of a partition that are not applied yet',
+    labelNames: ['partition'],
+    registers,
+    async collect() {
+      this.reset()
+      for (const row of await lag()) if (row.lag !== null) this.set({ partition: row.partition }, row.lag)
+    },
+  })
+  return {
+    applied: counter('inbox_applied_total', 'Events applied'),
+    duplicates: counter('inbox_duplicates_total', 'Events dropped because they were applied or parked already'),
+    healed: counter('inbox_healed_total', 'Events that waited for a missing version and are applied now'),
+    retries: counter('inbox_retries_total', 'Batches tried again'),
+    parked: new Counter({ name: 'inbox_parked_total', help: 'Records parked', labelNames: ['cause'], registers }),
+    batchSize: new Histogram({
+      name: 'inbox_batch_events',
+      help: 'Records of a batch',
+      buckets: [1, 3, 10, 30, 100, 300, 1000],
+      registers,
+    }),
+    batchSeconds: new Histogram({
+      name: 'inbox_batch_seconds',
+      help: 'Time of a batch transaction',
+      buckets: [0.003, 0.01, 0.03, 0.1, 0.3, 1, 3],
+      registers,
+    }),
+  }
+}

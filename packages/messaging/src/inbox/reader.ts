@@ -1,0 +1,208 @@
+import { setTimeout as pause } from 'node:timers/promises'
+import type { Pool } from 'pg'
+import type { Logger } from 'pino'
+import type { TopicConsumer } from '../kafka/consumer.ts'
+import type { RecordStream, Taken } from '../kafka/record-stream.ts'
+import { type BatchContext, type BatchResult, commitBatch, Hole } from './batch.ts'
+import { readPositions } from './store.ts'
+
+const maxRecords = 1_000
+/** Batches under way at once, each of partitions of its own: one is decoded while the other is in the database. */
+const lanes = 2
+const longestBackoffMs = 5_000
+const tellKafkaMs = 1_000
+
+export interface ReaderOptions<State, Event> {
+  pool: Pool
+  source: TopicConsumer
+  context: BatchContext<State, Event>
+  logger: Logger
+  /** After each commit. */
+  onCommitted(result: BatchResult<State, Event>, seconds: number): void
+  /** The starts of what was assigned are checked against the positions: from here on it reads. */
+  onAssigned(topicId: string): void
+  onRetry(): void
+}
+
+/**
+ * Reads the topic for ever: opens the stream, again whenever it ends; checks where it starts; applies batch after batch.
+ * Of a partition the next records are taken when the last are committed.
+ */
+export class Reader<State, Event> {
+  readonly #options: ReaderOptions<State, Event>
+  readonly #ending = new AbortController()
+  #stream: RecordStream | undefined
+  #running: Promise<void> | undefined
+  /** Positions that Kafka is not told yet. */
+  #untold = new Map<number, bigint>()
+
+  constructor(options: ReaderOptions<State, Event>) {
+    this.#options = options
+  }
+
+  start(): void {
+    this.#running ??= this.#run()
+  }
+
+  /** Resolves when the batch under way is committed or given up, and the group is left. */
+  async close(): Promise<void> {
+    const { source, logger } = this.#options
+    this.#ending.abort()
+    this.#stream?.fail(new Error('closing'))
+    await this.#running
+    await source.close().catch((error) => logger.debug({ err: error }, 'the consumer did not close in order'))
+  }
+
+  async #run(): Promise<void> {
+    const { source, logger } = this.#options
+    const telling = setInterval(() => void this.#tellKafka(), tellKafkaMs)
+    for (let failures = 0; !this.#ended; ) {
+      try {
+        this.#stream = await this.#unlessEnded(source.open())
+        await this.#read(this.#stream, () => {
+          failures = 0
+        })
+      } catch (error) {
+        if (this.#ended) break
+        logger.warn({ err: error, failures }, 'reading stopped, and starts again')
+        if (error instanceof Hole && this.#stream) await this.#rewind(this.#stream)
+        await this.#backoff(failures++)
+      }
+      if (!this.#ended) await this.#closeStream()
+    }
+    clearInterval(telling)
+    await this.#tellKafka()
+    await this.#closeStream()
+  }
+
+  async #read(stream: RecordStream, onCommitted: () => void): Promise<void> {
+    const lane = async () => {
+      try {
+        for (let taken = await this.#take(stream); taken; taken = await this.#take(stream)) {
+          await this.#apply(stream, taken)
+          stream.done(taken)
+          onCommitted()
+        }
+      } catch (error) {
+        stream.fail(error as Error)
+        throw error
+      }
+    }
+    const ends = await Promise.allSettled(Array.from({ length: lanes }, lane))
+    for (const end of ends) if (end.status === 'rejected') throw end.reason
+  }
+
+  /** The next records; undefined at the end. None at all when there is nothing but a new assignment to check. */
+  async #take(stream: RecordStream): Promise<Taken | undefined> {
+    while (!this.#ended) {
+      const taken = stream.take(maxRecords)
+      if (taken.spans.size > 0 || stream.starts) return taken
+      await stream.changed()
+    }
+    return undefined
+  }
+
+  async #apply(stream: RecordStream, { records, spans }: Taken): Promise<void> {
+    const { pool, context, onCommitted } = this.#options
+    const { topicId } = stream
+    const entries = await this.#untilDone('decoding', () => context.decoder.entries(topicId, records))
+    await this.#untilDone('applying', async () => {
+      await this.#checkStarts(stream)
+      if (!entries || spans.size === 0) return
+      const begin = performance.now()
+      await commitBatch(pool, { topicId, entries, spans }, context, (result) => {
+        for (const [partition, next] of result.positions) this.#untold.set(partition, next)
+        onCommitted(result, (performance.now() - begin) / 1000)
+      })
+    })
+  }
+
+  /** Again and again until it succeeds; only what makes this stream useless is thrown. Undefined: it ended before. */
+  async #untilDone<T>(what: string, work: () => Promise<T>): Promise<T | undefined> {
+    const { logger, onRetry } = this.#options
+    for (let failures = 0; !this.#ended; failures++) {
+      try {
+        return await work()
+      } catch (error) {
+        if (error instanceof Hole) throw error
+        onRetry()
+        logger.warn({ err: error, failures }, `${what} failed, and is tried again`)
+        await this.#backoff(failures)
+      }
+    }
+    return undefined
+  }
+
+  /** Rule 13: a start ahead of the position would skip what lies between. */
+  async #checkStarts(stream: RecordStream): Promise<void> {
+    const { starts } = stream
+    if (!starts) return
+    const right = await this.#rightStarts(stream.topicId, starts)
+    const ahead = [...starts].filter(([partition, start]) => start > (right.get(partition) ?? 0n))
+    if (ahead.length > 0)
+      throw new Hole(`partitions ${ahead.map(([p]) => p).join(', ')} start ahead of their positions`)
+    stream.startsChecked(starts)
+    this.#options.onAssigned(stream.topicId)
+  }
+
+  /** Tells Kafka the positions, so that the stream opened next starts there. */
+  async #rewind(stream: RecordStream): Promise<void> {
+    const { source, logger } = this.#options
+    try {
+      await source.commit(await this.#rightStarts(stream.topicId, stream.reached))
+    } catch (error) {
+      logger.warn({ err: error }, 'Kafka was not told where to start again')
+    }
+  }
+
+  /** Where these partitions have to be read from: their positions, or the start of the log. */
+  async #rightStarts(topicId: string, starts: ReadonlyMap<number, bigint>): Promise<Map<number, bigint>> {
+    const { pool, source } = this.#options
+    const positions = await readPositions(pool, topicId)
+    const unseen = [...starts].some(([partition, start]) => start > 0n && !positions.has(partition))
+    const logStarts = unseen ? await source.logStarts() : []
+    return new Map([...starts.keys()].map((p) => [p, positions.get(p) ?? logStarts[p] ?? 0n]))
+  }
+
+  /** For lag tools only. */
+  async #tellKafka(): Promise<void> {
+    const untold = this.#untold
+    if (untold.size === 0) return
+    this.#untold = new Map()
+    const { source, logger } = this.#options
+    try {
+      await source.commit(untold)
+    } catch (error) {
+      logger.debug({ err: error }, 'Kafka was not told the positions')
+      this.#untold = new Map([...untold, ...this.#untold])
+    }
+  }
+
+  async #closeStream(): Promise<void> {
+    const { logger } = this.#options
+    await this.#stream?.close().catch((error) => logger.debug({ err: error }, 'the stream did not close in order'))
+    this.#stream = undefined
+  }
+
+  /** Joining may take long where a broker is frozen; what is joined then is left in `close`. */
+  async #unlessEnded<T>(work: Promise<T>): Promise<T> {
+    const { signal } = this.#ending
+    const { promise, reject } = Promise.withResolvers<never>()
+    const onAbort = () => reject(new Error('closing'))
+    signal.addEventListener('abort', onAbort, { once: true })
+    try {
+      return await Promise.race([work, promise])
+    } finally {
+      signal.removeEventListener('abort', onAbort)
+    }
+  }
+
+  get #ended(): boolean {
+    return this.#ending.signal.aborted
+  }
+
+  async #backoff(failures: number): Promise<void> {
+    const ms = Math.min(longestBackoffMs, 100 * 2 ** failures) * (0.5 + Math.random() / 2)
+    await pause(ms, undefined, { signal: this.#ending.signal }).catch(() => undefined)
+  }
+}

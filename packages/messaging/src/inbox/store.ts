@@ -1,0 +1,162 @@
+import type { Tx } from '@inorder/storage/transaction.ts'
+import { type Entry, isHeld, newOrder, type Order, type OrderRow } from './order.ts'
+
+/** How far each of the topic's partitions is applied; a partition of which nothing is has no row. */
+export async function readPositions(db: Tx, topicId: string): Promise<Map<number, bigint>> {
+  const { rows } = await db.query<{ partition: number; next_offset: string }>(
+    'SELECT partition, next_offset FROM inbox_position WHERE topic_id = $1 ORDER BY partition',
+    [topicId],
+  )
+  return positionsOf(rows)
+}
+
+/** The same by the topic's name, for those who show it: its id is only known once Kafka was reached. */
+export async function shownPositions(db: Tx, topic: string, topicId: string | undefined): Promise<Map<number, bigint>> {
+  const { rows } = await db.query<{ partition: number; next_offset: string }>(
+    `SELECT partition, max(next_offset) AS next_offset FROM inbox_position
+     WHERE topic = $1 AND ($2::uuid IS NULL OR topic_id = $2) GROUP BY partition`,
+    [topic, topicId ?? null],
+  )
+  return positionsOf(rows)
+}
+
+const positionsOf = (rows: readonly { partition: number; next_offset: string }[]): Map<number, bigint> =>
+  new Map(rows.map((row) => [row.partition, BigInt(row.next_offset)]))
+
+const insertPositions = `
+INSERT INTO inbox_position (topic_id, partition, topic, next_offset)
+SELECT $1, p, $2, 0 FROM unnest($3::int[]) AS new (p) ORDER BY p
+ON CONFLICT DO NOTHING`
+
+// Plans are kept per session. One made while a table was nearly empty would scan it whole, and go on doing so when it
+// has a million rows, until the next ANALYZE: 30 times slower. So no plan made in this transaction prefers a scan.
+const selectPositions = `
+SELECT partition, next_offset, set_config('enable_seqscan', 'off', true)
+FROM inbox_position WHERE topic_id = $1 AND partition = ANY($2::int[]) ORDER BY partition FOR UPDATE`
+
+/** Locks the positions of these partitions (sorted), and says which they are. */
+export async function lockPositions(
+  tx: Tx,
+  topic: { id: string; name: string },
+  partitions: readonly number[],
+): Promise<Map<number, bigint>> {
+  const select = { name: 'inbox-lock-positions', text: selectPositions, values: [topic.id, partitions] }
+  const lock = () => tx.query<{ partition: number; next_offset: string }>(select)
+  let { rows } = await lock()
+  if (rows.length < partitions.length) {
+    // Once in a partition's life; locking first saves the round trip in all other batches. If two meet here crosswise
+    // PostgreSQL ends one of them, and its batch is run again.
+    await tx.query(insertPositions, [topic.id, topic.name, partitions])
+    rows = (await lock()).rows
+  }
+  return positionsOf(rows)
+}
+
+export async function movePositions(tx: Tx, topicId: string, next: ReadonlyMap<number, bigint>): Promise<void> {
+  if (next.size === 0) return
+  await tx.query({
+    name: 'inbox-move-positions',
+    text: `UPDATE inbox_position AS p SET next_offset = new.next
+           FROM unnest($2::int[], $3::bigint[]) AS new (partition, next)
+           WHERE p.topic_id = $1 AND p.partition = new.partition`,
+    values: [topicId, [...next.keys()], [...next.values()]],
+  })
+}
+
+export interface LockedOrders<State, Event> {
+  readonly orders: ReadonlyMap<string, Order<State, Event>>
+  /** What their rows hold. */
+  readonly rows: ReadonlyMap<string, OrderRow>
+  /** Those that had no row, in the order given. */
+  readonly created: readonly string[]
+}
+
+/**
+ * Rule 14: inserts the order rows that are missing, locks all (each in sorted order); what is inserted is locked by that.
+ * A row is inserted as the batch will most likely leave it, which saves writing it a second time: 12 of 80 ms for 1,000
+ * new orders. Nobody sees it before the commit, and one that comes out otherwise is updated like any other.
+ */
+export async function lockOrders<State, Event>(
+  tx: Tx,
+  entries: readonly Entry<Event>[],
+): Promise<LockedOrders<State, Event>> {
+  const orders = new Map<string, Order<State, Event>>()
+  const rows = new Map<string, OrderRow>()
+  const likely = likelyRows(entries)
+  const orderIds = [...likely.keys()]
+  if (orderIds.length === 0) return { orders, rows, created: [] }
+
+  const { rowCount } = await tx.query({
+    name: 'inbox-insert-orders',
+    text: `INSERT INTO inbox_order (order_id, applied_version, event_id, applied_at)
+           SELECT id, version, event_id, CASE WHEN version > 0 THEN now() END
+           FROM unnest($1::text[], $2::bigint[], $3::text[]) AS new (id, version, event_id) ORDER BY id
+           ON CONFLICT DO NOTHING`,
+    values: [orderIds, [...likely.values()].map((row) => row.version), [...likely.values()].map((row) => row.eventId)],
+  })
+  // Which are new is asked only where some are not: RETURNING them costs 3 of 11 ms for 1,000.
+  const known = new Map<string, LockedRow>()
+  if (rowCount !== orderIds.length) {
+    const locked = await tx.query<LockedRow>({
+      name: 'inbox-lock-orders',
+      text: `SELECT order_id, applied_version, event_id, held FROM inbox_order
+             WHERE order_id = ANY($1::text[]) AND xmin <> pg_current_xact_id()::xid ORDER BY order_id FOR UPDATE`,
+      values: [orderIds],
+    })
+    for (const row of locked.rows) known.set(row.order_id, row)
+  }
+  for (const [orderId, row] of likely) {
+    const found = known.get(orderId)
+    const version = Number(found?.applied_version ?? 0)
+    orders.set(orderId, newOrder(orderId, version, found?.event_id))
+    rows.set(orderId, found ? { version, eventId: found.event_id, held: found.held } : row)
+  }
+  return { orders, rows, created: orderIds.filter((orderId) => !known.has(orderId)) }
+}
+
+interface LockedRow {
+  order_id: string
+  applied_version: string
+  event_id: string | null
+  held: boolean
+}
+
+/** How far each order gets if it is new and all its next versions apply. */
+function likelyRows<Event>(entries: readonly Entry<Event>[]): Map<string, OrderRow> {
+  const rows = new Map<string, OrderRow>()
+  for (const { orderId, orderless, version, eventId } of entries) {
+    if (orderless) continue
+    const before = rows.get(orderId)
+    if (version === (before?.version ?? 0) + 1) rows.set(orderId, { version, eventId, held: false })
+    else if (!before) rows.set(orderId, { version: 0, eventId: null, held: false })
+  }
+  return rows
+}
+
+/** Writes the rows of orders that are locked, where they hold something else. */
+export async function saveOrders<State, Event>(
+  tx: Tx,
+  { orders, rows }: Pick<LockedOrders<State, Event>, 'orders' | 'rows'>,
+): Promise<void> {
+  const changed = [...orders.values()].filter((order) => {
+    const row = rows.get(order.orderId)
+    return row?.version !== order.version || row.eventId !== order.eventId || row.held !== isHeld(order)
+  })
+  if (changed.length === 0) return
+  await tx.query({
+    name: 'inbox-save-orders',
+    text: `UPDATE inbox_order AS o SET
+             applied_version = new.version, event_id = new.event_id, held = new.held,
+             applied_at = CASE WHEN new.version = 0 THEN NULL WHEN new.applied THEN now() ELSE o.applied_at END
+           FROM unnest($1::text[], $2::bigint[], $3::text[], $4::boolean[], $5::boolean[])
+             AS new (id, version, event_id, held, applied)
+           WHERE o.order_id = new.id`,
+    values: [
+      changed.map((order) => order.orderId),
+      changed.map((order) => order.version),
+      changed.map((order) => order.eventId),
+      changed.map((order) => isHeld(order)),
+      changed.map((order) => order.version !== rows.get(order.orderId)?.version),
+    ],
+  })
+}

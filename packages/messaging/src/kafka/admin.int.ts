@@ -1,0 +1,90 @@
+import assert from 'node:assert/strict'
+import { after, test } from 'node:test'
+import { kafkaProxy } from '@inorder/testing/kafka-proxy.ts'
+import { brokers, unique } from '@inorder/testing/parts.ts'
+import { until } from '@inorder/testing/until.ts'
+import { Admin } from '@platformatic/kafka'
+import { KafkaAdmin } from './admin.ts'
+import { KafkaAway, RecordTooLarge, TopicMissing } from './errors.ts'
+import { PartitionProducer } from './producer.ts'
+
+const cluster = { brokers: brokers().split(','), clientId: 'admin-test' }
+const deadline = 10_000
+const kafka = new KafkaAdmin(cluster)
+const made: string[] = []
+
+after(async () => {
+  await kafka.close()
+  const admin = new Admin({ clientId: 'admin-test', bootstrapBrokers: cluster.brokers })
+  await admin.deleteTopics({ topics: made })
+  await admin.close()
+})
+
+async function topic(partitions: number, configs: Record<string, string> = {}): Promise<string> {
+  const name = unique('admin')
+  made.push(name)
+  await kafka.createTopics([{ name, partitions, replicas: 1, configs }], deadline)
+  await until('Kafka shows the topic', () => kafka.topic(name, deadline))
+  return name
+}
+
+const record = (bytes: number) => ({ key: null, value: Buffer.alloc(bytes, 'x'), headers: new Map<Buffer, Buffer>() })
+
+test('a topic is made once; what it is, and where its partitions begin and end, can be asked', async () => {
+  const name = await topic(3)
+  await kafka.createTopics([{ name, partitions: 5, replicas: 1, configs: {} }], deadline)
+  const { id, partitions } = await kafka.topic(name, deadline)
+  assert.match(id, /^[0-9a-f-]{36}$/)
+  assert.equal(partitions, 3)
+  const producer = new PartitionProducer(cluster, name, 1)
+  await producer.send([record(1), record(2)], deadline)
+  producer.close()
+  assert.deepEqual(await kafka.ends(name, deadline), [0n, 2n, 0n])
+  assert.deepEqual(await kafka.starts(name, deadline), [0n, 0n, 0n])
+  assert.deepEqual(await kafka.probe(name, deadline), { id, partitions: 3, ready: true })
+})
+
+test('a topic that is not there is told from a Kafka that is not', async () => {
+  await assert.rejects(kafka.topic('no-such-topic', deadline), TopicMissing)
+  await assert.rejects(kafka.ends('no-such-topic', deadline), TopicMissing)
+  await assert.rejects(kafka.probe('no-such-topic', deadline), TopicMissing)
+  const nobody = new KafkaAdmin({ brokers: ['127.0.0.1:1'], clientId: 'admin-test' })
+  await assert.rejects(nobody.topic('t', deadline), KafkaAway)
+  await nobody.close()
+})
+
+test('a deadline holds against a broker that takes the connection and says nothing; later answers come again', async () => {
+  const name = await topic(1)
+  const proxy = await kafkaProxy(cluster.brokers[0]!)
+  const there = { ...cluster, brokers: [proxy.address] }
+  const admin = new KafkaAdmin(there)
+  const producer = new PartitionProducer(there, name, 0)
+  await admin.ends(name, deadline)
+  await producer.send([record(1)], deadline)
+  proxy.fate = () => 'swallowed'
+  for (const question of [
+    () => admin.ends(name, 300),
+    () => admin.probe(name, 300),
+    () => producer.send([record(1)], 300),
+  ]) {
+    const began = performance.now()
+    await assert.rejects(question(), KafkaAway)
+    assert.ok(performance.now() - began < 1_500)
+  }
+  proxy.fate = () => 'through'
+  await producer.send([record(1)], deadline)
+  assert.deepEqual(await admin.ends(name, deadline), [2n])
+  producer.close()
+  await admin.close()
+  await proxy.close()
+})
+
+test('what is too large is told apart: one record, or several that are it together', async () => {
+  const name = await topic(1, { 'max.message.bytes': '10000' })
+  const producer = new PartitionProducer(cluster, name, 0)
+  await assert.rejects(producer.send([record(11_000)], deadline), RecordTooLarge)
+  await assert.rejects(producer.send([record(6_000), record(6_000)], deadline), RecordTooLarge)
+  await producer.send([record(6_000)], deadline)
+  assert.deepEqual(await kafka.ends(name, deadline), [1n])
+  producer.close()
+})

@@ -1,0 +1,53 @@
+import type { Base } from '@platformatic/kafka'
+import { KafkaAway, KafkaRefused, RecordTooLarge, TopicMissing } from './errors.ts'
+
+export interface Cluster {
+  brokers: readonly string[]
+  clientId: string
+}
+
+/** Settings of a client that asks or sends; our own deadlines come on top. A new client begins with another broker. */
+export const clientOptions = ({ brokers, clientId }: Cluster, generation: number) => ({
+  clientId,
+  // The client waits for the first broker that takes its connection, and a frozen one does take it.
+  bootstrapBrokers: brokers.map((_, i) => brokers[(i + generation) % brokers.length]!),
+  connectTimeout: 1_000,
+  requestTimeout: 3_000,
+  // Idempotent producers turn 1 and less into "for ever".
+  retries: 2,
+  retryDelay: 100,
+})
+
+/** Ends a client at once. Its own `close` waits until a frozen broker has taken what is still to be written. */
+export function discard(client: Base): void {
+  const sockets = [...client.connections].map(([, connection]) => connection.socket)
+  client.close(() => {})
+  for (const socket of sockets) socket?.destroy()
+}
+
+const tooLarge = ['MESSAGE_TOO_LARGE', 'RECORD_LIST_TOO_LARGE']
+
+/** What an error of the client says about Kafka: an answer (KafkaRefused and its kin), or none that we know of. */
+export function kafkaError(error: unknown, topic: string): Error {
+  const last = lastOf(error)
+  if (last instanceof KafkaAway) return last
+  if (/^Unknown topic/.test(last.message) || answer(last) === 'UNKNOWN_TOPIC_OR_PARTITION')
+    return new TopicMissing(topic)
+  const code = answer(last)
+  if (code && tooLarge.includes(code)) return new RecordTooLarge(`${topic}: ${code}`, { cause: last })
+  if (code) return new KafkaRefused(`${topic}: ${code}`, { cause: last })
+  if ('hasStaleMetadata' in last) return new KafkaRefused(`${topic}: a partition has no leader`, { cause: last })
+  return new KafkaAway(`${topic}: ${last.message}`, { cause: last })
+}
+
+/** Errors of several tries come as one: the last try is the one that counts. */
+function lastOf(error: unknown): Error {
+  if (error instanceof AggregateError && !answer(error)) return lastOf(error.errors.at(-1))
+  return error instanceof Error ? error : new Error(String(error))
+}
+
+/** The broker's own error code, when it answered with one. */
+function answer(error: Error): string | undefined {
+  if (!('code' in error) || error.code !== 'PLT_KFK_RESPONSE' || !(error instanceof AggregateError)) return undefined
+  return error.errors.find((e) => typeof e?.apiId === 'string')?.apiId
+}

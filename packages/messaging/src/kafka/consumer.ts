@@ -1,0 +1,123 @@
+import { Consumer } from '@platformatic/kafka'
+import { within } from './deadline.ts'
+import { TopicMissing } from './errors.ts'
+import { RecordStream } from './record-stream.ts'
+
+export interface TopicConsumerOptions {
+  brokers: string[]
+  group: string
+  clientId: string
+  topic: string
+  /** What the client reports on the side, and what fails while something is given up. */
+  onTrouble(error: unknown): void
+}
+
+const logStart = -2n
+const settings = {
+  // A killed instance's partitions move after this; less than 6 s is refused by a broker with default settings.
+  sessionTimeout: 6_000,
+  rebalanceTimeout: 10_000,
+  heartbeatInterval: 1_000,
+  // Longer than a join may block at the broker, or the client would cut each slow rebalance.
+  requestTimeout: 12_000,
+  connectTimeout: 2_000,
+  retries: 5,
+  retryDelay: 300,
+  autocommit: false,
+}
+const joinDeadlineMs = 15_000
+const callDeadlineMs = 3_000
+const closeDeadlineMs = 1_500
+
+/** A member of a consumer group that reads one topic. */
+export class TopicConsumer {
+  readonly #options: TopicConsumerOptions
+  #consumer: Consumer | undefined
+  #stream: RecordStream | undefined
+
+  constructor(options: TopicConsumerOptions) {
+    this.#options = options
+  }
+
+  /**
+   * Joins the group (again) and reads from its committed offsets. The same member is used as long as it can join: for a
+   * new one the group would have to wait until the broker has given up the old.
+   */
+  async open(): Promise<RecordStream> {
+    const { topic } = this.#options
+    this.#consumer ??= this.#create()
+    const consumer = this.#consumer
+    const { topics } = await within(
+      callDeadlineMs,
+      'metadata',
+      consumer.metadata({ topics: [topic], forceUpdate: true }),
+    )
+    const id = topics.get(topic)?.id
+    if (!id) throw new TopicMissing(topic)
+    try {
+      this.#stream = new RecordStream(
+        topic,
+        id,
+        consumer,
+        await within(joinDeadlineMs, 'joining', this.#consume(consumer)),
+      )
+      return this.#stream
+    } catch (error) {
+      this.close().catch(this.#options.onTrouble)
+      throw error
+    }
+  }
+
+  #consume(consumer: Consumer) {
+    return consumer.consume({
+      topics: [this.#options.topic],
+      mode: 'committed',
+      fallbackMode: 'earliest',
+      // The client counts its buffer in records, whatever their size: it fetches again when this much is taken, so
+      // memory holds one fetch and not more.
+      highWaterMark: 1,
+      maxBytes: 1024 * 1024,
+      maxBytesPerPartition: 600 * 1024,
+      // A partition that is assigned while a fetch waits at the same broker is read after it.
+      maxWaitTime: 250,
+    })
+  }
+
+  /** First offset that each partition still holds. */
+  async logStarts(): Promise<bigint[]> {
+    const { topic } = this.#options
+    const starts = this.#member().listOffsets({ topics: [topic], timestamp: logStart })
+    return (await within(callDeadlineMs, 'log starts', starts)).get(topic) ?? []
+  }
+
+  /** What the group would start from, were it not for the positions in the database; and what lag tools show. */
+  async commit(next: ReadonlyMap<number, bigint>): Promise<void> {
+    const { topic } = this.#options
+    // In the middle of a rebalance the client would answer the refused commit with a join of its own.
+    if (!this.#member().isActive()) throw new Error('not in the group at the moment')
+    const offsets = [...next].map(([partition, offset]) => ({ topic, partition, offset, leaderEpoch: -1 }))
+    await within(callDeadlineMs, 'committing offsets', this.#member().commit({ offsets }))
+  }
+
+  async close(): Promise<void> {
+    const consumer = this.#consumer
+    this.#consumer = undefined
+    if (consumer) await within(closeDeadlineMs, 'leaving the group', consumer.close(true))
+  }
+
+  #member(): Consumer {
+    if (!this.#consumer) throw new Error('not a member of the group')
+    return this.#consumer
+  }
+
+  #create(): Consumer {
+    const { brokers, group, clientId, onTrouble } = this.#options
+    const consumer = new Consumer({ ...settings, bootstrapBrokers: brokers, groupId: group, clientId })
+    // The client says so when it could not join again after a rebalance; it then sends no heartbeats any more.
+    consumer.on('error', (error: Error) => {
+      onTrouble(error)
+      if (this.#consumer === consumer) this.#stream?.fail(error)
+    })
+    return consumer
+  }
+}

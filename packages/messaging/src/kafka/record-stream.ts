@@ -1,0 +1,167 @@
+import type { Consumer, MessagesStream } from '@platformatic/kafka'
+import type { SourceRecord, Span } from '../inbox/record.ts'
+import { within } from './deadline.ts'
+
+type Stream = MessagesStream<Buffer, Buffer, Buffer, Buffer>
+
+const bufferedRecords = 2_000
+const bufferedBytes = 2 * 1024 * 1024
+const closeDeadlineMs = 1_500
+
+export interface Taken {
+  readonly records: SourceRecord[]
+  readonly spans: ReadonlyMap<number, Span>
+}
+
+/** The records of the partitions that are assigned to this member, in the order of each partition. */
+export class RecordStream {
+  readonly topicId: string
+  readonly #topic: string
+  readonly #consumer: Consumer
+  readonly #stream: Stream
+  /** Where the next record handed out of a partition begins: everything below, from the stream's start, was handed out. */
+  readonly #next = new Map<number, bigint>()
+  readonly #buffer = new Map<number, SourceRecord[]>()
+  /** Partitions of which something is handed out and not done. */
+  readonly #out = new Set<number>()
+  #starts: Map<number, bigint> | undefined
+  #failure: Error | undefined
+  #change = Promise.withResolvers<void>()
+
+  constructor(topic: string, topicId: string, consumer: Consumer, stream: Stream) {
+    this.#topic = topic
+    this.topicId = topicId
+    this.#consumer = consumer
+    this.#stream = stream
+    stream.on('offsets', () => this.#assigned())
+    stream.on('readable', () => this.#changed())
+    // An answer without records may have passed transaction markers.
+    stream.on('fetch', () => this.#changed())
+    stream.on('error', (error) => this.fail(error))
+    stream.on('close', () => this.fail(new Error('the stream was closed')))
+  }
+
+  /**
+   * The offset from which each assigned partition is read, after an assignment and until `startsChecked`: to be compared
+   * with the positions before anything that `take` gave is applied.
+   */
+  get starts(): ReadonlyMap<number, bigint> | undefined {
+    return this.#starts
+  }
+
+  /** How far each assigned partition is handed out. */
+  get reached(): ReadonlyMap<number, bigint> {
+    return new Map(this.#partitions().map((partition) => [partition, this.#next.get(partition) ?? 0n]))
+  }
+
+  startsChecked(starts: ReadonlyMap<number, bigint>): void {
+    if (this.#starts === starts) this.#starts = undefined
+  }
+
+  /**
+   * What has been read of partitions that are not out already, without waiting; they are out until `done`.
+   * Partitions whose log goes on without records come as a span alone.
+   */
+  take(maxRecords: number): Taken {
+    if (this.#failure) throw this.#failure
+    this.#fill()
+    const records: SourceRecord[] = []
+    const spans = new Map<number, Span>()
+    for (const [partition, buffered] of this.#buffer) {
+      if (this.#out.has(partition) || buffered.length === 0) continue
+      const from = this.#next.get(partition) ?? buffered[0]!.offset
+      // After a rebalance the stream begins at the committed offset again: what was handed out is dropped.
+      for (const record of buffered.splice(0, maxRecords - records.length)) {
+        if (record.offset < from) continue
+        records.push(record)
+        spans.set(partition, { from, next: record.offset + 1n })
+      }
+      if (records.length >= maxRecords) break
+    }
+    if (this.#stream.readableLength === 0) this.#addRest(spans)
+    for (const [partition, { next }] of spans) {
+      this.#next.set(partition, next)
+      this.#out.add(partition)
+    }
+    return { records, spans }
+  }
+
+  /** What `take` gave is applied. */
+  done({ spans }: Taken): void {
+    for (const partition of spans.keys()) this.#out.delete(partition)
+    this.#changed()
+  }
+
+  #fill(): void {
+    let count = 0
+    let bytes = 0
+    for (const records of this.#buffer.values()) {
+      count += records.length
+      for (const { value } of records) bytes += value?.length ?? 0
+    }
+    while (count < bufferedRecords && bytes < bufferedBytes) {
+      const message = this.#stream.read()
+      if (message === null) return
+      const { partition, offset, timestamp, headerEntries: headers } = message
+      const record = { partition, offset, timestamp, key: message.key ?? null, value: message.value ?? null, headers }
+      const buffered = this.#buffer.get(partition)
+      if (buffered) buffered.push(record)
+      else this.#buffer.set(partition, [record])
+      count++
+      bytes += record.value?.length ?? 0
+    }
+  }
+
+  /** Where a partition's log goes on behind its last record, there is nothing for us: markers of transactions. */
+  #addRest(spans: Map<number, Span>): void {
+    for (const partition of this.#partitions()) {
+      if (this.#out.has(partition) || (this.#buffer.get(partition)?.length ?? 0) > 0) continue
+      const taken = spans.get(partition)
+      const from = taken?.from ?? this.#next.get(partition)
+      const next = this.#readTo(partition)
+      if (from !== undefined && next !== undefined && next > (taken?.next ?? from)) spans.set(partition, { from, next })
+    }
+  }
+
+  /** Resolves when there may be more to take. */
+  changed(): Promise<void> {
+    return this.#change.promise
+  }
+
+  /** From now on `take` throws this. */
+  fail(error: Error): void {
+    this.#failure ??= error
+    this.#changed()
+  }
+
+  async close(): Promise<void> {
+    await within(closeDeadlineMs, 'closing the stream', this.#stream.close())
+  }
+
+  #partitions(): number[] {
+    return this.#consumer.assignments?.find((assignment) => assignment.topic === this.#topic)?.partitions ?? []
+  }
+
+  #readTo(partition: number): bigint | undefined {
+    return this.#stream.offsetsToFetch.get(`${this.#topic}:${partition}`)
+  }
+
+  #assigned(): void {
+    const starts = new Map<number, bigint>()
+    for (const partition of this.#partitions()) {
+      const start = this.#readTo(partition)
+      if (start === undefined) continue
+      starts.set(partition, start)
+      // Lower than what was handed out: the same records once more, dropped by `take`. Higher: others went on meanwhile.
+      const next = this.#next.get(partition)
+      if (next === undefined || next < start) this.#next.set(partition, start)
+    }
+    this.#starts = starts
+    this.#changed()
+  }
+
+  #changed(): void {
+    this.#change.resolve()
+    this.#change = Promise.withResolvers()
+  }
+}

@@ -1,0 +1,38 @@
+import type { Logger } from 'pino'
+
+/** Whether Kafka takes events. Open (`away`) until something was acknowledged, and again from the first failure on. */
+export class Circuit {
+  readonly #logger: Logger
+  readonly #onChange: (away: boolean) => void
+  readonly #contact = Promise.withResolvers<void>()
+  #state: 'not known yet' | 'open' | 'closed' = 'not known yet'
+
+  constructor(logger: Logger, onChange: (away: boolean) => void) {
+    this.#logger = logger
+    this.#onChange = onChange
+  }
+
+  get away(): boolean {
+    return this.#state !== 'closed'
+  }
+
+  /** Resolves when the circuit is closed for the first time. */
+  get contact(): Promise<void> {
+    return this.#contact.promise
+  }
+
+  open(cause: Error): void {
+    if (this.#state === 'open') return
+    this.#state = 'open'
+    this.#logger.warn({ cause: cause.message }, 'Kafka is away: orders are stored and go out later')
+    this.#onChange(true)
+  }
+
+  close(): void {
+    if (this.#state === 'closed') return
+    this.#state = 'closed'
+    this.#logger.info('Kafka takes events')
+    this.#contact.resolve()
+    this.#onChange(false)
+  }
+}

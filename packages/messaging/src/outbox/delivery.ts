@@ -1,0 +1,17 @@
+/** What became of an event that a request stored. */
+export interface Delivery {
+  /** Kafka is known not to take events now; until it has acknowledged something again. */
+  readonly away: boolean
+  /** Seconds after which asking again makes sense. */
+  readonly retryAfter: number
+  /** Rule 7: before the transaction that stores the event is sent. Ends with `within` or `forget`. */
+  expect(eventId: string): Waiter
+}
+
+export interface Waiter {
+  /** `pending` when Kafka has not acknowledged the event after so many ms, or at once when it is or goes away. */
+  within(ms: number): Promise<Outcome>
+  forget(): void
+}
+
+export type Outcome = 'delivered' | 'pending'

@@ -1,0 +1,99 @@
+// One partition's way out. At most one send is in flight.
+//
+//   idle --rows were read--> sending --acknowledged--> idle
+//                               '----failed----------> resting --some time--> idle
+//
+// A lane that rests does not hold the others.
+import type { PartitionProducer } from '../kafka/producer.ts'
+import type { LaneRead, OutboxRow } from './store.ts'
+
+const largestChunk = 512 * 1024
+const firstRestMs = 100
+const longestRestMs = 2_000
+/** More of them would make each read slower than waiting for the deletion does. */
+const maxAcknowledged = 256
+
+export class Lane implements LaneRead {
+  readonly topic: string
+  readonly partition: number
+  readonly producer: PartitionProducer
+  /** Acknowledged, and not known to be deleted. */
+  readonly acknowledged = new Set<string>()
+  maxBytes = largestChunk
+  /** There may be rows that were not read. */
+  wanted = true
+  /** The last read found nothing. */
+  empty = false
+  failures = 0
+  /** Why it rests, or rested last, until something is acknowledged. */
+  trouble: Error | undefined
+  #state: 'idle' | 'sending' | 'resting' = 'idle'
+  #timer: NodeJS.Timeout | undefined
+
+  constructor(topic: string, partition: number, producer: PartitionProducer) {
+    this.topic = topic
+    this.partition = partition
+    this.producer = producer
+  }
+
+  get idle(): boolean {
+    return this.#state === 'idle'
+  }
+
+  get resting(): boolean {
+    return this.#state === 'resting'
+  }
+
+  get readable(): boolean {
+    return this.idle && this.wanted && this.acknowledged.size <= maxAcknowledged
+  }
+
+  sending(): void {
+    this.#state = 'sending'
+  }
+
+  sent(rows: readonly OutboxRow[]): void {
+    for (const row of rows) this.acknowledged.add(row.id)
+    this.failures = 0
+    this.trouble = undefined
+    this.#state = 'idle'
+  }
+
+  /** Rule 9: a chunk that is too large is tried again in halves, down to the one record that is alone too large. */
+  halve(rows: readonly OutboxRow[]): void {
+    const bytes = rows.reduce((sum, row) => sum + row.bytes, 0)
+    this.maxBytes = Math.max(Math.floor(Math.min(this.maxBytes, bytes) / 2), 1)
+    this.again()
+  }
+
+  /** Calls `onRested` when it may be read again; later from failure to failure. */
+  rest(error: Error, onRested: () => void): void {
+    this.trouble = error
+    const longest = Math.min(firstRestMs * 2 ** this.failures++, longestRestMs)
+    this.#state = 'resting'
+    this.#timer = setTimeout(
+      () => {
+        this.again()
+        onRested()
+      },
+      longest * (0.5 + Math.random() / 2),
+    )
+  }
+
+  /** Reads once more what was not sent. */
+  again(): void {
+    this.#state = 'idle'
+    this.wanted = true
+  }
+
+  /** Ends a rest early. */
+  hurry(): void {
+    clearTimeout(this.#timer)
+    if (this.resting) this.again()
+  }
+
+  close(): void {
+    clearTimeout(this.#timer)
+    this.producer.close()
+  }
+}

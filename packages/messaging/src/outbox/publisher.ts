@@ -1,0 +1,128 @@
+import { setTimeout as pause } from 'node:timers/promises'
+import { KafkaAdmin } from '../kafka/admin.ts'
+import { KafkaRefused, TopicMissing } from '../kafka/errors.ts'
+import { Lanes, type LanesOptions } from './lanes.ts'
+import { declareTopic, measure, readTopics, relane } from './store.ts'
+
+export interface PublisherOptions extends LanesOptions {
+  topics: readonly string[]
+}
+
+const tickMs = 1_000
+const soonMs = 50
+const probeDeadlineMs = 1_500
+const ticksBetweenMeasures = 5
+
+/** What the leading instance does: keeps the lanes as Kafka's partitions are, and asks each second whether Kafka is there. */
+export class Publisher {
+  readonly #options: PublisherOptions
+  readonly #kafka: KafkaAdmin
+  #lanes: Lanes | undefined
+
+  constructor(options: PublisherOptions) {
+    this.#options = options
+    const { brokers, clientId } = options.cluster
+    this.#kafka = new KafkaAdmin({ brokers, clientId: `${clientId}-admin` })
+  }
+
+  /** There may be new rows. False: this instance does not publish. */
+  wake(): boolean {
+    this.#lanes?.wake()
+    return this.#lanes !== undefined
+  }
+
+  /** Rows are deleted. */
+  deleted(): void {
+    this.#lanes?.deleted()
+  }
+
+  /** Publishes until `lost` (at once: somebody else leads) or `closing` (what is in flight is waited for). */
+  async lead(lost: AbortSignal, closing: AbortSignal): Promise<void> {
+    const { metrics, logger } = this.#options
+    const ended = AbortSignal.any([lost, closing])
+    lost.addEventListener('abort', () => this.#lanes?.abort())
+    metrics.leads.set(1)
+    for (let tick = 0; !ended.aborted; tick++) {
+      const began = performance.now()
+      let pauseMs = tickMs
+      try {
+        // What Kafka's first answer brings about is looked at soon.
+        if ((await this.#tick()) && this.#options.circuit.away) pauseMs = soonMs
+        if (tick % ticksBetweenMeasures === 0) await this.#measure()
+      } catch (error) {
+        if (!ended.aborted) logger.warn({ cause: (error as Error).message }, 'the outbox cannot be published')
+      }
+      if (!ended.aborted)
+        await pause(Math.max(began + pauseMs - performance.now(), 0), undefined, { signal: ended }).catch(
+          () => ended.aborted,
+        )
+    }
+    await this.#lanes?.finish()
+    this.#lanes = undefined
+    await this.#kafka.close()
+    metrics.leads.set(0)
+  }
+
+  /** Says whether Kafka is ready to take events. */
+  async #tick(): Promise<boolean> {
+    const { circuit } = this.#options
+    this.#lanes?.wake()
+    const trouble = await this.#probe()
+    if (trouble) {
+      // An event that Kafka took meanwhile says more than a question it did not answer.
+      const taken = this.#lanes !== undefined && performance.now() - this.#lanes.lastAcknowledged < tickMs
+      if (!taken) circuit.open(trouble)
+    } else if (circuit.away) {
+      this.#lanes?.hurry()
+      if (this.#lanes?.quiet) circuit.close()
+    }
+    return !trouble
+  }
+
+  /** Asks about each topic, and keeps the lanes as the partitions are. Returns why Kafka would not take an event. */
+  async #probe(): Promise<Error | undefined> {
+    const { topics } = this.#options
+    const partitions = new Map<string, number>()
+    let trouble: Error | undefined
+    const answers = await Promise.allSettled(topics.map((topic) => this.#kafka.probe(topic, probeDeadlineMs)))
+    for (const [i, answer] of answers.entries()) {
+      const topic = topics[i]!
+      if (answer.status === 'rejected') {
+        // One missing topic of several is a trouble of its lanes.
+        if (!(answer.reason instanceof TopicMissing) || topics.length === 1) trouble = answer.reason
+      } else {
+        partitions.set(topic, answer.value.partitions)
+        if (!answer.value.ready) trouble = new KafkaRefused(`${topic} has a partition that takes nothing now`)
+      }
+    }
+    if (partitions.size > 0) await this.#laneBy(partitions)
+    return trouble
+  }
+
+  /** Makes the lanes at the start, and anew when Kafka has other partitions than the rows were spread over. */
+  async #laneBy(seen: ReadonlyMap<string, number>): Promise<void> {
+    const { pool, topics, logger } = this.#options
+    if (this.#lanes && [...seen].every(([topic, count]) => this.#lanes?.partitions.get(topic) === count)) return
+    await this.#lanes?.finish()
+    this.#lanes = undefined
+    const declared = await readTopics(pool)
+    const partitions = new Map(topics.map((topic) => [topic, seen.get(topic) ?? declared.get(topic) ?? 1]))
+    for (const [topic, count] of partitions) {
+      if (declared.get(topic) !== count) {
+        logger.warn({ topic, partitions: count, before: declared.get(topic) }, 'rows of the outbox get other lanes')
+        await declareTopic(pool, topic, count)
+      }
+      await relane(pool, topic, count)
+    }
+    this.#lanes = new Lanes(this.#options, partitions)
+    this.#lanes.wake()
+  }
+
+  async #measure(): Promise<void> {
+    const { pool, metrics } = this.#options
+    const { waiting, oldest, aside } = await measure(pool)
+    metrics.waiting.set(waiting)
+    metrics.oldest.set(oldest)
+    metrics.setAside.set(aside)
+  }
+}

@@ -1,0 +1,168 @@
+import type { Pool } from 'pg'
+import type { Logger } from 'pino'
+import type { Registry } from 'prom-client'
+import type { SchemaRegistry } from '../registry.ts'
+import { ackedMessages, Channel, encode, type Message } from './channel.ts'
+import { Circuit } from './circuit.ts'
+import { Deletions } from './deletions.ts'
+import type { Delivery } from './delivery.ts'
+import { Leadership } from './leadership.ts'
+import { outboxMetrics } from './metrics.ts'
+import { Publisher } from './publisher.ts'
+import { SchemaIds } from './schemas.ts'
+import { declareTopic, type OutboxRow, readTopics } from './store.ts'
+import { Waiters } from './waiters.ts'
+
+export interface RelayOptions {
+  pool: Pool
+  /** The same database as `pool`, for connections of the relay's own (lock, LISTEN). */
+  url: string
+  brokers: string[]
+  registry: SchemaRegistry
+  /** What it publishes to; `partitions` counts until Kafka was asked. */
+  topics: readonly { name: string; partitions: number }[]
+  /** This process, `cart-2`: the `origin` of its rows. Two that run at once must not share it. */
+  instance: string
+  logger: Logger
+  metrics: Registry
+}
+
+const heartbeatLimitMs = 3_000
+const checkMs = 500
+const retryAfterSeconds = 2
+
+/**
+ * Publishes the outbox: one instance leads and does it, the others hear from it. Each tells its own requests what became
+ * of their events.
+ */
+export class Relay {
+  readonly delivery: Delivery
+  readonly #options: RelayOptions
+  readonly #circuit: Circuit
+  readonly #waiters: Waiters
+  readonly #deletions: Deletions
+  readonly #publisher: Publisher
+  readonly #channel: Channel
+  readonly #leadership: Leadership
+  readonly #closing = new AbortController()
+  /** Set while this instance leads. */
+  #leading: Promise<void> | undefined
+  #lastHeard = 0
+  #watch: NodeJS.Timeout | undefined
+
+  constructor(options: RelayOptions) {
+    const { pool, url, brokers, registry, topics, instance } = options
+    const logger = options.logger.child({ part: 'relay' })
+    const metrics = outboxMetrics(options.metrics)
+    this.#options = options
+    this.#circuit = new Circuit(logger, (away) => {
+      metrics.away.set(away ? 1 : 0)
+      if (this.#leading) this.#channel.send(this.#heartbeat())
+      if (away) this.#waiters.giveUp()
+    })
+    metrics.away.set(1)
+    const circuit = this.#circuit
+    this.#waiters = new Waiters(() => circuit.away)
+    this.delivery = {
+      get away() {
+        return circuit.away
+      },
+      retryAfter: retryAfterSeconds,
+      expect: (eventId) => this.#waiters.expect(eventId),
+    }
+    this.#deletions = new Deletions(pool, logger, (rows) => {
+      // Once more: a request that changes nothing may have begun to wait for such an event meanwhile.
+      for (const row of rows) this.#waiters.delivered(row.eventId)
+      this.#publisher.deleted()
+    })
+    this.#publisher = new Publisher({
+      pool,
+      cluster: { brokers, clientId: `${instance}-relay` },
+      topics: topics.map(({ name }) => name),
+      schemas: new SchemaIds(pool, registry),
+      circuit,
+      deletions: this.#deletions,
+      metrics,
+      logger,
+      onPublished: (rows) => this.#published(rows),
+    })
+    this.#channel = new Channel(url, instance, logger, (message) => this.#heard(message))
+    const heartbeat = () => this.#heartbeat()
+    const lead = (lost: AbortSignal) => this.#lead(lost)
+    this.#leadership = new Leadership({ url, instance, logger, heartbeat, lead })
+  }
+
+  /** Resolves when Kafka has acknowledged something for the first time. */
+  get contact(): Promise<void> {
+    return this.#circuit.contact
+  }
+
+  /** Resolves once rows can be added; what fails after that is tried again without end. */
+  async start(): Promise<void> {
+    const { pool, topics } = this.#options
+    const known = await readTopics(pool)
+    for (const { name, partitions } of topics) if (!known.has(name)) await declareTopic(pool, name, partitions)
+    this.#channel.start()
+    this.#leadership.start()
+    this.#lastHeard = performance.now()
+    this.#watch = setInterval(() => this.#checkHeartbeat(), checkMs)
+  }
+
+  /** After a commit that added rows. Cheap: call it for each. */
+  wake(): void {
+    if (!this.#leading) this.#channel.sendOnce(encode({ from: this.#options.instance, wake: true }))
+    else this.#publisher.wake()
+  }
+
+  /** Ends what is in flight, gives the leadership away. Who still waits is told `pending`. */
+  async close(): Promise<void> {
+    clearInterval(this.#watch)
+    this.#closing.abort()
+    await this.#leading
+    await this.#deletions.close()
+    await this.#leadership.close()
+    await this.#channel.close()
+    this.#waiters.giveUp()
+  }
+
+  #lead(lost: AbortSignal): void {
+    // A term that was lost may still be ending.
+    this.#leading = Promise.resolve(this.#leading).then(() => this.#publisher.lead(lost, this.#closing.signal))
+    const term = this.#leading
+    term.finally(() => {
+      if (this.#leading !== term) return
+      this.#leading = undefined
+      this.#lastHeard = performance.now()
+    })
+  }
+
+  #published(rows: readonly OutboxRow[]): void {
+    const { instance } = this.#options
+    const foreign: string[] = []
+    for (const { eventId, origin } of rows) {
+      this.#waiters.delivered(eventId)
+      if (origin !== instance) foreign.push(eventId)
+    }
+    if (foreign.length > 0) this.#channel.send(...ackedMessages(instance, foreign))
+  }
+
+  #heartbeat(): string {
+    return encode({ from: this.#options.instance, away: this.#circuit.away })
+  }
+
+  #heard(message: Message): void {
+    if ('acked' in message) for (const eventId of message.acked) this.#waiters.delivered(eventId)
+    else if ('wake' in message) this.#publisher.wake()
+    else if (!this.#leading) {
+      this.#lastHeard = performance.now()
+      if (message.away) this.#circuit.open(new Error(`${message.from}, which publishes, says so`))
+      else this.#circuit.close()
+    }
+  }
+
+  /** Rule 11: whoever does not lead knows of Kafka what the leader says, and without it nothing. */
+  #checkHeartbeat(): void {
+    if (this.#leading || performance.now() - this.#lastHeard < heartbeatLimitMs) return
+    this.#circuit.open(new Error('nothing was heard of the instance that publishes'))
+  }
+}

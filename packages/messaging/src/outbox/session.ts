@@ -1,0 +1,49 @@
+// A connection that is held for what it is, not borrowed from a pool: for a lock, or for notifications.
+import { setTimeout as pause } from 'node:timers/promises'
+import pg from 'pg'
+
+export function openSession(url: string, name: string, deadlineMs: number): pg.Client {
+  return new pg.Client({
+    connectionString: url,
+    application_name: name,
+    connectionTimeoutMillis: deadlineMs,
+    query_timeout: deadlineMs,
+    keepAlive: true,
+  })
+}
+
+/** Rejects when the connection ends, whatever ends it. */
+export function endOf(client: pg.Client): Promise<never> {
+  const { promise, reject } = Promise.withResolvers<never>()
+  const ended = (error = new Error('the connection has ended')) => reject(error)
+  client.on('error', ended)
+  client.on('end', ended)
+  // Nobody may be waiting for it in that moment.
+  promise.catch(ended)
+  return promise
+}
+
+/** Without waiting: a server that has frozen never says goodbye. */
+export function endSession(client: pg.Client): void {
+  const timer = setTimeout(() => client.connection.stream.destroy(), 500)
+  const ended = () => clearTimeout(timer)
+  client.end().then(ended, ended)
+}
+
+const againMs = 1_000
+
+/** Lives one session after the other until `closing`; `onLost` is told why one ended that should not have. */
+export async function keepSession(
+  closing: AbortSignal,
+  live: (closing: AbortSignal) => Promise<void>,
+  onLost: (error: Error) => void,
+): Promise<void> {
+  while (!closing.aborted) {
+    try {
+      await live(closing)
+    } catch (error) {
+      if (!closing.aborted) onLost(error as Error)
+    }
+    if (!closing.aborted) await pause(againMs, undefined, { signal: closing }).catch(() => closing.aborted)
+  }
+}

@@ -1,0 +1,113 @@
+import { transaction } from '@inorder/storage/transaction.ts'
+import type { Pool } from 'pg'
+
+export interface OutboxRow {
+  id: string
+  eventId: string
+  key: Buffer | null
+  value: Buffer
+  fingerprint: string | null
+  /** As `encodeHeaders` made them. */
+  headers: string
+  bytes: number
+  origin: string
+}
+
+/** What is asked of one lane. */
+export interface LaneRead {
+  topic: string
+  partition: number
+  maxBytes: number
+  /** Ids that Kafka has acknowledged and whose deletion is under way. */
+  acknowledged: Iterable<string>
+}
+
+export interface LaneRows {
+  rows: OutboxRow[]
+  /** A limit cut them off. */
+  more: boolean
+}
+
+const maxRows = 500
+
+type Cells = [number, string, string, Buffer | null, Buffer, string | null, string, number, string, boolean]
+
+/** The first rows of each lane. Never "id > the last one read": ids commit out of order. */
+export async function readLanes(pool: Pool, lanes: readonly LaneRead[]): Promise<LaneRows[]> {
+  const { rows } = await pool.query<Cells>({
+    name: 'outbox-first',
+    text: `SELECT lane, id::text, event_id::text, key, value, fingerprint, headers::text, bytes, origin, more
+           FROM outbox_first($1, $2, $3, $4, ${maxRows})`,
+    rowMode: 'array',
+    values: [
+      lanes.map((lane) => lane.topic),
+      lanes.map((lane) => lane.partition),
+      lanes.map((lane) => lane.maxBytes),
+      lanes.map((lane) => `{${[...lane.acknowledged].join()}}`),
+    ],
+  })
+  const found = lanes.map(() => ({ rows: [] as OutboxRow[], more: false }))
+  for (const [n, id, eventId, key, value, fingerprint, headers, bytes, origin, more] of rows) {
+    const lane = found[n - 1]!
+    lane.rows.push({ id, eventId, key, value, fingerprint, headers, bytes, origin })
+    lane.more = more
+  }
+  return found
+}
+
+export async function deleteRows(pool: Pool, eventIds: readonly string[]): Promise<void> {
+  await pool.query({
+    name: 'outbox-delete',
+    text: 'SELECT outbox_delete($1)',
+    values: [eventIds],
+  })
+}
+
+export async function setAside(pool: Pool, eventId: string, cause: string): Promise<void> {
+  await pool.query('UPDATE outbox SET set_aside_at = now(), cause = $2 WHERE event_id = $1', [eventId, cause])
+}
+
+/** How many lanes each topic's rows are spread over. */
+export async function readTopics(pool: Pool): Promise<Map<string, number>> {
+  const { rows } = await pool.query<{ topic: string; partitions: number }>('SELECT topic, partitions FROM outbox_topic')
+  return new Map(rows.map(({ topic, partitions }) => [topic, partitions]))
+}
+
+/**
+ * From now on rows of a topic are added to so many lanes. The lock waits for those who are adding rows and holds back
+ * those who come, so that afterwards no row gets into a lane of before.
+ */
+export async function declareTopic(pool: Pool, topic: string, partitions: number): Promise<void> {
+  await transaction(pool, async (tx) => {
+    await tx.query('LOCK TABLE outbox IN SHARE ROW EXCLUSIVE MODE')
+    await tx.query(
+      `INSERT INTO outbox_topic (topic, partitions) VALUES ($1, $2)
+       ON CONFLICT (topic) DO UPDATE SET partitions = excluded.partitions`,
+      [topic, partitions],
+    )
+  })
+}
+
+/** Moves the rows that are in a lane of before. In pieces: a full outbox takes longer than a statement may. */
+export async function relane(pool: Pool, topic: string, partitions: number): Promise<void> {
+  const move = `
+    UPDATE outbox SET partition = key_hash % $2::int WHERE event_id IN (
+      SELECT event_id FROM outbox WHERE topic = $1 AND partition <> key_hash % $2::int LIMIT 5000)`
+  while ((await pool.query(move, [topic, partitions])).rowCount !== 0);
+}
+
+/** Rows that wait (counted up to 100,000), seconds since the oldest came, rows set aside. */
+export async function measure(pool: Pool): Promise<{ waiting: number; oldest: number; aside: number }> {
+  const { rows } = await pool.query<{ waiting: number; oldest: number; aside: number }>(`
+    SELECT (SELECT count(*)::int FROM (SELECT FROM outbox LIMIT 100000) AS counted) AS waiting,
+      (SELECT coalesce(extract(epoch FROM now() - min(first.created_at)), 0)::float FROM outbox_topic t
+        CROSS JOIN generate_series(0, t.partitions - 1) AS p
+        CROSS JOIN LATERAL (SELECT created_at FROM outbox o WHERE o.topic = t.topic AND o.partition = p
+          ORDER BY id LIMIT 1) AS first) AS oldest,
+      (SELECT count(*)::int FROM outbox WHERE set_aside_at IS NOT NULL) AS aside`)
+  return rows[0]!
+}
+
+export async function vacuum(pool: Pool): Promise<void> {
+  await pool.query('VACUUM (TRUNCATE OFF) outbox')
+}

@@ -1,0 +1,86 @@
+import type { Outcome, Waiter } from './delivery.ts'
+
+/** Requests that wait for an event, by its id. Most events have one or none, so each holds the next in a chain. */
+export class Waiters {
+  readonly #byEvent = new Map<string, Waiting>()
+  readonly #isAway: () => boolean
+
+  constructor(isAway: () => boolean) {
+    this.#isAway = isAway
+  }
+
+  get size(): number {
+    return this.#byEvent.size
+  }
+
+  expect(eventId: string): Waiter {
+    const waiting = new Waiting(this.#byEvent, eventId, this.#isAway)
+    waiting.next = this.#byEvent.get(eventId)
+    this.#byEvent.set(eventId, waiting)
+    return waiting
+  }
+
+  delivered(eventId: string): void {
+    let waiting = this.#byEvent.get(eventId)
+    if (!waiting) return
+    this.#byEvent.delete(eventId)
+    for (; waiting; waiting = waiting.next) waiting.settle('delivered')
+  }
+
+  /** Answers everybody who waits now; whoever has not begun to finds out by `isAway`. */
+  giveUp(): void {
+    for (const first of [...this.#byEvent.values()])
+      for (let waiting: Waiting | undefined = first; waiting; waiting = waiting.next) waiting.giveUp()
+  }
+}
+
+class Waiting implements Waiter {
+  next: Waiting | undefined
+  readonly #all: Map<string, Waiting>
+  readonly #eventId: string
+  readonly #isAway: () => boolean
+  #outcome: Outcome | undefined
+  #resolve: ((outcome: Outcome) => void) | undefined
+  #timer: NodeJS.Timeout | undefined
+
+  constructor(all: Map<string, Waiting>, eventId: string, isAway: () => boolean) {
+    this.#all = all
+    this.#eventId = eventId
+    this.#isAway = isAway
+  }
+
+  within(ms: number): Promise<Outcome> {
+    if (this.#outcome === undefined && (ms <= 0 || this.#isAway())) this.forget()
+    if (this.#outcome !== undefined) return Promise.resolve(this.#outcome)
+    return new Promise((resolve) => {
+      this.#resolve = resolve
+      this.#timer = setTimeout(() => this.giveUp(), ms)
+    })
+  }
+
+  forget(): void {
+    this.#leave()
+    this.settle('pending')
+  }
+
+  giveUp(): void {
+    if (this.#resolve) this.forget()
+  }
+
+  settle(outcome: Outcome): void {
+    if (this.#outcome !== undefined) return
+    this.#outcome = outcome
+    clearTimeout(this.#timer)
+    this.#resolve?.(outcome)
+  }
+
+  #leave(): void {
+    const first = this.#all.get(this.#eventId)
+    if (first === this) {
+      if (this.next) this.#all.set(this.#eventId, this.next)
+      else this.#all.delete(this.#eventId)
+      return
+    }
+    for (let before = first; before; before = before.next) if (before.next === this) before.next = this.next
+  }
+}

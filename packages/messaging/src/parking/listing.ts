@@ -1,0 +1,71 @@
+import type { Pool } from 'pg'
+
+export interface ParkedOrder {
+  orderId: string
+  cause: string
+  count: number
+  since: string
+  event: string
+}
+
+export interface ParkedEvent {
+  /** `topicId/partition/offset` */
+  event: string
+  state: string
+  cause: string
+  detail: string
+  version: number | null
+  parkedAt: string
+  attempts: number
+}
+
+const event = `topic_id || '/' || partition || '/' || record_offset AS event`
+const headFirst = `array_position(ARRAY['head', 'waiting', 'conflict', 'behind'], state), seq`
+const matches = `($1::text IS NULL OR cause = $1 AND state <> 'behind')`
+
+const orders = `
+WITH page AS (SELECT DISTINCT order_id FROM parked WHERE order_id > $2 AND ${matches} ORDER BY order_id LIMIT $3)
+SELECT page.order_id, first.cause, first.event, total.count, total.since
+FROM page
+CROSS JOIN LATERAL (
+  SELECT cause, ${event} FROM parked WHERE order_id = page.order_id AND ${matches} ORDER BY ${headFirst} LIMIT 1
+) AS first
+CROSS JOIN LATERAL (
+  SELECT count(*) AS count, min(parked_at) AS since FROM parked WHERE order_id = page.order_id
+) AS total
+ORDER BY page.order_id`
+
+/** Orders of which something is parked, by id; with a cause, those that it holds up, not those that only wait behind. */
+export async function parkedOrders(
+  pool: Pool,
+  { cause, limit, after }: { cause?: string; limit: number; after?: string },
+): Promise<{ items: ParkedOrder[]; next: string | null }> {
+  const { rows } = await pool.query<{ order_id: string; cause: string; event: string; count: string; since: Date }>(
+    orders,
+    [cause ?? null, after ?? '', limit + 1],
+  )
+  const items = rows.slice(0, limit).map((row) => ({
+    orderId: row.order_id,
+    cause: row.cause,
+    count: Number(row.count),
+    since: row.since.toISOString(),
+    event: row.event,
+  }))
+  return { items, next: rows.length > limit ? (items.at(-1)?.orderId ?? null) : null }
+}
+
+/** What is parked of one order: what holds it up first, then in order of arrival. */
+export async function parkedEvents(pool: Pool, orderId: string): Promise<ParkedEvent[]> {
+  const { rows } = await pool.query<
+    Omit<ParkedEvent, 'version' | 'parkedAt'> & { version: string | null; parked_at: Date }
+  >(
+    `SELECT ${event}, state, cause, detail, version, parked_at, attempts FROM parked
+     WHERE order_id = $1 ORDER BY state <> 'head', seq`,
+    [orderId],
+  )
+  return rows.map(({ version, parked_at, ...rest }) => ({
+    ...rest,
+    version: version === null ? null : Number(version),
+    parkedAt: parked_at.toISOString(),
+  }))
+}

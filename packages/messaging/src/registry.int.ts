@@ -1,0 +1,89 @@
+import assert from 'node:assert/strict'
+import { createServer } from 'node:http'
+import { test } from 'node:test'
+import { registryUrl, unique } from '@inorder/testing/parts.ts'
+import { RegistryAway, SchemaRegistry, UnknownSchema } from './registry.ts'
+
+const registry = () => new SchemaRegistry({ url: registryUrl(), deadlineMs: 5_000 })
+
+const record = (...fields: unknown[]) => JSON.stringify({ type: 'record', name: 'R', fields })
+const text = (name: string) => ({ name, type: 'string', default: '' })
+const decimal = (scale: number) => ({
+  name: 'amount',
+  type: { type: 'bytes', logicalType: 'decimal', precision: 19, scale },
+  default: '\u0000',
+})
+
+/** A registry that answers as it is told, and counts. */
+async function pretended(answer: () => { status: number; body: string } | undefined) {
+  let asked = 0
+  const server = createServer((_request, response) => {
+    asked++
+    const given = answer()
+    if (given) response.writeHead(given.status, { 'content-type': 'application/json' }).end(given.body)
+  })
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+  const { port } = server.address() as { port: number }
+  return {
+    registry: new SchemaRegistry({ url: `http://127.0.0.1:${port}`, deadlineMs: 200 }),
+    asked: () => asked,
+    close: () => {
+      server.closeAllConnections()
+      server.close()
+    },
+  }
+}
+
+test('a schema gets an id, the same one for everybody, and is found by it', async () => {
+  const subject = unique('subject')
+  const id = await registry().idOf(subject, record(text('a')))
+  assert.equal(await registry().idOf(subject, record(text('a'))), id)
+  assert.equal(await registry().schemaOf(id), record(text('a')))
+  assert.notEqual(await registry().idOf(subject, record(text('a'), text('b'))), id)
+})
+
+test('an incompatible schema is refused, and so is a decimal of another scale, which the registry would take', async () => {
+  const subject = unique('subject')
+  const one = registry()
+  await one.ensureCompatibility(subject, 'FULL_TRANSITIVE')
+  await one.ensureCompatibility(subject, 'FULL_TRANSITIVE')
+  await one.idOf(subject, record(text('a'), decimal(4)))
+  await assert.rejects(one.idOf(subject, record({ name: 'a', type: 'long' }, decimal(4))), /refuses/)
+  await assert.rejects(one.idOf(subject, record(text('a'), decimal(2))), /decimal must not change/)
+})
+
+test('an id that the registry does not know is told from a registry that is away', async () => {
+  await assert.rejects(registry().schemaOf(2_000_000_000), UnknownSchema)
+  const away = new SchemaRegistry({ url: 'http://127.0.0.1:1', deadlineMs: 500 })
+  await assert.rejects(away.schemaOf(1), RegistryAway)
+  await assert.rejects(away.idOf('s', '"string"'), RegistryAway)
+})
+
+test('whatever else a registry answers, or if it answers nothing, it counts as away and is asked again', async () => {
+  const answers = [
+    { status: 500, body: '{"error_code":50001}' },
+    { status: 404, body: '{"error_code":40401}' },
+    { status: 404, body: '<html>no such page</html>' },
+    { status: 404, body: '{}' },
+    { status: 200, body: '{"schema":7}' },
+    { status: 200, body: 'null' },
+    undefined,
+  ]
+  for (const answer of answers) {
+    const fake = await pretended(() => answer)
+    await assert.rejects(fake.registry.schemaOf(1), RegistryAway, JSON.stringify(answer))
+    await assert.rejects(fake.registry.schemaOf(1), RegistryAway)
+    assert.equal(fake.asked(), 2)
+    fake.close()
+  }
+})
+
+test('what was learnt is not asked again, but only so much is kept', async () => {
+  const fake = await pretended(() => ({ status: 200, body: '{"schema":"\\"string\\""}' }))
+  for (let i = 0; i < 2; i++) await fake.registry.schemaOf(1)
+  assert.equal(fake.asked(), 1)
+  for (let id = 2; id <= 1_002; id++) await fake.registry.schemaOf(id)
+  await fake.registry.schemaOf(1)
+  assert.equal(fake.asked(), 1_003)
+  fake.close()
+})

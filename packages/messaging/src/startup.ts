@@ -1,0 +1,74 @@
+// What has to be there before a service is ready. It listens before that, and answers 503 while the database is away.
+import { setTimeout as pause } from 'node:timers/promises'
+import { MigrationChanged } from '@inorder/storage/migrate.ts'
+import { assertSessionPooling, SharedSessions } from '@inorder/storage/pool.ts'
+import type { Pool } from 'pg'
+import type { Logger } from 'pino'
+
+export interface StartupOptions {
+  pool: Pool
+  /** Everything that needs the database before the service can work; again from its beginning while that is away. */
+  prepare(): Promise<void>
+  /** The first contacts with other parts, by their names; asked for once the database is prepared. */
+  contacts(): Record<string, Promise<unknown>>
+  logger: Logger
+}
+
+/** After so long a service is ready without Kafka and the registry: it works with what it has. */
+const patienceMs = 5_000
+const databaseAgainMs = 500
+
+export class Startup {
+  readonly #options: StartupOptions
+  #prepared = false
+  readonly #unmet = new Set(['kafka', 'registry'])
+
+  constructor(options: StartupOptions) {
+    this.#options = options
+  }
+
+  /** Resolves when the database is prepared. Rejects when trying again does not help, or `stopping` ends it. */
+  async run(stopping: AbortSignal): Promise<void> {
+    const { pool, prepare, logger } = this.#options
+    while (!this.#prepared) {
+      try {
+        await assertSessionPooling(pool)
+        await prepare()
+        this.#prepared = true
+      } catch (error) {
+        const final = error instanceof SharedSessions || error instanceof MigrationChanged
+        if (final || stopping.aborted) throw error
+        logger.warn({ err: error }, 'the database is not ready; trying again')
+        await pause(databaseAgainMs, undefined, { signal: stopping })
+      }
+    }
+    this.#meetOthers()
+  }
+
+  /** Names of the parts without which the service cannot do its work. */
+  async missing(): Promise<string[]> {
+    return [...((await this.#databaseAnswers()) ? [] : ['database']), ...this.#unmet]
+  }
+
+  async #databaseAnswers(): Promise<boolean> {
+    if (!this.#prepared) return false
+    try {
+      await this.#options.pool.query('SELECT')
+      return true
+    } catch (error) {
+      this.#options.logger.debug({ err: error }, 'the database does not answer')
+      return false
+    }
+  }
+
+  #meetOthers(): void {
+    const { contacts, logger } = this.#options
+    setTimeout(() => this.#unmet.clear(), patienceMs).unref()
+    for (const [part, contact] of Object.entries(contacts())) {
+      contact.then(
+        () => this.#unmet.delete(part),
+        (error) => logger.warn({ err: error, part }, 'it does not answer'),
+      )
+    }
+  }
+}

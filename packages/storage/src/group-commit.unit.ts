@@ -1,0 +1,127 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import fc from 'fast-check'
+import { GroupCommit, QueueFull } from './group-commit.ts'
+
+interface Request {
+  id: number
+  keys: string[]
+}
+
+/** A commit that each test ends when it likes. */
+function recorder(options: { maxGroup?: number; maxInFlight?: number; maxQueued?: number } = {}) {
+  const flights: { group: readonly Request[]; end: (error?: Error) => void }[] = []
+  const log: { keys: string[]; id: number; at: 'start' | 'end' }[] = []
+  let most = 0
+  const commits = new GroupCommit<Request, number>({
+    keys: (request) => request.keys,
+    run: async (group) => {
+      for (const { id, keys } of group) log.push({ id, keys, at: 'start' })
+      const { promise, resolve, reject } = Promise.withResolvers<void>()
+      flights.push({ group, end: (error) => (error ? reject(error) : resolve()) })
+      most = Math.max(most, flights.length)
+      await promise
+      for (const { id, keys } of group) log.push({ id, keys, at: 'end' })
+      return group.map(({ id }) => id)
+    },
+    maxGroup: 500,
+    maxInFlight: 2,
+    maxQueued: 10_000,
+    ...options,
+  })
+  return { commits, flights, log, most: () => most }
+}
+
+const turn = () => new Promise((resolve) => setImmediate(resolve))
+const request = (id: number, ...keys: string[]): Request => ({ id, keys })
+
+test('requests of one turn share a group, and each gets its own outcome', async () => {
+  const { commits, flights } = recorder()
+  const all = [1, 2, 3].map((id) => commits.submit(request(id, `o${id}`)))
+  await turn()
+  assert.deepEqual(
+    flights.map(({ group }) => group.map(({ id }) => id)),
+    [[1, 2, 3]],
+  )
+  flights[0]!.end()
+  assert.deepEqual(await Promise.all(all), [1, 2, 3])
+})
+
+test('rule 1: requests that share a key never meet in a group or in flight, and keep their order', async () => {
+  await fc.assert(
+    fc.asyncProperty(
+      fc.array(fc.uniqueArray(fc.constantFrom('a', 'b', 'c', 'd', 'e'), { minLength: 1, maxLength: 3 }), {
+        maxLength: 40,
+      }),
+      fc.integer({ min: 1, max: 5 }),
+      fc.infiniteStream(fc.nat(3)),
+      async (keySets, maxGroup, choices) => {
+        const { commits, flights, log, most } = recorder({ maxGroup })
+        const answers = []
+        for (const [id, keys] of keySets.entries()) {
+          answers.push(commits.submit({ id, keys }))
+          if (choices.next().value === 0) await turn()
+        }
+        await turn()
+        while (flights.length > 0) {
+          flights.splice(choices.next().value % flights.length, 1)[0]!.end()
+          await turn()
+        }
+        assert.deepEqual(
+          await Promise.all(answers),
+          keySets.map((_, id) => id),
+        )
+        assert.ok(most() <= 2)
+        for (const key of ['a', 'b', 'c', 'd', 'e']) {
+          const ofKey = log.filter(({ keys }) => keys.includes(key)).map(({ id, at }) => `${id} ${at}`)
+          const ids = keySets.flatMap((keys, id) => ((keys as string[]).includes(key) ? [id] : []))
+          assert.deepEqual(
+            ofKey,
+            ids.flatMap((id) => [`${id} start`, `${id} end`]),
+          )
+        }
+      },
+    ),
+  )
+})
+
+test('a group is at most maxGroup, and at most two are in flight', async () => {
+  const { commits, flights } = recorder({ maxGroup: 10 })
+  const answers = Array.from({ length: 35 }, (_, id) => commits.submit(request(id, `o${id}`)))
+  await turn()
+  assert.deepEqual(
+    flights.map(({ group }) => group.length),
+    [10, 10],
+  )
+  while (flights.length > 0) {
+    flights.shift()!.end()
+    await turn()
+    assert.ok(flights.length <= 2)
+  }
+  assert.equal((await Promise.all(answers)).length, 35)
+})
+
+test('a full queue refuses, and takes requests again when it has drained', async () => {
+  const { commits, flights } = recorder({ maxQueued: 3, maxInFlight: 1 })
+  const answers = [1, 2, 3].map((id) => commits.submit(request(id, `o${id}`)))
+  await assert.rejects(commits.submit(request(4, 'o4')), QueueFull)
+  await turn()
+  flights.shift()!.end()
+  await Promise.all(answers)
+  const fifth = commits.submit(request(5, 'o5'))
+  await turn()
+  flights.shift()!.end()
+  assert.equal(await fifth, 5)
+})
+
+test('the error of a group goes to each of its requests, and to no other', async () => {
+  const { commits, flights } = recorder()
+  const first = commits.submit(request(1, 'a'))
+  const second = commits.submit(request(2, 'a'))
+  await turn()
+  flights.shift()!.end(new Error('away'))
+  await assert.rejects(first, /away/)
+  await turn()
+  flights.shift()!.end()
+  assert.equal(await second, 2)
+})

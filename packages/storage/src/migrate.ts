@@ -1,0 +1,54 @@
+import { join } from 'node:path'
+import pg from 'pg'
+import Postgrator from 'postgrator'
+
+/** A folder of `001.do.what-it-makes.sql` files, and the name under which the database remembers which of them it has. */
+export interface Migrations {
+  path: string
+  name: string
+}
+
+/** A migration that the database has is not the one in its file: somebody has to look, trying again does not help. */
+export class MigrationChanged extends Error {
+  override readonly name = 'MigrationChanged'
+}
+
+const lock = 7_016_001
+const deadlineMs = 60_000
+
+/** Brings a database to the newest migration of each folder. Several instances may start at once: one at a time works. */
+export async function migrate(url: string, folders: readonly Migrations[]): Promise<void> {
+  const client = new pg.Client({
+    connectionString: url,
+    application_name: 'migrate',
+    connectionTimeoutMillis: 2_000,
+    query_timeout: deadlineMs,
+  })
+  // The query under way fails with the same error.
+  client.on('error', () => client.end())
+  await client.connect()
+  try {
+    await client.query(`SELECT pg_advisory_lock(${lock})`)
+    for (const { path, name } of folders) {
+      // A transaction a folder: a migration that fails half-way leaves nothing.
+      await client.query('BEGIN')
+      await new Postgrator({
+        driver: 'pg',
+        migrationPattern: join(path, '*.sql'),
+        schemaTable: `migrations_${name}`,
+        newline: 'LF',
+        execQuery: (sql) => client.query(sql),
+      }).migrate()
+      await client.query('COMMIT')
+    }
+  } catch (error) {
+    if (/checksum/i.test((error as Error).message)) {
+      throw new MigrationChanged(`the database was made by another release: ${(error as Error).message}`, {
+        cause: error,
+      })
+    }
+    throw error
+  } finally {
+    await client.end()
+  }
+}

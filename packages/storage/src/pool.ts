@@ -1,0 +1,77 @@
+import { randomUUID } from 'node:crypto'
+import pg from 'pg'
+
+export interface PoolOptions {
+  /** `postgres://user:password@host:port/database` */
+  url: string
+  /** Shown in `pg_stat_activity`: `cart`, `order-2`, ... */
+  name: string
+  max: number
+  /** Longest time a statement may take (ms). The server ends it then; if the server is frozen we do, half a second later. */
+  deadlineMs?: number
+  /** Told of sessions that end while nobody uses them (a restarted server). The pool opens new ones by itself. */
+  onIdleError?: (error: Error) => void
+}
+
+const connectDeadlineMs = 1_000
+
+/**
+ * A pool whose every session has the limits of rule 8, so that a frozen holder of a lock loses it.
+ * They travel with the start of the session and cost no round trip; only `transaction_timeout`, which servers before 17
+ * do not know and would refuse the session for, is set by a query of its own.
+ */
+export function openPool({
+  url,
+  name,
+  max,
+  deadlineMs = 10_000,
+  onIdleError = (error) => process.emitWarning(error),
+}: PoolOptions): pg.Pool {
+  const pool = new pg.Pool({
+    connectionString: url,
+    application_name: name,
+    max,
+    connectionTimeoutMillis: connectDeadlineMs,
+    idleTimeoutMillis: 60_000,
+    keepAlive: true,
+    statement_timeout: deadlineMs,
+    query_timeout: deadlineMs + 500,
+    idle_in_transaction_session_timeout: 2_000,
+    onConnect: (client) =>
+      client.query(
+        `SELECT set_config(name, '${3 * deadlineMs}', false) FROM pg_settings WHERE name = 'transaction_timeout'`,
+      ),
+  })
+  pool.on('error', onIdleError)
+  return pool
+}
+
+export class SharedSessions extends Error {
+  override name = 'SharedSessions'
+  constructor() {
+    super(
+      'DATABASE_URL leads to a proxy that pools transactions (PgBouncer with pool_mode=transaction, say). ' +
+        'Locks and notifications need sessions: connect to PostgreSQL itself, or set the proxy to session pooling.',
+    )
+  }
+}
+
+/**
+ * Refuses a transaction-pooling proxy: advisory locks, LISTEN and session settings would silently belong to others.
+ * A session is marked. If it loses the mark, the proxy gives out server sessions in turn; if another one sees it, the proxy
+ * gives out the one that was used last. One session asked twice would not notice the latter.
+ */
+export async function assertSessionPooling(pool: Pick<pg.Pool, 'connect'>): Promise<void> {
+  const mark = randomUUID()
+  const seen = `SELECT current_setting('inorder.session', true) AS mark`
+  const [one, other] = await Promise.all([pool.connect(), pool.connect()])
+  try {
+    await one.query(`SELECT set_config('inorder.session', $1, false)`, [mark])
+    const ours = (await one.query<{ mark: string }>(seen)).rows[0]?.mark
+    const theirs = (await other.query<{ mark: string }>(seen)).rows[0]?.mark
+    if (ours !== mark || theirs === mark) throw new SharedSessions()
+  } finally {
+    one.release(true)
+    other.release(true)
+  }
+}

@@ -1,0 +1,167 @@
+import assert from 'node:assert/strict'
+import { after, before, beforeEach, test } from 'node:test'
+import { freshDatabase } from '@inorder/testing/parts.ts'
+import { type Fate, type TcpProxy, tcpProxy } from '@inorder/testing/tcp-proxy.ts'
+import { until } from '@inorder/testing/until.ts'
+import type pg from 'pg'
+import { openPool } from './pool.ts'
+import { CommitUnknown, savepoint, sqlFault, transaction } from './transaction.ts'
+
+let database: Awaited<ReturnType<typeof freshDatabase>>
+let direct: pg.Pool
+let proxy: TcpProxy
+let proxied: pg.Pool
+
+before(async () => {
+  database = await freshDatabase('transaction')
+  direct = openPool({ url: database.url, name: 'direct', max: 2 })
+  await direct.query('CREATE TABLE fact (id integer PRIMARY KEY)')
+  const url = new URL(database.url)
+  proxy = await tcpProxy(url.hostname, Number(url.port))
+  url.port = String(proxy.port)
+  proxied = openPool({ url: url.href, name: 'proxied', max: 2, deadlineMs: 500, onIdleError: () => {} })
+})
+
+beforeEach(() => {
+  proxy.fate = () => 'through'
+  proxy.refuse(false)
+})
+
+after(async () => {
+  await Promise.all([direct.end(), proxied.end()])
+  await proxy.close()
+  await database.drop()
+})
+
+const insert = (pool: pg.Pool, id: number) =>
+  transaction(pool, async (tx) => (await tx.query('INSERT INTO fact VALUES ($1) RETURNING id', [id])).rows[0].id)
+const stored = async (id: number) => (await direct.query('SELECT FROM fact WHERE id = $1', [id])).rowCount === 1
+
+/** The first COMMIT meets this fate; everything after it goes through. */
+function commitMeets(fate: Fate) {
+  proxy.fate = (piece) => {
+    if (!piece.includes('COMMIT')) return 'through'
+    proxy.fate = () => 'through'
+    return fate
+  }
+}
+
+test('a transaction returns what its work returned, and stores it', async () => {
+  assert.equal(await insert(direct, 1), 1)
+  assert.ok(await stored(1))
+})
+
+test('work that throws stores nothing, and the error is its own', async () => {
+  await assert.rejects(
+    transaction(direct, async (tx) => {
+      await tx.query('INSERT INTO fact VALUES (2)')
+      throw new Error('changed my mind')
+    }),
+    /changed my mind/,
+  )
+  await assert.rejects(insert(direct, 1), (error) => sqlFault(error) === 'row')
+  assert.equal(await stored(2), false)
+})
+
+test('a failure that the work hides does not make COMMIT a success', async () => {
+  const hidden = transaction(direct, async (tx) => {
+    await tx.query('INSERT INTO fact VALUES (3)')
+    await assert.rejects(tx.query('INSERT INTO fact VALUES (3)'))
+  })
+  await assert.rejects(hidden, /ROLLBACK/)
+  assert.equal(await stored(3), false)
+})
+
+test('rule 4: the answer to COMMIT is lost and the row is there: success', async () => {
+  commitMeets('answer lost')
+  assert.equal(await insert(proxied, 10), 10)
+  assert.ok(await stored(10))
+})
+
+test('rule 4: COMMIT itself is lost: an error that is not CommitUnknown, and nothing is stored', async () => {
+  commitMeets('cut')
+  await assert.rejects(insert(proxied, 11), (error) => !(error instanceof CommitUnknown))
+  assert.equal(await stored(11), false)
+})
+
+test('rule 4: COMMIT is swallowed by a frozen network: decided once the server has dropped the idle transaction', async () => {
+  commitMeets('swallowed')
+  await assert.rejects(insert(proxied, 12), (error) => !(error instanceof CommitUnknown))
+  assert.equal(await stored(12), false)
+})
+
+test('rule 4: nobody can be asked until the deadline: CommitUnknown', async () => {
+  proxy.fate = (piece) => {
+    if (!piece.includes('COMMIT')) return 'through'
+    proxy.fate = () => 'swallowed'
+    return 'answer lost'
+  }
+  await assert.rejects(insert(proxied, 13), CommitUnknown)
+  proxy.fate = () => 'through'
+  assert.ok(await stored(13))
+})
+
+test('rule 4: an ERROR in answer to COMMIT is a refusal, not a lost answer', async () => {
+  await direct.query('CREATE TABLE later (id integer UNIQUE DEFERRABLE INITIALLY DEFERRED)')
+  const refused = transaction(direct, (tx) => tx.query('INSERT INTO later VALUES (1), (1)'))
+  await assert.rejects(refused, (error) => sqlFault(error) === 'row')
+})
+
+test('rule 5: a savepoint takes back its own work only', async () => {
+  await transaction(direct, async (tx) => {
+    await savepoint(tx, () => tx.query('INSERT INTO fact VALUES (20)'))
+    await assert.rejects(savepoint(tx, () => tx.query('INSERT INTO fact VALUES (21), (20)')))
+    await savepoint(tx, () => tx.query('INSERT INTO fact VALUES (22)'))
+  })
+  assert.deepEqual([await stored(20), await stored(21), await stored(22)], [true, false, true])
+})
+
+test('a frozen server: a statement ends within its deadline, a new session too, and all recovers by itself', async () => {
+  await proxied.query('SELECT 1')
+  proxy.fate = () => 'swallowed'
+  const began = performance.now()
+  await assert.rejects(insert(proxied, 30))
+  await assert.rejects(insert(proxied, 31))
+  const took = performance.now() - began
+  assert.ok(took < 3_000, `${took} ms`)
+  proxy.fate = () => 'through'
+  assert.equal(await insert(proxied, 32), 32)
+  assert.deepEqual([await stored(30), await stored(31)], [false, false])
+})
+
+test('a server that goes away between two statements fails the transaction, not the process', async () => {
+  const lost = transaction(proxied, async (tx) => {
+    await tx.query('INSERT INTO fact VALUES (33)')
+    proxy.refuse(true)
+    await until('the session is gone', async () => (await sessions('proxied')) === 0)
+    await tx.query('SELECT 1')
+  })
+  await assert.rejects(lost)
+  proxy.refuse(false)
+  assert.equal(await stored(33), false)
+})
+
+test('rule 8: a holder of locks that freezes in its transaction loses them', async () => {
+  const { promise: never, resolve } = Promise.withResolvers<void>()
+  const frozen = transaction(direct, async (tx) => {
+    await tx.query('INSERT INTO fact VALUES (40)')
+    await never
+    await tx.query('SELECT 1')
+  })
+  try {
+    await until('it holds its lock', async () => (await sessions('direct', 'idle in transaction')) === 1)
+    await assert.rejects(insert(proxied, 40), 'the row is locked')
+    await until('the lock is free', () => insert(proxied, 40), 5_000)
+  } finally {
+    resolve()
+  }
+  await assert.rejects(frozen)
+})
+
+async function sessions(name: string, state = 'idle in transaction') {
+  const { rows } = await direct.query(
+    'SELECT count(*)::int AS n FROM pg_stat_activity WHERE application_name = $1 AND state = $2 AND datname = current_database()',
+    [name, state],
+  )
+  return rows[0].n
+}

@@ -1,0 +1,80 @@
+import type pg from 'pg'
+import { type Begun, outcomeOf } from './commit-outcome.ts'
+import { sqlState } from './sqlstate.ts'
+
+export { CommitUnknown } from './commit-outcome.ts'
+export { sqlFault } from './sqlstate.ts'
+
+/** What work inside a transaction may do: ask. */
+export type Tx = Pick<pg.ClientBase, 'query'>
+
+/**
+ * Runs `work` in one transaction (READ COMMITTED) and returns what it returned, once that is stored.
+ * Throws CommitUnknown when it cannot be found out whether it is stored; any other error means that nothing is.
+ */
+export async function transaction<T>(pool: pg.Pool, work: (tx: Tx) => Promise<T>): Promise<T> {
+  const client = await pool.connect()
+  // A session that dies between two statements says so here; the next statement then fails, which is what we act on.
+  let broken: Error | undefined
+  const onError = (error: Error) => {
+    broken ??= error
+  }
+  client.on('error', onError)
+  const release = (error?: Error) => {
+    client.off('error', onError)
+    client.release(error ?? broken)
+  }
+
+  // 1. Begin, and learn the transaction's id in the same round trip.
+  let begun: Begun
+  let result: T
+  try {
+    begun = await begin(client)
+    // 2. Work.
+    result = await work(client)
+  } catch (error) {
+    // 3. Nothing was sent that could store it. Where the server did not say what failed, the session may hang in a
+    // statement, and a ROLLBACK would wait behind it for one more deadline: it is thrown away.
+    if (refused(error)) await client.query('ROLLBACK').then(() => release(), release)
+    else release(error as Error)
+    throw error
+  }
+
+  // 4. Commit; only an answer of the server itself is taken as one.
+  try {
+    const { command } = await client.query('COMMIT')
+    release()
+    if (command === 'COMMIT') return result
+  } catch (error) {
+    release(error as Error)
+    if (refused(error)) throw error
+    // 5. Rule 4: the answer got lost. Ask other sessions what became of it.
+    if ((await outcomeOf(pool, begun)) === 'committed') return result
+    throw error
+  }
+  throw new Error('the transaction had failed before COMMIT, which the server therefore took as ROLLBACK')
+}
+
+/** Runs `work` so that its failure undoes what it did and nothing else; the failure is thrown on. */
+export async function savepoint<T>(tx: Tx, work: () => Promise<T>): Promise<T> {
+  await tx.query('SAVEPOINT one')
+  try {
+    const result = await work()
+    await tx.query('RELEASE SAVEPOINT one')
+    return result
+  } catch (error) {
+    await tx.query('ROLLBACK TO SAVEPOINT one; RELEASE SAVEPOINT one')
+    throw error
+  }
+}
+
+async function begin(client: pg.ClientBase): Promise<Begun> {
+  // Two statements in one text come back as two results, which the types of pg do not know.
+  const results: unknown = await client.query(
+    'BEGIN; SELECT pg_current_xact_id()::text AS xid, pg_stat_get_bgwriter_stat_reset_time()::text AS run',
+  )
+  return (results as [pg.QueryResult, pg.QueryResult<Begun>])[1].rows[0]!
+}
+
+/** An ERROR answers the COMMIT: it failed. FATAL only says that the session ended, be it before or after the commit. */
+const refused = (error: unknown) => sqlState(error) !== undefined && (error as pg.DatabaseError).severity === 'ERROR'

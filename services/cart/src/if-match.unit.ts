@@ -1,0 +1,27 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { parseIfMatch } from './if-match.ts'
+
+const cases: [string | undefined, { accepts: number[]; refuses: number[] }][] = [
+  [undefined, { accepts: [1, 3], refuses: [] }],
+  ['*', { accepts: [1, 3], refuses: [] }],
+  ['"3"', { accepts: [3], refuses: [1, 2, 4, 33] }],
+  ['"1", "3"', { accepts: [1, 3], refuses: [2] }],
+  ['"1","3",', { accepts: [1, 3], refuses: [2] }],
+  ['W/"3"', { accepts: [], refuses: [3] }],
+  ['W/"3", "4"', { accepts: [4], refuses: [3] }],
+  ['"other,3"', { accepts: [], refuses: [3] }],
+  ['""', { accepts: [], refuses: [1] }],
+]
+for (const [header, { accepts, refuses }] of cases) {
+  test(`If-Match: ${header}`, () => {
+    const matches = parseIfMatch(header)
+    assert.ok(matches)
+    for (const version of accepts) assert.ok(matches(version), `accepts ${version}`)
+    for (const version of refuses) assert.ok(!matches(version), `refuses ${version}`)
+  })
+}
+
+for (const header of ['', '3', '"3', '"3" "4"', 'w/"3"', '*, "3"', '"3" x', ',']) {
+  test(`If-Match: ${header} is malformed`, () => assert.equal(parseIfMatch(header), undefined))
+}

@@ -1,0 +1,96 @@
+// The orders of the cart in SQL. Statements take whole groups and are prepared once a session (`name`).
+import type { Order } from '@inorder/contracts/order.ts'
+import type { Tx } from '@inorder/storage/transaction.ts'
+import type { Versioned } from './order.ts'
+
+const insertOrders = `
+  INSERT INTO orders (order_id, customer_id, order_date, items, total_amount, currency, status, version, event_id)
+  SELECT order_id, customer_id, order_date, items, total_amount, currency, status, 1, event_id
+  FROM unnest($1::text[], $2::text[], $3::timestamptz[], $4::json[], $5::numeric[], $6::text[], $7::text[], $8::uuid[])
+    AS new (order_id, customer_id, order_date, items, total_amount, currency, status, event_id)
+  ORDER BY order_id COLLATE "C"
+  ON CONFLICT (order_id) DO NOTHING`
+
+const eventsOf = `SELECT order_id, event_id FROM orders WHERE order_id = ANY ($1)`
+
+const columns = 'order_id, customer_id, order_date, items, total_amount, currency, status, version, event_id'
+const readOrder = `SELECT ${columns} FROM orders WHERE order_id = $1`
+const lockOrders = `SELECT ${columns} FROM orders WHERE order_id = ANY ($1) ORDER BY order_id FOR UPDATE`
+
+const updateOrders = `
+  UPDATE orders SET status = new.status, version = new.version, event_id = new.event_id
+  FROM unnest($1::text[], $2::text[], $3::bigint[], $4::uuid[]) AS new (order_id, status, version, event_id)
+  WHERE orders.order_id = new.order_id`
+
+interface Row {
+  order_id: string
+  customer_id: string
+  order_date: Date
+  items: Order['items']
+  total_amount: string
+  currency: string
+  status: string
+  version: string
+  event_id: string
+}
+
+const fromRow = (row: Row): Versioned => ({
+  order: {
+    orderId: row.order_id,
+    customerId: row.customer_id,
+    orderDate: row.order_date.toISOString(),
+    items: row.items,
+    totalAmount: Number(row.total_amount),
+    currency: row.currency,
+    status: row.status,
+  },
+  version: Number(row.version),
+  eventId: row.event_id,
+})
+
+/** Inserts new orders, in the order of their ids. Returns the ids that were taken already; those are left as they were. */
+export async function createOrders(tx: Tx, orders: readonly Versioned[]): Promise<Set<string>> {
+  const ids = orders.map(({ order }) => order.orderId)
+  const values = [
+    ids,
+    orders.map(({ order }) => order.customerId),
+    orders.map(({ order }) => order.orderDate),
+    orders.map(({ order }) => JSON.stringify(order.items)),
+    orders.map(({ order }) => order.totalAmount),
+    orders.map(({ order }) => order.currency),
+    orders.map(({ order }) => order.status),
+    orders.map(({ eventId }) => eventId),
+  ]
+  const { rowCount } = await tx.query({ name: 'insert-orders', text: insertOrders, values })
+  if (rowCount === orders.length) return new Set()
+  // Not RETURNING: that would send every id back for the sake of the rare one that is taken.
+  const { rows } = await tx.query<Pick<Row, 'order_id' | 'event_id'>>({
+    name: 'events-of',
+    text: eventsOf,
+    values: [ids],
+  })
+  const ours = new Set(orders.map(({ eventId }) => eventId))
+  return new Set(rows.flatMap((row) => (ours.has(row.event_id) ? [] : [row.order_id])))
+}
+
+/** Reads orders and locks them until the transaction ends, in the order of their ids. What does not exist is absent. */
+export async function lockedOrders(tx: Tx, orderIds: readonly string[]): Promise<Map<string, Versioned>> {
+  const { rows } = await tx.query<Row>({ name: 'lock-orders', text: lockOrders, values: [orderIds] })
+  return new Map(rows.map((row) => [row.order_id, fromRow(row)]))
+}
+
+/** Writes the new versions of orders that this transaction has locked. */
+export async function updateLocked(tx: Tx, orders: readonly Versioned[]): Promise<void> {
+  const values = [
+    orders.map(({ order }) => order.orderId),
+    orders.map(({ order }) => order.status),
+    orders.map(({ version }) => version),
+    orders.map(({ eventId }) => eventId),
+  ]
+  await tx.query({ name: 'update-orders', text: updateOrders, values })
+}
+
+export async function orderOf(db: Tx, orderId: string): Promise<Versioned | undefined> {
+  const { rows } = await db.query<Row>({ name: 'read-order', text: readOrder, values: [orderId] })
+  return rows[0] && fromRow(rows[0])
+}

@@ -1,0 +1,135 @@
+import assert from 'node:assert/strict'
+import { after, before, test } from 'node:test'
+import { until } from '@inorder/testing/until.ts'
+import {
+  details,
+  orderEvent,
+  type RunningOrder,
+  type Surroundings,
+  startOrder,
+  surroundings,
+} from './running-order.fixture.ts'
+import { save } from './store.ts'
+
+let world: Surroundings
+let order: RunningOrder
+
+before(async () => {
+  world = await surroundings()
+  order = await startOrder(world)
+})
+after(async () => {
+  await order.close()
+  await world.close()
+})
+
+test('order-details: the order as published, its shipping cost and its version', async () => {
+  const created = orderEvent('o ä/1')
+  await world.publish(created, orderEvent('o ä/1', 2, { status: 'paid' }))
+  const answer = await order.get(details('o ä/1', '&minVersion=2&wait=30'))
+  assert.equal(answer.headers.get('etag'), '"2"')
+  assert.deepEqual(await answer.json(), { ...created.order, status: 'paid', shippingCost: 0.8 })
+  await order.problem(details('unknown'), 404, 'order-not-found')
+})
+
+test('order-details names every bad parameter', async () => {
+  const bad: [path: string, fields: string[]][] = [
+    ['/order-details', ['orderId']],
+    [details(''), ['orderId']],
+    [details('a'.repeat(129)), ['orderId']],
+    [details('a\0'), ['orderId']],
+    [details('a', '&orderId=b'), ['orderId']],
+    [details('a', '&minVersion=0'), ['minVersion']],
+    [details('a', '&minVersion=1.5&wait=31'), ['minVersion', 'wait']],
+    [details('a', '&minVersion=1&wait=-1'), ['wait']],
+    [details('a', '&minVersion=1&wait=soon'), ['wait']],
+    [details('a', '&version=1'), ['version']],
+  ]
+  for (const [path, fields] of bad) await order.problem(path, 400, 'invalid-request', fields)
+})
+
+test('minVersion waits for the event, and ends with 503, never 404', async () => {
+  const waiting = order.get(details('awaited', '&minVersion=1&wait=30'))
+  await world.publish(orderEvent('awaited'))
+  assert.equal((await waiting).status, 200)
+
+  assert.match(await order.problem(details('awaited', '&minVersion=2&wait=0.1'), 503, 'not-yet-processed'), /version 1/)
+  await order.problem(details('never', '&minVersion=1&wait=0'), 503, 'not-yet-processed')
+  await order.problem(details('never', '&wait=0'), 404, 'order-not-found')
+})
+
+test("minVersion sees what another instance's inbox has committed", async (t) => {
+  const expect = t.mock.method(order.waits, 'expect')
+  const waiting = order.get(details('elsewhere', '&minVersion=3&wait=30'))
+  await until('it is registered', () => expect.mock.callCount() > 0)
+  // A second one looks at the database after the first has.
+  await order.problem(details('elsewhere', '&minVersion=1&wait=0'), 503, 'not-yet-processed')
+  const saved = performance.now()
+  await save(
+    world.direct,
+    new Map([['elsewhere', { order: orderEvent('elsewhere').order, version: 3, shippingCost: 0.8 }]]),
+  )
+  assert.equal((await waiting).status, 200)
+  assert.ok(performance.now() - saved < 10_000, 'answered when it was there, not at the end of the wait')
+})
+
+test('a service that stops answers those who wait', async () => {
+  const stopping = await startOrder(world)
+  const waiting = stopping.get(details('never', '&minVersion=1&wait=30'))
+  await stopping.json('/health/live')
+  await stopping.close()
+  assert.equal((await waiting).status, 503)
+})
+
+interface List {
+  items: Record<string, unknown>[]
+  next: string | null
+}
+
+test('GET /orders: filtered pages of what order-details answers', async () => {
+  const ids = ['list-1', 'list-2', 'list-3']
+  await world.publish(
+    ...ids.map((id) => orderEvent(id, 1, { customerId: 'lister', status: id === 'list-2' ? 'paid & sent' : 'new' })),
+  )
+  for (const id of ids) await order.get(details(id, '&minVersion=1&wait=30'))
+  const first = await order.json<List>('/orders?customerId=lister&limit=2')
+  assert.deepEqual(first.items, [await order.json(details('list-1')), await order.json(details('list-2'))])
+  assert.equal(first.next, 'list-2')
+  const second = await order.json<List>('/orders?customerId=lister&limit=2&after=list-2')
+  assert.deepEqual([second.items.map((one) => one.orderId), second.next], [['list-3'], null])
+  const paid = await order.json<List>('/orders?customerId=lister&status=paid%20%26%20sent')
+  assert.deepEqual([paid.items.map((one) => one.orderId), paid.next], [['list-2'], null])
+  assert.ok((await order.json<List>('/orders')).items.length > 3)
+  for (const limit of ['0', '1001', 'x', '1.5'])
+    await order.problem(`/orders?limit=${limit}`, 400, 'invalid-request', ['limit'])
+})
+
+test('each handled order is a line of the log; a batch of more than 50 is one', async () => {
+  const line = await until('it is logged', () =>
+    order.lines.find(({ msg, orderId }) => msg === 'order handled' && orderId === 'list-1'),
+  )
+  const { orderId, version, status, total, shippingCost } = line
+  assert.deepEqual(
+    { orderId, version, status, total, shippingCost },
+    { orderId: 'list-1', version: 1, status: 'new', total: 39.98, shippingCost: 0.8 },
+  )
+  const many = Array.from({ length: 400 }, (_, n) => `batch-${n}`)
+  await world.publish(...many.map((id) => orderEvent(id)))
+  for (const id of many) await order.get(details(id, '&minVersion=1&wait=30'))
+  const alone = order.lines.filter((one) => String(one.orderId).startsWith('batch-'))
+  const batches = order.lines.filter(({ msg }) => msg === 'orders handled')
+  const sum = batches.reduce((before, { events }) => before + Number(events), 0)
+  assert.ok(batches.length > 0)
+  assert.equal(alone.length + sum, many.length)
+})
+
+test('an order in no currency is parked, and the others go on', async () => {
+  await world.publish(orderEvent('odd', 1, { currency: 'QQQ' }), orderEvent('even'))
+  assert.equal((await order.get(details('even', '&minVersion=1&wait=30'))).status, 200)
+  const parked = await until('it is parked', async () => {
+    const { items } = await order.json<List>('/ops/parked')
+    return items.find(({ orderId }) => orderId === 'odd')
+  })
+  assert.equal(parked.cause, 'apply-failed')
+  await order.problem(details('odd'), 404, 'order-not-found')
+})

@@ -1,0 +1,111 @@
+import { Readable } from 'node:stream'
+import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
+import { problem } from '@inorder/contracts/problems.ts'
+import { answersOf } from '@inorder/http/answers.ts'
+import type { OrderIds } from '@inorder/messaging/inbox/order-ids.ts'
+import type { Pool } from 'pg'
+import type { Logger } from 'pino'
+import { Type } from 'typebox'
+import { Details, DetailsQuery, details, Orders, OrdersQuery, TopicIds, TopicIdsQuery } from './answers.ts'
+import type { ReceivedOrder } from './order.ts'
+import { find, list } from './store.ts'
+import { topicIdsJson } from './topic-ids.ts'
+import type { VersionWaits } from './version-waits.ts'
+
+export interface OrderRoutes {
+  pool: Pool
+  logger: Logger
+  waits: VersionWaits
+  topic: string
+  inbox: { orderIds: OrderIds; positions(): Promise<{ lag: number | null }[]> }
+}
+
+export const orderRoutes =
+  ({ pool, logger, waits, topic, inbox }: OrderRoutes): FastifyPluginAsyncTypebox =>
+  async (app) => {
+    app.get(
+      '/order-details',
+      {
+        schema: {
+          summary: 'An order with its shipping cost',
+          tags: ['orders'],
+          querystring: DetailsQuery,
+          response: {
+            200: Details,
+            ...answersOf('invalid-request', 'order-not-found', 'not-yet-processed', 'overloaded', 'database-away'),
+          },
+        },
+      },
+      async ({ query: { orderId, minVersion, wait } }, reply) => {
+        const received =
+          minVersion === undefined ? await find(pool, orderId) : await atVersion(orderId, minVersion, wait)
+        if (!received) throw problem('order-not-found', `No event of the order ${orderId} has been handled.`)
+        return reply.header('etag', `"${received.version}"`).send(details(received))
+      },
+    )
+
+    async function atVersion(orderId: string, minVersion: number, seconds: number): Promise<ReceivedOrder> {
+      if (waits.full) throw problem('overloaded', 'Too many requests wait for an order to be handled.')
+      const wait = waits.expect(orderId, minVersion)
+      try {
+        let received = await find(pool, orderId)
+        if (received && received.version >= minVersion) return received
+        await wait.within(seconds * 1000)
+        received = await find(pool, orderId)
+        if (received && received.version >= minVersion) return received
+        const at = received ? `at version ${received.version}` : 'unknown here'
+        throw problem('not-yet-processed', `After ${seconds} s the order ${orderId} is ${at}, not at ${minVersion}.`)
+      } finally {
+        wait.forget()
+      }
+    }
+
+    app.get(
+      '/getAllOrderIdsFromTopic',
+      {
+        schema: {
+          summary: 'Every order id ever received from a topic',
+          tags: ['orders'],
+          querystring: TopicIdsQuery,
+          response: {
+            // To OpenAPI it is an object, to the code the stream that writes it.
+            200: Type.Unsafe<Readable>(TopicIds),
+            ...answersOf('invalid-request', 'topic-not-consumed', 'database-away'),
+          },
+        },
+      },
+      async ({ query }, reply) => {
+        if (query.topic !== topic) {
+          throw problem('topic-not-consumed', `${query.topic} is not consumed here; what is: ${topic}.`)
+        }
+        const after = query.after === undefined ? 0 : await inbox.orderIds.cursorOf(query.after)
+        if (after === undefined) {
+          const errors = [{ field: 'after', message: 'must be an order id that was received from the topic' }]
+          throw problem('invalid-request', `No event of the order ${query.after} has come from ${topic}.`, { errors })
+        }
+        const positions = await inbox.positions()
+        const upToDate = positions.length > 0 && positions.every(({ lag }) => lag === 0)
+        const extent = await inbox.orderIds.extent(after, query.limit)
+        const paged = query.limit !== undefined || query.after !== undefined
+        const json = topicIdsJson({ topic, ids: inbox.orderIds, logger, upToDate, after, extent, paged })
+        return reply.type('application/json; charset=utf-8').send(Readable.from(json))
+      },
+    )
+
+    app.get(
+      '/orders',
+      {
+        schema: {
+          summary: 'The orders as received, by order id',
+          tags: ['orders'],
+          querystring: OrdersQuery,
+          response: { 200: Orders, ...answersOf('invalid-request', 'database-away') },
+        },
+      },
+      async ({ query: { status = null, customerId = null, after = '', limit } }) => {
+        const found = await list(pool, { status, customerId, after, limit: limit + 1 })
+        const items = found.slice(0, limit).map(details)
+        return { items, next: found.length > limit ? (items.at(-1)?.orderId ?? null) : null }
+      },
+    )
+  }

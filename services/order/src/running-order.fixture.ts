@@ -1,0 +1,157 @@
+// The order service as main.ts wires it, on a topic and a database of its own, with a proxy before the database.
+import assert from 'node:assert/strict'
+import { randomUUID } from 'node:crypto'
+import type { OrderEvent } from '@inorder/contracts/order-event.ts'
+import { orderEvents } from '@inorder/contracts/order-events.ts'
+import { frame } from '@inorder/contracts/wire-format.ts'
+import { createApp } from '@inorder/http/app.ts'
+import { opsRoutes } from '@inorder/http/ops.ts'
+import { consume } from '@inorder/messaging/inbox/inbox.ts'
+import { KafkaAdmin } from '@inorder/messaging/kafka/admin.ts'
+import { partitionOf } from '@inorder/messaging/kafka/partitioner.ts'
+import { PartitionProducer } from '@inorder/messaging/kafka/producer.ts'
+import { SchemaRegistry } from '@inorder/messaging/registry.ts'
+import { migrate } from '@inorder/storage/migrate.ts'
+import { openPool } from '@inorder/storage/pool.ts'
+import { brokers, freshDatabase, registryUrl, unique } from '@inorder/testing/parts.ts'
+import { tcpProxy } from '@inorder/testing/tcp-proxy.ts'
+import { pino } from 'pino'
+import { Registry } from 'prom-client'
+import { orDatabaseAway } from './database-away.ts'
+import { handled, orderHandler } from './handlers.ts'
+import { migrations } from './migrations.ts'
+import { orderRoutes } from './routes.ts'
+import { versionsOf } from './store.ts'
+import { VersionWaits } from './version-waits.ts'
+
+const partitions = 3
+const registry = new SchemaRegistry({ url: registryUrl(), deadlineMs: 5_000 })
+
+export type Surroundings = Awaited<ReturnType<typeof surroundings>>
+
+/** A topic and a database of their own. */
+export async function surroundings() {
+  const topic = { ...orderEvents, name: unique('order-events') }
+  const cluster = { brokers: brokers().split(','), clientId: topic.name }
+  const admin = new KafkaAdmin(cluster)
+  await admin.createTopics([{ name: topic.name, partitions, replicas: 1, configs: {} }], 10_000)
+  await admin.close()
+  const producers = Array.from({ length: partitions }, (_, n) => new PartitionProducer(cluster, topic.name, n))
+
+  const database = await freshDatabase('order')
+  await migrate(database.url, migrations)
+  const direct = openPool({ url: database.url, name: 'order-test', max: 4 })
+  const url = new URL(database.url)
+  const proxy = await tcpProxy(url.hostname, Number(url.port))
+  url.host = `127.0.0.1:${proxy.port}`
+  return {
+    topic,
+    cluster,
+    /** To the database around the proxy. */
+    direct,
+    proxy,
+    /** To the database through the proxy. */
+    url: url.href,
+    async publish(...events: OrderEvent[]): Promise<void> {
+      const id = await registry.idOf(topic.subject, topic.value.schema)
+      for (const [partition, producer] of producers.entries()) {
+        const records = events
+          .map((one) => ({ key: topic.key.encode(one), value: frame(id, topic.value.encode(one)), headers: new Map() }))
+          .filter(({ key }) => partitionOf(key, partitions) === partition)
+        if (records.length > 0) await producer.send(records, 10_000)
+      }
+    },
+    async close() {
+      for (const producer of producers) producer.close()
+      await proxy.close()
+      await direct.end()
+      await database.drop()
+    },
+  }
+}
+
+export type RunningOrder = Awaited<ReturnType<typeof startOrder>>
+type Line = Record<string, unknown> & { msg: string }
+
+export async function startOrder({ topic, cluster, url }: Surroundings, kafka = cluster.brokers) {
+  const lines: Line[] = []
+  const logger = pino({ level: 'debug' }, { write: (line: string) => lines.push(JSON.parse(line)) })
+  const pool = openPool({ url, name: 'order', max: 8, deadlineMs: 2_500, onIdleError: () => {} })
+  const waits = new VersionWaits({ versionsOf: (ids) => versionsOf(pool, ids), onPollFailed: () => {} })
+  const metrics = new Registry()
+  const inbox = consume(topic, orderHandler, {
+    pool,
+    brokers: kafka,
+    registry,
+    group: topic.name,
+    instance: 'order',
+    logger,
+    metrics,
+    onApplied: handled(logger, waits),
+  })
+  const openapi = { title: 'Order service', description: '' }
+  const app = await createApp({ service: 'order', logger, metrics, ready: async () => [], openapi })
+  await app.register(async (scope) => {
+    scope.setErrorHandler(orDatabaseAway)
+    await scope.register(orderRoutes({ pool, logger, waits, topic: topic.name, inbox }))
+    await scope.register(opsRoutes(inbox))
+  })
+  const address = await app.listen({ host: '127.0.0.1', port: 0 })
+  inbox.start()
+  const get = (path: string) => fetch(address + path)
+  return {
+    lines,
+    inbox,
+    waits,
+    get,
+    /** Its 200's body. */
+    async json<T>(path: string): Promise<T> {
+      const answer = await get(path)
+      assert.equal(answer.status, 200, path)
+      return (await answer.json()) as T
+    },
+    /** Its problem's detail, when it is this one, naming these fields. */
+    async problem(path: string, status: number, name: string, fields: string[] = []): Promise<string> {
+      const answer = await get(path)
+      assert.match(answer.headers.get('content-type') ?? '', /^application\/problem\+json/, path)
+      const { type, detail, errors = [] } = (await answer.json()) as Problem
+      const found = { status: answer.status, name: type.replace(/.*\//, ''), fields: errors.map(({ field }) => field) }
+      assert.deepEqual(found, { status, name, fields }, path)
+      assert.equal(answer.headers.get('retry-after') !== null, status === 503, path)
+      return detail
+    },
+    async close() {
+      waits.close()
+      await app.close()
+      await inbox.close()
+      await pool.end()
+    },
+  }
+}
+
+interface Problem {
+  type: string
+  detail: string
+  errors?: { field: string }[]
+}
+
+export const details = (orderId: string, more = '') => `/order-details?orderId=${encodeURIComponent(orderId)}${more}`
+
+export const orderEvent = (orderId: string, version = 1, over: Partial<OrderEvent['order']> = {}): OrderEvent => ({
+  eventId: randomUUID(),
+  type: version === 1 ? 'OrderCreated' : 'OrderStatusChanged',
+  orderId,
+  version,
+  occurredAt: '2026-11-23T14:20:20.000Z',
+  order: {
+    orderId,
+    customerId: 'c-17',
+    orderDate: '2026-11-23T14:20:19.000Z',
+    items: [{ itemId: 'i-1', quantity: 2, price: 19.99 }],
+    totalAmount: 39.98,
+    currency: 'USD',
+    status: 'new',
+    ...over,
+  },
+  previousStatus: version === 1 ? null : 'new',
+})

@@ -1,0 +1,98 @@
+import assert from 'node:assert/strict'
+import { after, before, test } from 'node:test'
+import { migrate } from '@inorder/storage/migrate.ts'
+import { openPool } from '@inorder/storage/pool.ts'
+import { freshDatabase } from '@inorder/testing/parts.ts'
+import type { Pool } from 'pg'
+import { migrations } from './migrations.ts'
+import type { ReceivedOrder } from './order.ts'
+import { find, list, save, versionsOf } from './store.ts'
+
+let database: Awaited<ReturnType<typeof freshDatabase>>
+let pool: Pool
+
+before(async () => {
+  database = await freshDatabase('order')
+  await migrate(database.url, migrations)
+  pool = openPool({ url: database.url, name: 'store-test', max: 4 })
+})
+after(async () => {
+  await pool.end()
+  await database.drop()
+})
+
+const received = (orderId: string, over: Partial<ReceivedOrder['order']> = {}, version = 1): ReceivedOrder => ({
+  order: {
+    orderId,
+    customerId: 'c-17',
+    orderDate: '2026-11-23T14:20:19.000Z',
+    items: [{ itemId: 'i-1', quantity: 1, price: 99_999_999.9999 }],
+    totalAmount: 99_999_999.9999,
+    currency: 'USD',
+    status: 'new',
+    ...over,
+  },
+  version,
+  shippingCost: 2_000_000.01,
+})
+const saveAll = (...orders: ReceivedOrder[]) => save(pool, new Map(orders.map((one) => [one.order.orderId, one])))
+
+test('what is saved is found, to the last digit, its fields in their order', async () => {
+  const one = received('"{a,\\b}" \u{1f40d} NULL', { customerId: '', totalAmount: 0.0001, status: "'new'\\" })
+  await saveAll(one, received('large', { totalAmount: 99_999_999_999.9999 }))
+  const found = await find(pool, one.order.orderId)
+  assert.deepEqual(found, one)
+  assert.deepEqual(Object.keys(found?.order ?? {}), Object.keys(one.order))
+  assert.equal((await find(pool, 'large'))?.order.totalAmount, 99_999_999_999.9999)
+  assert.equal(await find(pool, 'unknown'), undefined)
+})
+
+test('a batch of new and known orders is one save', async () => {
+  await saveAll(received('known'))
+  const changed = [received('known', { status: 'paid', customerId: 'c-2' }, 2), received('fresh')]
+  await saveAll(...changed)
+  for (const one of changed) assert.deepEqual(await find(pool, one.order.orderId), one)
+  assert.deepEqual(
+    await versionsOf(pool, ['known', 'fresh', 'unknown']),
+    new Map([
+      ['known', 2],
+      ['fresh', 1],
+    ]),
+  )
+})
+
+test('the list is sorted by code point, filtered, and goes on after an id', async () => {
+  const ids = ['list-B', 'list-a', 'list-é', 'list-\u{1f40d}']
+  await saveAll(...ids.map((id, n) => received(id, { customerId: 'lister', status: n % 2 ? 'paid' : 'new' })))
+  const listed = async (over: Partial<Parameters<typeof list>[1]>) =>
+    (await list(pool, { status: null, customerId: 'lister', after: '', limit: 10, ...over })).map(
+      (o) => o.order.orderId,
+    )
+  assert.deepEqual(await listed({}), ids)
+  assert.deepEqual(await listed({ limit: 2 }), ids.slice(0, 2))
+  assert.deepEqual(await listed({ after: 'list-a' }), ids.slice(2))
+  assert.deepEqual(await listed({ status: 'paid' }), ['list-a', 'list-\u{1f40d}'])
+  assert.deepEqual(await listed({ customerId: 'nobody' }), [])
+  assert.ok((await listed({ customerId: null, limit: 100 })).length > ids.length)
+})
+
+test('among many orders a page is read from an index, whatever its filters', async () => {
+  await pool.query(`
+    INSERT INTO orders SELECT 'many-' || n, 1, CASE WHEN n % 1000 = 0 THEN 'rare' ELSE 'new' END, 'c-' || n % 100, 0, '{}'
+    FROM generate_series(1, 50000) AS n`)
+  await pool.query('ANALYZE orders')
+  const filters = [{}, { status: 'rare' }, { customerId: 'c-5' }, { status: 'new', customerId: 'c-5' }]
+  for (const filter of filters) {
+    const plans: string[] = []
+    const explained = {
+      query: async (text: string, values: unknown[]) => {
+        const { rows } = await pool.query(`EXPLAIN ${text}`, values)
+        plans.push(rows.map((row) => row['QUERY PLAN']).join('\n'))
+        return { rows: [] }
+      },
+    }
+    await list(explained as never, { status: null, customerId: null, after: 'many-2', limit: 100, ...filter })
+    assert.match(plans.join(), /Index Scan/, JSON.stringify(filter))
+    assert.doesNotMatch(plans.join(), /Seq Scan/, JSON.stringify(filter))
+  }
+})

@@ -1,0 +1,24 @@
+// Every port of the local stack, in one place.
+import { createServer } from 'node:net'
+import { StartFailure } from './failure.ts'
+
+export const host = '127.0.0.1'
+
+export const ports = { postgres: 5433, kafka: 9092, controller: 9095, registry: 8081, registryManagement: 8082 }
+
+/** Takes and frees each port once, so that a stack says at once what is in its way, not half started. */
+export async function assertFree(needed: { port: number; for: string }[]): Promise<void> {
+  for (const { port, for: what } of needed) {
+    const problem = await new Promise<string | undefined>((resolve) => {
+      const server = createServer()
+      server.once('error', (error: NodeJS.ErrnoException) => resolve(error.code ?? error.message))
+      server.listen({ port, host, exclusive: true }, () => server.close(() => resolve(undefined)))
+    })
+    if (problem === 'EADDRINUSE') {
+      throw new StartFailure(
+        `port ${port} (${what}) is taken by another program: end it, or start with INORDER_PORT_OFFSET=1000 to move every port`,
+      )
+    }
+    if (problem) throw new StartFailure(`port ${port} (${what}) cannot be used: ${problem}`)
+  }
+}

@@ -1,0 +1,51 @@
+// One database a service, on the server that is there: ours, or the one that DATABASE_URL names.
+import pg from 'pg'
+import { StartFailure } from './failure.ts'
+
+const duplicateDatabase = '42P04'
+
+/** Whether the server takes connections. */
+export async function isAccepting(url: string): Promise<boolean> {
+  await onServer(url, async () => {})
+  return true
+}
+
+/** Makes the databases that are missing. Sorted by byte (LOCALE C): ids come out the same on every machine. */
+export async function makeDatabases(url: string, names: string[]): Promise<void> {
+  try {
+    await onServer(url, async (client) => {
+      for (const name of names) {
+        try {
+          await client.query(
+            `CREATE DATABASE ${pg.escapeIdentifier(name)} TEMPLATE template0 ENCODING 'UTF8' LOCALE 'C'`,
+          )
+        } catch (error) {
+          if ((error as pg.DatabaseError).code !== duplicateDatabase) throw error
+        }
+      }
+    })
+  } catch (error) {
+    throw new StartFailure(`the databases could not be made on ${new URL(url).host}: ${(error as Error).message}`)
+  }
+}
+
+/** The same server, one service's database. */
+export function databaseOf(url: string, name: string): string {
+  const target = new URL(url)
+  target.pathname = `/${name}`
+  return target.href
+}
+
+async function onServer(url: string, work: (client: pg.Client) => Promise<void>): Promise<void> {
+  const server = new URL(url)
+  if (server.pathname.length < 2) server.pathname = '/postgres'
+  const client = new pg.Client({ connectionString: server.href, connectionTimeoutMillis: 5_000, query_timeout: 30_000 })
+  // A server that ends between two queries says so here; the query that follows fails with the same.
+  client.on('error', () => {})
+  await client.connect()
+  try {
+    await work(client)
+  } finally {
+    await client.end()
+  }
+}

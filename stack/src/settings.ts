@@ -1,0 +1,75 @@
+// What the user can set, read once from the environment.
+
+import { resolve } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { StartFailure } from './failure.ts'
+import { type Service, services } from './services.ts'
+
+export interface Settings {
+  /** The repository. */
+  root: string
+  /** Where the stack keeps everything it must find again. */
+  data: string
+  /** Kafka and registry as installed; shared by all stacks, also of several clones (INORDER_INSTALL). */
+  install: string
+  offset: number
+  services: Service[]
+  /** Given by the user: these stand in for a part, which is then not started. */
+  given: { database?: string; kafka?: string; registry?: string }
+}
+
+export const root = fileURLToPath(new URL('../../', import.meta.url))
+
+export function readSettings(env: NodeJS.ProcessEnv): Settings {
+  return {
+    root,
+    data: resolve(env.INORDER_DATA || `${root}.local`),
+    install: resolve(env.INORDER_INSTALL || `${root}.local/install`),
+    offset: readOffset(env.INORDER_PORT_OFFSET),
+    services: readServices(env.INORDER_SERVICES),
+    given: {
+      ...(env.DATABASE_URL && { database: readUrl('DATABASE_URL', env.DATABASE_URL, ['postgres:', 'postgresql:']) }),
+      ...(env.KAFKA_BROKERS && { kafka: readBrokers(env.KAFKA_BROKERS) }),
+      ...(env.SCHEMA_REGISTRY_URL && {
+        registry: readUrl('SCHEMA_REGISTRY_URL', env.SCHEMA_REGISTRY_URL, ['http:', 'https:']),
+      }),
+    },
+  }
+}
+
+function readOffset(value = '0'): number {
+  const offset = Number(value || '0')
+  if (!Number.isInteger(offset) || offset < 0 || offset > 50_000) {
+    throw new StartFailure(`INORDER_PORT_OFFSET is "${value}": give a whole number from 0 to 50000`)
+  }
+  return offset
+}
+
+/** `INORDER_SERVICES=cart,order` starts those only; `none` starts the parts alone, to run services from an editor. */
+function readServices(value?: string): Service[] {
+  if (!value) return services
+  if (value === 'none') return []
+  return value.split(',').map((name) => {
+    const service = services.find((s) => s.name === name.trim())
+    if (!service) {
+      throw new StartFailure(
+        `INORDER_SERVICES names "${name}": give "none" or some of ${services.map((s) => s.name).join(',')}`,
+      )
+    }
+    return service
+  })
+}
+
+function readUrl(variable: string, value: string, protocols: string[]): string {
+  if (!URL.canParse(value) || !protocols.includes(new URL(value).protocol)) {
+    throw new StartFailure(`${variable} is not a URL that begins with ${protocols.map((p) => `${p}//`).join(' or ')}`)
+  }
+  return value
+}
+
+function readBrokers(value: string): string {
+  if (!/^[^\s:,]+:\d+(,[^\s:,]+:\d+)*$/.test(value)) {
+    throw new StartFailure(`KAFKA_BROKERS is "${value}": give host:port, or several with commas between`)
+  }
+  return value
+}

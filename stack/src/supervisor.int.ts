@@ -1,0 +1,72 @@
+import assert from 'node:assert/strict'
+import { mkdtempSync, readFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { after, test } from 'node:test'
+import { until } from '@inorder/testing/until.ts'
+import { startedAt } from './identity.ts'
+import type { Part } from './part.ts'
+import { StackFile } from './stack-file.ts'
+import { Supervisor } from './supervisor.ts'
+
+const data = mkdtempSync(join(tmpdir(), 'inorder-supervisor-'))
+const file = new StackFile(data)
+const giveUp = new AbortController()
+const supervisor = new Supervisor({ data, file, stopping: giveUp.signal })
+after(async () => {
+  giveUp.abort()
+  await supervisor.stop()
+})
+
+const pidOf = (name: string) => file.processes().find((p) => p.name === name)?.pid
+const log = (name: string) => readFileSync(join(data, 'logs', `${name}.log`), 'utf8')
+
+function part(name: string, script: string, more: Partial<Part> = {}): Part {
+  return {
+    name,
+    address: '',
+    level: 0,
+    command: { file: process.execPath, args: ['-e', script], cwd: data },
+    isReady: async () => log(name).includes('ready'),
+    stop: { signal: 'SIGTERM', limit: 500 },
+    ...more,
+  }
+}
+const lasting = `console.log('ready'); setInterval(() => {}, 1000)`
+
+test('a part that ends is started again, every time; a frozen one is left alone', async () => {
+  await supervisor.start(part('lasting', lasting))
+  for (let round = 0; round < 2; round++) {
+    const pid = pidOf('lasting') ?? assert.fail('it does not run')
+    process.kill(pid, 'SIGKILL')
+    await until('it runs again', () => pidOf('lasting') !== undefined && pidOf('lasting') !== pid)
+  }
+  const pid = pidOf('lasting') ?? assert.fail('it does not run')
+  process.kill(pid, 'SIGSTOP')
+  await supervisor.start(part('another', lasting))
+  assert.equal(pidOf('lasting'), pid)
+})
+
+test('a part that ends before it is ready fails the start with what it said last', async () => {
+  const failing = part('failing', `console.log('FATAL: the disk is full'); console.log('bye'); process.exit(3)`)
+  await assert.rejects(
+    supervisor.start(failing),
+    /^StartFailure: failing ended \(exit code 3\).*FATAL: the disk is full/,
+  )
+  assert.equal(pidOf('failing'), undefined)
+})
+
+test('a part that may is tried again before it counts as failed', async () => {
+  const script = `if (require('fs').readFileSync(${JSON.stringify(join(data, 'logs/late.log'))}, 'utf8').includes('again')) { ${lasting} } else { console.log('again'); process.exit(1) }`
+  await supervisor.start(part('late', script, { attempts: 2 }))
+})
+
+test('the stop ends every part, the deaf and the frozen too, and nothing is started after it', async () => {
+  await supervisor.start(part('deaf', `process.on('SIGTERM', () => {}); ${lasting}`))
+  const pids = file.processes().map((p) => p.pid)
+  assert.ok(pids.length >= 3)
+  giveUp.abort()
+  await supervisor.stop()
+  for (const pid of pids) assert.equal(startedAt(pid), undefined)
+  await assert.rejects(supervisor.start(part('too-late', lasting)), /^Stopped/)
+})

@@ -1,0 +1,74 @@
+import assert from 'node:assert/strict'
+import { spawnSync } from 'node:child_process'
+import { mkdirSync, mkdtempSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { dirname, join } from 'node:path'
+import { test } from 'node:test'
+import { root, sources } from './checks.ts'
+
+/** A tree of one file for each import, and what the rules say of it: `rule: file`, sorted. */
+function violations(files: Record<string, string>): string[] {
+  const tree = mkdtempSync(join(tmpdir(), 'inorder-imports-'))
+  const targets = {
+    'packages/contracts/src/order.ts': 'export type Order = { orderId: string }',
+    'packages/storage/src/pool.ts': 'export const pool = 1',
+    'packages/messaging/src/kafka/producer.ts': `import { Producer } from '@platformatic/kafka'; export const p = Producer`,
+    'packages/messaging/package.json': '{"dependencies":{"@platformatic/kafka":"1"}}',
+    'packages/http/src/app.ts': 'export const app = 1',
+    'services/order/src/store.ts': 'export const store = 1; export type Row = { id: string }',
+    'testing/src/until.ts': 'export const until = 1',
+    'node_modules/@platformatic/kafka/package.json':
+      '{"name":"@platformatic/kafka","version":"1.0.0","main":"index.js"}',
+    'node_modules/@platformatic/kafka/index.js': 'exports.Producer = 1',
+    'package.json': '{"dependencies":{"@platformatic/kafka":"1"}}',
+  }
+  for (const folder of sources) mkdirSync(join(tree, folder), { recursive: true })
+  for (const [path, text] of Object.entries({ ...targets, ...files })) {
+    mkdirSync(dirname(join(tree, path)), { recursive: true })
+    writeFileSync(join(tree, path), text)
+  }
+  const tool = join(root, 'node_modules/dependency-cruiser/bin/dependency-cruiser.mjs')
+  const config = join(root, '.dependency-cruiser.cjs')
+  const args = [tool, '--config', config, '--output-type', 'json', ...sources]
+  const { stdout, stderr } = spawnSync(process.execPath, args, { cwd: tree, encoding: 'utf8' })
+  assert.ok(stdout, stderr)
+  const found: { rule: { name: string }; from: string }[] = JSON.parse(stdout).summary.violations
+  return found.map(({ rule, from }) => `${rule.name}: ${from}`).sort()
+}
+
+test('imports in the right direction pass', () => {
+  const files = {
+    'services/cart/src/store.ts': `import { pool } from '../../../packages/storage/src/pool.ts'; export const s = pool`,
+    'packages/messaging/src/outbox.ts': `import type { Order } from '../../contracts/src/order.ts'; export type O = Order`,
+    'packages/messaging/src/outbox.unit.ts': `import { until } from '../../../testing/src/until.ts'; until`,
+  }
+  assert.deepEqual(violations(files), [])
+})
+
+test('each import in a wrong direction is caught, imports of types too', () => {
+  const wrong = {
+    'packages/storage/src/up.ts': `import { p } from '../../messaging/src/kafka/producer.ts'; p`,
+    'packages/http/src/aside.ts': `import { pool } from '../../storage/src/pool.ts'; pool`,
+    'packages/messaging/src/client.ts': `import { Producer } from '@platformatic/kafka'; Producer`,
+    'packages/messaging/src/until.ts': `import { until } from '../../../testing/src/until.ts'; until`,
+    'services/cart/src/neighbour.ts': `import type { Row } from '../../order/src/store.ts'; export type R = Row`,
+    'stack/src/inside.ts': `import { store } from '../../services/order/src/store.ts'; store`,
+    'e2e/inside.ts': `import { store } from '../services/order/src/store.ts'; store`,
+    'bench/one.ts': `import { two } from './two.ts'; export const one = () => two`,
+    'bench/two.ts': `import { one } from './one.ts'; export const two = () => one`,
+    'e2e/nowhere.ts': `import './nothing.ts'`,
+  }
+  assert.deepEqual(violations(wrong), [
+    'http-beside-messaging: packages/http/src/aside.ts',
+    'kafka-client-behind-its-adapter: packages/messaging/src/client.ts',
+    'messaging-on-contracts-and-storage: packages/messaging/src/until.ts',
+    'no-cycle: bench/one.ts',
+    'no-import-of-a-service: e2e/inside.ts',
+    'no-import-of-a-service: stack/src/inside.ts',
+    'no-testing-in-production: packages/messaging/src/until.ts',
+    'resolvable: e2e/nowhere.ts',
+    'services-on-packages: services/cart/src/neighbour.ts',
+    'stack-starts-services-as-processes: stack/src/inside.ts',
+    'storage-stands-alone: packages/storage/src/up.ts',
+  ])
+})

@@ -1,0 +1,97 @@
+// `npm test`: the checks, then the tiers, each on parts of its own. `npm test -- order inbox.int` runs only test files
+// whose path contains one of the words, without the checks.
+import { globSync, mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { root, runChecks, sources } from './checks.ts'
+import { processesOf } from './leftovers.ts'
+import { startStack } from './stack.ts'
+import { type Counts, runTier } from './tier.ts'
+import { until } from './until.ts'
+
+const words = process.argv.slice(2)
+const stopped = new AbortController()
+for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => stopped.abort())
+if (process.connected) process.on('disconnect', () => stopped.abort())
+
+const folder = mkdtempSync(join(tmpdir(), 'inorder-test-'))
+process.env.TMPDIR = folder
+const total: Counts = { passed: 0, failed: 0 }
+const add = ({ passed, failed }: Counts) => {
+  total.passed += passed
+  total.failed += failed
+}
+
+try {
+  if (words.length === 0) {
+    console.log('\n── check')
+    add({ passed: 0, failed: await runChecks(stopped.signal) })
+  }
+  await tier('unit', { concurrency: 2, timeout: 60_000 })
+  await tier('int', { concurrency: 2, timeout: 120_000 }, withParts)
+  await tier('e2e', { concurrency: 1, timeout: 300_000 })
+  if (words.length > 0 && total.passed + total.failed === 0) fail(`no test file's path contains ${words.join(' or ')}`)
+  if (stopped.signal.aborted) fail('the run was stopped')
+} catch (error) {
+  fail(error instanceof Error ? (error.stack ?? error.message) : String(error))
+} finally {
+  await leaveNothing()
+}
+console.log(`\n${total.passed} passed, ${total.failed} failed`)
+process.exit(total.failed === 0 ? 0 : 1)
+
+type Limits = { concurrency: number; timeout: number }
+type Surroundings = (work: () => Promise<void>) => Promise<void>
+
+async function tier(name: string, limits: Limits, surroundings: Surroundings = (work) => work()): Promise<void> {
+  const files = globSync(`{${sources}}/**/*.${name}.ts`, {
+    cwd: root,
+    exclude: (path) => path.includes('node_modules'),
+  })
+    .filter((file) => words.length === 0 || words.some((word) => file.includes(word)))
+    .sort()
+  if (stopped.signal.aborted) return
+  if (files.length === 0) {
+    if (words.length === 0) fail(`the ${name} tier has no test files`)
+    return
+  }
+  console.log(`\n── ${name}: ${files.length} files`)
+  const begun = performance.now()
+  await surroundings(async () => {
+    const counts = await runTier({ files: files.map((file) => join(root, file)), ...limits, signal: stopped.signal })
+    add(counts)
+    const seconds = ((performance.now() - begun) / 1000).toFixed(1)
+    console.log(`── ${name}: ${counts.passed} passed, ${counts.failed} failed (${seconds} s)`)
+    if (counts.passed + counts.failed === 0) fail(`the ${name} tier has no tests`)
+  })
+}
+
+/** PostgreSQL, Kafka and registry, started once for all files of the tier. */
+async function withParts(work: () => Promise<void>): Promise<void> {
+  const stack = await startStack({ env: { INORDER_SERVICES: 'none' }, signal: stopped.signal })
+  process.env.TEST_DATABASE_URL = `postgres://postgres@${stack.address('postgres')}/postgres`
+  process.env.TEST_KAFKA_BROKERS = stack.address('kafka')
+  process.env.TEST_SCHEMA_REGISTRY_URL = stack.address('registry')
+  try {
+    await work()
+  } finally {
+    await stack.stop()
+  }
+}
+
+/** Stacks stop by themselves when their test file ends; whatever is still there after that is a failure, and ended. */
+async function leaveNothing(): Promise<void> {
+  const gone = () => processesOf(folder).length === 0
+  await until('every process of the run has ended', gone, 20_000).catch(() => {
+    for (const { pid, command } of processesOf(folder)) {
+      fail(`left running by a test: process ${pid}, ${command}`)
+      process.kill(pid, 'SIGKILL')
+    }
+  })
+  rmSync(folder, { recursive: true, force: true })
+}
+
+function fail(why: string): void {
+  console.log(`✖ ${why}`)
+  total.failed++
+}

@@ -1,0 +1,43 @@
+import assert from 'node:assert/strict'
+import { spawnSync } from 'node:child_process'
+import { mkdtempSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { test } from 'node:test'
+import { cleanEnvironment } from './stack.ts'
+
+/** What the tier counts for one test file of this text. In a process of its own: the runner does not run in itself. */
+function counted(text: string): { passed: number; failed: number } {
+  const folder = mkdtempSync(join(tmpdir(), 'inorder-tier-'))
+  const [file, runner] = [join(folder, 'a.unit.ts'), join(folder, 'runner.mjs')]
+  writeFileSync(file, `import { test, describe } from 'node:test'\n${text}`)
+  const options = `{ files: [${JSON.stringify(file)}], concurrency: 1, timeout: 3_000, signal: new AbortController().signal }`
+  writeFileSync(
+    runner,
+    `const { runTier } = await import(${JSON.stringify(import.meta.resolve('./tier.ts'))})
+    console.log('\\n' + JSON.stringify(await runTier(${options})))`,
+  )
+  const { stdout, stderr } = spawnSync(process.execPath, [runner], { encoding: 'utf8', env: cleanEnvironment() })
+  return JSON.parse(stdout.trim().split('\n').at(-1) || assert.fail(stderr))
+}
+
+test('passed tests are counted, those of suites and subtests too, the suites not', () => {
+  const text = `test('a', () => {}); describe('s', () => { test('b', async (t) => { await t.test('c', () => {}) }) })`
+  assert.deepEqual(counted(text), { passed: 3, failed: 0 })
+})
+
+test('whatever does not prove anything is a failure', () => {
+  const proofless = {
+    'a failing test': `test('a', () => { throw new Error('no') })`,
+    'a skipped test': `test.skip('a', () => {})`,
+    'a test to be written': `test.todo('a')`,
+    'a file without tests': '',
+    'a file that cannot be loaded': `import './nothing.ts'`,
+    'a process that ends in the middle': `test('a', () => process.exit(0)); test('b', () => {})`,
+    'a test that never ends': `test('a', () => new Promise(() => setInterval(() => {}, 1_000)))`,
+  }
+  for (const [what, text] of Object.entries(proofless)) {
+    const { passed, failed } = counted(text)
+    assert.ok(failed > 0 && passed === 0, `${what}: ${passed} passed, ${failed} failed`)
+  }
+})
