@@ -34,6 +34,8 @@ export function openPool({
     connectionTimeoutMillis: connectDeadlineMs,
     idleTimeoutMillis: 60_000,
     keepAlive: true,
+    // A statement goes out when it is made, not when the one before it is answered.
+    pipeline: true,
     statement_timeout: deadlineMs,
     query_timeout: deadlineMs + 500,
     idle_in_transaction_session_timeout: 2_000,

@@ -51,6 +51,20 @@ test('a transaction returns what its work returned, and stores it', async () => 
   assert.ok(await stored(1))
 })
 
+test('a last statement goes out with the COMMIT: what it did is stored, and if it fails nothing is', async () => {
+  const lastInsert = (id: number) =>
+    transaction(direct, async (tx, last) => {
+      await tx.query('INSERT INTO fact VALUES ($1)', [id])
+      last(tx.query('INSERT INTO fact VALUES ($1)', [id + 1]))
+      return id
+    })
+  assert.equal(await lastInsert(100), 100)
+  assert.ok((await stored(100)) && (await stored(101)))
+  await assert.rejects(lastInsert(99), { code: '23505' })
+  assert.equal(await stored(99), false)
+  assert.equal(await insert(direct, 99), 99, 'the session is as good as new')
+})
+
 test('work that throws stores nothing, and the error is its own', async () => {
   await assert.rejects(
     transaction(direct, async (tx) => {

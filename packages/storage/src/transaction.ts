@@ -8,11 +8,14 @@ export { sqlFault } from './sqlstate.ts'
 /** What work inside a transaction may do: ask. */
 export type Tx = Pick<pg.ClientBase, 'query'>
 
+/** Takes a statement that `work` has sent and need not see answered: the COMMIT follows it at once, and fails with it. */
+export type Last = (statement: Promise<unknown>) => void
+
 /**
  * Runs `work` in one transaction (READ COMMITTED) and returns what it returned, once that is stored.
  * Throws CommitUnknown when it cannot be found out whether it is stored; any other error means that nothing is.
  */
-export async function transaction<T>(pool: pg.Pool, work: (tx: Tx) => Promise<T>): Promise<T> {
+export async function transaction<T>(pool: pg.Pool, work: (tx: Tx, last: Last) => Promise<T>): Promise<T> {
   const client = await pool.connect()
   // A session that dies between two statements says so here; the next statement then fails, which is what we act on.
   let broken: Error | undefined
@@ -28,10 +31,14 @@ export async function transaction<T>(pool: pg.Pool, work: (tx: Tx) => Promise<T>
   // 1. Begin, and learn the transaction's id in the same round trip.
   let begun: Begun
   let result: T
+  let sent: Promise<unknown> | undefined
   try {
     begun = await begin(client)
     // 2. Work.
-    result = await work(client)
+    result = await work(client, (statement) => {
+      sent = statement
+      sent.catch(() => {})
+    })
   } catch (error) {
     // 3. Nothing was sent that could store it. Where the server did not say what failed, the session may hang in a
     // statement, and a ROLLBACK would wait behind it for one more deadline: it is thrown away.
@@ -40,7 +47,7 @@ export async function transaction<T>(pool: pg.Pool, work: (tx: Tx) => Promise<T>
     throw error
   }
 
-  // 4. Commit; only an answer of the server itself is taken as one.
+  // 4. Commit; only an answer of the server itself is taken as one. After a statement that failed it means ROLLBACK.
   try {
     const { command } = await client.query('COMMIT')
     release()
@@ -52,6 +59,7 @@ export async function transaction<T>(pool: pg.Pool, work: (tx: Tx) => Promise<T>
     if ((await outcomeOf(pool, begun)) === 'committed') return result
     throw error
   }
+  await sent
   throw new Error('the transaction had failed before COMMIT, which the server therefore took as ROLLBACK')
 }
 

@@ -23,7 +23,11 @@ export const orderIdOf = (write: Write): string =>
 /** Commits a group; at most one write per order and per key is in it. */
 export async function commitGroup(pool: pg.Pool, group: readonly Write[]): Promise<Result[]> {
   try {
-    return await transaction(pool, (tx) => writeAll(tx, group))
+    return await transaction(pool, async (tx, last) => {
+      const { results, stored } = await writeAll(tx, group)
+      last(stored)
+      return results
+    })
   } catch (error) {
     if (sqlFault(error) !== 'row') throw error
     return await transaction(pool, (tx) => writeOneByOne(tx, group))
@@ -31,7 +35,7 @@ export async function commitGroup(pool: pg.Pool, group: readonly Write[]): Promi
 }
 
 /** Rule 1: keys, creates, row locks, outbox - and each sorted by its statement, so that no two groups meet crosswise. */
-async function writeAll(tx: Tx, group: readonly Write[]): Promise<Result[]> {
+async function writeAll(tx: Tx, group: readonly Write[]): Promise<{ results: Result[]; stored: Promise<unknown> }> {
   const results = new Map<Write, Result>()
   const records: OutboxRecord[] = []
 
@@ -79,15 +83,15 @@ async function writeAll(tx: Tx, group: readonly Write[]): Promise<Result[]> {
   }
 
   // 4. Outbox: its ids come after the locks.
-  if (records.length > 0) await addToOutbox(tx, records)
+  const added = addToOutbox(tx, records)
 
   // 5. What the keys' repeats will be told.
   const decided = fresh.flatMap((write) => {
     const result = results.get(write)
     return write.key && result && 'outcome' in result ? [{ use: write.key, outcome: result.outcome }] : []
   })
-  if (decided.length > 0) await decideKeysOf(tx, decided)
-  return group.map((write) => results.get(write)!)
+  const stored = Promise.all([added, decided.length > 0 && decideKeysOf(tx, decided)])
+  return { results: group.map((write) => results.get(write)!), stored }
 }
 
 /** Rule 5: the row that the database refuses fails alone, and leaves its key unused. */
@@ -95,7 +99,12 @@ async function writeOneByOne(tx: Tx, group: readonly Write[]): Promise<Result[]>
   const results: Result[] = []
   for (const write of group) {
     try {
-      results.push(...(await savepoint(tx, () => writeAll(tx, [write]))))
+      const written = await savepoint(tx, async () => {
+        const { results, stored } = await writeAll(tx, [write])
+        await stored
+        return results
+      })
+      results.push(...written)
     } catch (error) {
       if (sqlFault(error) !== 'row') throw error
       results.push({ refused: 'data' })

@@ -9,7 +9,7 @@ import { opsRoutes } from '@inorder/http/ops.ts'
 import { consume } from '@inorder/messaging/inbox/inbox.ts'
 import { KafkaAdmin } from '@inorder/messaging/kafka/admin.ts'
 import { partitionOf } from '@inorder/messaging/kafka/partitioner.ts'
-import { PartitionProducer } from '@inorder/messaging/kafka/producer.ts'
+import { SerialProducer } from '@inorder/messaging/kafka/producer.ts'
 import { SchemaRegistry } from '@inorder/messaging/registry.ts'
 import { migrate } from '@inorder/storage/migrate.ts'
 import { openPool } from '@inorder/storage/pool.ts'
@@ -36,7 +36,7 @@ export async function surroundings() {
   const admin = new KafkaAdmin(cluster)
   await admin.createTopics([{ name: topic.name, partitions, replicas: 1, configs: {} }], 10_000)
   await admin.close()
-  const producers = Array.from({ length: partitions }, (_, n) => new PartitionProducer(cluster, topic.name, n))
+  const producer = new SerialProducer(cluster, 0)
 
   const database = await freshDatabase('order')
   await migrate(database.url, migrations)
@@ -54,15 +54,15 @@ export async function surroundings() {
     url: url.href,
     async publish(...events: OrderEvent[]): Promise<void> {
       const id = await registry.idOf(topic.subject, topic.value.schema)
-      for (const [partition, producer] of producers.entries()) {
-        const records = events
-          .map((one) => ({ key: topic.key.encode(one), value: frame(id, topic.value.encode(one)), headers: new Map() }))
-          .filter(({ key }) => partitionOf(key, partitions) === partition)
-        if (records.length > 0) await producer.send(records, 10_000)
-      }
+      const records = events.map((one) => {
+        const key = topic.key.encode(one)
+        const value = frame(id, topic.value.encode(one))
+        return { topic: topic.name, partition: partitionOf(key, partitions), key, value, headers: new Map() }
+      })
+      await producer.send(records, 10_000)
     },
     async close() {
-      for (const producer of producers) producer.close()
+      producer.close()
       await proxy.close()
       await direct.end()
       await database.drop()

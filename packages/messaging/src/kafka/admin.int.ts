@@ -6,7 +6,7 @@ import { until } from '@inorder/testing/until.ts'
 import { Admin } from '@platformatic/kafka'
 import { KafkaAdmin } from './admin.ts'
 import { KafkaAway, RecordTooLarge, TopicMissing } from './errors.ts'
-import { PartitionProducer } from './producer.ts'
+import { SerialProducer } from './producer.ts'
 
 const cluster = { brokers: brokers().split(','), clientId: 'admin-test' }
 const deadline = 10_000
@@ -28,7 +28,13 @@ async function topic(partitions: number, configs: Record<string, string> = {}): 
   return name
 }
 
-const record = (bytes: number) => ({ key: null, value: Buffer.alloc(bytes, 'x'), headers: new Map<Buffer, Buffer>() })
+const record = (topic: string, partition: number, bytes: number) => ({
+  topic,
+  partition,
+  key: null,
+  value: Buffer.alloc(bytes, 'x'),
+  headers: new Map<Buffer, Buffer>(),
+})
 
 test('a topic is made once; what it is, and where its partitions begin and end, can be asked', async () => {
   const name = await topic(3)
@@ -36,8 +42,8 @@ test('a topic is made once; what it is, and where its partitions begin and end, 
   const { id, partitions } = await kafka.topic(name, deadline)
   assert.match(id, /^[0-9a-f-]{36}$/)
   assert.equal(partitions, 3)
-  const producer = new PartitionProducer(cluster, name, 1)
-  await producer.send([record(1), record(2)], deadline)
+  const producer = new SerialProducer(cluster, 1)
+  await producer.send([record(name, 1, 1), record(name, 1, 2)], deadline)
   producer.close()
   assert.deepEqual(await kafka.ends(name, deadline), [0n, 2n, 0n])
   assert.deepEqual(await kafka.starts(name, deadline), [0n, 0n, 0n])
@@ -58,21 +64,21 @@ test('a deadline holds against a broker that takes the connection and says nothi
   const proxy = await kafkaProxy(cluster.brokers[0]!)
   const there = { ...cluster, brokers: [proxy.address] }
   const admin = new KafkaAdmin(there)
-  const producer = new PartitionProducer(there, name, 0)
+  const producer = new SerialProducer(there, 0)
   await admin.ends(name, deadline)
-  await producer.send([record(1)], deadline)
+  await producer.send([record(name, 0, 1)], deadline)
   proxy.fate = () => 'swallowed'
   for (const question of [
     () => admin.ends(name, 300),
     () => admin.probe(name, 300),
-    () => producer.send([record(1)], 300),
+    () => producer.send([record(name, 0, 1)], 300),
   ]) {
     const began = performance.now()
     await assert.rejects(question(), KafkaAway)
     assert.ok(performance.now() - began < 1_500)
   }
   proxy.fate = () => 'through'
-  await producer.send([record(1)], deadline)
+  await producer.send([record(name, 0, 1)], deadline)
   assert.deepEqual(await admin.ends(name, deadline), [2n])
   producer.close()
   await admin.close()
@@ -81,10 +87,10 @@ test('a deadline holds against a broker that takes the connection and says nothi
 
 test('what is too large is told apart: one record, or several that are it together', async () => {
   const name = await topic(1, { 'max.message.bytes': '10000' })
-  const producer = new PartitionProducer(cluster, name, 0)
-  await assert.rejects(producer.send([record(11_000)], deadline), RecordTooLarge)
-  await assert.rejects(producer.send([record(6_000), record(6_000)], deadline), RecordTooLarge)
-  await producer.send([record(6_000)], deadline)
+  const producer = new SerialProducer(cluster, 0)
+  await assert.rejects(producer.send([record(name, 0, 11_000)], deadline), RecordTooLarge)
+  await assert.rejects(producer.send([record(name, 0, 6_000), record(name, 0, 6_000)], deadline), RecordTooLarge)
+  await producer.send([record(name, 0, 6_000)], deadline)
   assert.deepEqual(await kafka.ends(name, deadline), [1n])
   producer.close()
 })

@@ -4,7 +4,7 @@
 //                               '----failed----------> resting --some time--> idle
 //
 // A lane that rests does not hold the others.
-import type { PartitionProducer } from '../kafka/producer.ts'
+import type { SerialProducer } from '../kafka/producer.ts'
 import type { LaneRead, OutboxRow } from './store.ts'
 
 const largestChunk = 512 * 1024
@@ -16,7 +16,7 @@ const maxAcknowledged = 256
 export class Lane implements LaneRead {
   readonly topic: string
   readonly partition: number
-  readonly producer: PartitionProducer
+  readonly producer: SerialProducer
   /** Acknowledged, and not known to be deleted. */
   readonly acknowledged = new Set<string>()
   maxBytes = largestChunk
@@ -24,13 +24,15 @@ export class Lane implements LaneRead {
   wanted = true
   /** The last read found nothing. */
   empty = false
+  /** Its last send failed: until the next that does not, it is sent by itself, and no other lane suffers from its trouble. */
+  alone = false
   failures = 0
   /** Why it rests, or rested last, until something is acknowledged. */
   trouble: Error | undefined
   #state: 'idle' | 'sending' | 'resting' = 'idle'
   #timer: NodeJS.Timeout | undefined
 
-  constructor(topic: string, partition: number, producer: PartitionProducer) {
+  constructor(topic: string, partition: number, producer: SerialProducer) {
     this.topic = topic
     this.partition = partition
     this.producer = producer
@@ -56,19 +58,20 @@ export class Lane implements LaneRead {
     for (const row of rows) this.acknowledged.add(row.id)
     this.failures = 0
     this.trouble = undefined
+    this.alone = false
     this.#state = 'idle'
   }
 
   /** Rule 9: a chunk that is too large is tried again in halves, down to the one record that is alone too large. */
   halve(rows: readonly OutboxRow[]): void {
-    const bytes = rows.reduce((sum, row) => sum + row.bytes, 0)
-    this.maxBytes = Math.max(Math.floor(Math.min(this.maxBytes, bytes) / 2), 1)
-    this.again()
+    this.maxBytes = Math.max(Math.floor(Math.min(this.maxBytes, bytesOf(rows)) / 2), 1)
+    this.again(true)
   }
 
   /** Calls `onRested` when it may be read again; later from failure to failure. */
   rest(error: Error, onRested: () => void): void {
     this.trouble = error
+    this.alone = true
     const longest = Math.min(firstRestMs * 2 ** this.failures++, longestRestMs)
     this.#state = 'resting'
     this.#timer = setTimeout(
@@ -81,7 +84,8 @@ export class Lane implements LaneRead {
   }
 
   /** Reads once more what was not sent. */
-  again(): void {
+  again(alone = this.alone): void {
+    this.alone = alone
     this.#state = 'idle'
     this.wanted = true
   }
@@ -97,3 +101,5 @@ export class Lane implements LaneRead {
     this.producer.close()
   }
 }
+
+export const bytesOf = (rows: readonly OutboxRow[]): number => rows.reduce((sum, row) => sum + row.bytes, 0)

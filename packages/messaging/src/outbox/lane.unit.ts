@@ -2,11 +2,11 @@ import assert from 'node:assert/strict'
 import { mock, test } from 'node:test'
 import fc from 'fast-check'
 import { RecordTooLarge } from '../kafka/errors.ts'
-import { PartitionProducer } from '../kafka/producer.ts'
+import { SerialProducer } from '../kafka/producer.ts'
 import { Lane } from './lane.ts'
 import type { OutboxRow } from './store.ts'
 
-const laneOf = () => new Lane('t', 0, new PartitionProducer({ brokers: ['127.0.0.1:1'], clientId: 'unit' }, 't', 0))
+const laneOf = () => new Lane('t', 0, new SerialProducer({ brokers: ['127.0.0.1:1'], clientId: 'unit' }, 0))
 const row = (id: number, bytes: number): OutboxRow => ({
   id: String(id),
   eventId: `e${id}`,

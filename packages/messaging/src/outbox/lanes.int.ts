@@ -69,6 +69,23 @@ test('rule 9: a lane that Kafka refuses holds no other, and the others are not s
     assert.equal((await rig.log(refused)).length, 10)
   }))
 
+test('rule 9: what Kafka refuses for good is found among lanes that are sent together; the others go out, twice at most', () =>
+  withRig({ otherTopics: 1, configs: { 'max.message.bytes': '5000' } }, async (rig) => {
+    const [good, other] = rig.topics as [string, string]
+    await rig.add([
+      ...Array.from({ length: 12 }, (_, i) => numbered(rig, `a-${i}`, 3)).flat(),
+      { ...rig.record({ key: Buffer.from('large') }), topic: other, value: Buffer.alloc(6_000, 'x') },
+    ])
+    await rig.relay()
+    await until('only the large one waits', async () => (await rig.waiting()) === 1)
+    for (let i = 0; i < 12; i++) {
+      const numbers = await numbersOf(rig, `a-${i}`, good)
+      assert.ok(numbers.length <= 6, `${numbers} of 3`)
+      assert.deepEqual(firsts(numbers), upTo(3))
+    }
+    assert.equal((await rig.log(other)).length, 0)
+  }))
+
 test('rule 9: a partition whose answers get lost holds no other partition of its topic', () =>
   withRig({ partitions: 6 }, (rig) =>
     withProxy(async (proxy) => {

@@ -3,11 +3,11 @@ import type { Pool } from 'pg'
 import type { Logger } from 'pino'
 import type { Cluster } from '../kafka/client.ts'
 import { KafkaAway, RecordTooLarge } from '../kafka/errors.ts'
-import { PartitionProducer, type ProducerRecord } from '../kafka/producer.ts'
+import { type ProducerRecord, SerialProducer } from '../kafka/producer.ts'
 import type { Circuit } from './circuit.ts'
 import type { Deletions } from './deletions.ts'
 import { decodeHeaders } from './headers.ts'
-import { Lane } from './lane.ts'
+import { bytesOf, Lane } from './lane.ts'
 import type { OutboxMetrics } from './metrics.ts'
 import type { SchemaIds } from './schemas.ts'
 import { type LaneRows, type OutboxRow, readLanes, setAside } from './store.ts'
@@ -27,8 +27,18 @@ export interface LanesOptions {
 // The client's own deadlines do not hold against a frozen broker. The first send after connecting takes up to 1.1 s.
 const sendDeadlineMs = 3_000
 const readRetryMs = 500
+const enoughTogether = 512 * 1024
 
-/** A leader's lanes: reads all that are idle with one statement, and sends what each of them got. */
+/** What was read of a lane. */
+interface Chunk {
+  lane: Lane
+  rows: readonly OutboxRow[]
+}
+
+/**
+ * A leader's lanes: reads all that are idle with one statement, and sends what they got in one request, of about this
+ * size at most. The producer is that of the first: a lane is in one request at a time, so each producer is as well.
+ */
 export class Lanes {
   readonly #options: LanesOptions
   readonly #lanes: Lane[]
@@ -46,7 +56,7 @@ export class Lanes {
     this.#options = options
     this.partitions = partitions
     this.#lanes = [...partitions].flatMap(([topic, count]) =>
-      Array.from({ length: count }, (_, p) => new Lane(topic, p, new PartitionProducer(options.cluster, topic, p))),
+      Array.from({ length: count }, (_, p) => new Lane(topic, p, new SerialProducer(options.cluster, p))),
     )
   }
 
@@ -105,16 +115,32 @@ export class Lanes {
   #found(lanes: readonly Lane[], found: readonly LaneRows[]): void {
     this.#reading = false
     if (this.#stopped) return
+    let together: Chunk[] = []
+    let bytes = 0
     for (const [i, lane] of lanes.entries()) {
       const { rows, more } = found[i]!
       if (more) lane.wanted = true
       lane.empty = rows.length === 0
       if (lane.empty) continue
       lane.sending()
-      const send = this.#send(lane, rows).finally(() => this.#sends.delete(send))
-      this.#sends.add(send)
+      if (lane.alone) {
+        this.#start([{ lane, rows }])
+        continue
+      }
+      together.push({ lane, rows })
+      bytes += bytesOf(rows)
+      if (bytes < enoughTogether) continue
+      this.#start(together)
+      together = []
+      bytes = 0
     }
+    if (together.length > 0) this.#start(together)
     this.#read()
+  }
+
+  #start(chunks: readonly Chunk[]): void {
+    const send = this.#send(chunks).finally(() => this.#sends.delete(send))
+    this.#sends.add(send)
   }
 
   #readFailed(lanes: readonly Lane[], error: Error): void {
@@ -126,43 +152,52 @@ export class Lanes {
     }, readRetryMs)
   }
 
-  async #send(lane: Lane, rows: readonly OutboxRow[]): Promise<void> {
+  async #send(chunks: readonly Chunk[]): Promise<void> {
     const { schemas, circuit, deletions, metrics, logger, onPublished } = this.#options
+    const producer = chunks[0]!.lane.producer
     try {
-      await schemas.learn(new Set(rows.map((row) => row.fingerprint)))
-      await lane.producer.send(
-        rows.map((row) => recordOf(row, schemas)),
+      await schemas.learn(new Set(chunks.flatMap(({ rows }) => rows.map((row) => row.fingerprint))))
+      await producer.send(
+        chunks.flatMap(({ lane, rows }) => rows.map((row) => recordOf(lane, row, schemas))),
         sendDeadlineMs,
       )
     } catch (error) {
-      if (!this.#stopped) await this.#failed(lane, rows, error as Error)
+      if (!this.#stopped) await this.#failed(chunks, error as Error)
       return
     }
-    if (lane.trouble) logger.info({ topic: lane.topic, partition: lane.partition }, 'a partition takes events again')
-    lane.sent(rows)
     this.lastAcknowledged = performance.now()
     circuit.close()
-    onPublished(rows)
-    deletions.add(lane, rows)
-    metrics.published.inc(rows.length)
+    for (const { lane, rows } of chunks) {
+      const { topic, partition } = lane
+      if (lane.trouble) logger.info({ topic, partition }, 'a partition takes events again')
+      lane.sent(rows)
+      onPublished(rows)
+      deletions.add(lane, rows)
+      metrics.published.inc(rows.length)
+    }
     this.#measure()
     this.#read()
   }
 
-  async #failed(lane: Lane, rows: readonly OutboxRow[], error: Error): Promise<void> {
-    const { circuit, metrics, logger } = this.#options
+  /** One that Kafka refused, among several, is found by sending each by itself; the others are in the log twice then. */
+  async #failed(chunks: readonly Chunk[], error: Error): Promise<void> {
+    this.#options.metrics.failures.inc()
+    for (const { lane, rows } of chunks) {
+      if (chunks.length > 1 && !(error instanceof KafkaAway)) lane.again(true)
+      else await this.#laneFailed(lane, rows, error)
+    }
+    this.#read()
+  }
+
+  async #laneFailed(lane: Lane, rows: readonly OutboxRow[], error: Error): Promise<void> {
+    const { circuit, logger } = this.#options
     const { topic, partition } = lane
-    metrics.failures.inc()
     let trouble = error
     if (error instanceof RecordTooLarge) {
-      if (rows.length > 1) {
-        lane.halve(rows)
-        return this.#read()
-      }
+      if (rows.length > 1) return lane.halve(rows)
       try {
         await this.#setAside(rows[0]!, error)
-        lane.again()
-        return this.#read()
+        return lane.again()
       } catch (failure) {
         trouble = failure as Error
       }
@@ -191,7 +226,8 @@ export class Lanes {
   }
 }
 
-function recordOf({ key, value, fingerprint, headers }: OutboxRow, schemas: SchemaIds): ProducerRecord {
+function recordOf({ topic, partition }: Lane, row: OutboxRow, schemas: SchemaIds): ProducerRecord {
+  const { key, value, fingerprint, headers } = row
   const framed = fingerprint === null ? value : frame(schemas.idOf(fingerprint), value)
-  return { key, value: framed, headers: decodeHeaders(headers) }
+  return { topic, partition, key, value: framed, headers: decodeHeaders(headers) }
 }
