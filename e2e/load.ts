@@ -41,10 +41,15 @@ export class Load {
     await until(`${count} more changes are accepted`, () => this.accepted >= goal || this.unexpected.length > 0)
   }
 
-  /** Ends the clients; everything that was accepted has to be everywhere, in order and once. */
-  async arrives(stack: Stack): Promise<void> {
+  /** Ends the clients. */
+  async end(): Promise<void> {
     this.stopping = true
     await Promise.all(this.clients)
+  }
+
+  /** Ends the clients; everything that was accepted has to be everywhere, in order and once. */
+  async arrives(stack: Stack): Promise<void> {
+    await this.end()
     assert.deepEqual(this.unexpected.slice(0, 5), [])
     await assertArrived(stack, this.shop, this.changed, this.once)
   }

@@ -12,6 +12,7 @@ import { until } from '@inorder/testing/until.ts'
 import pg from 'pg'
 import { bootstrap, inTerminal, isOpen, Launched, npmStart, root, starter } from './starter.ts'
 
+const serviceNames = ['cart', 'order', 'inventory', 'billing', 'shipping', 'payment', 'carrier']
 const launched: Launched[] = []
 const folder = mkdtempSync(join(tmpdir(), 'inorder-start-stop-'))
 const data = join(folder, 'data')
@@ -46,7 +47,7 @@ test('a first start prints each step with its time, then one line that begins wi
   }
   const { starter, parts } = stack.stackFile()
   assert.doesNotThrow(() => process.kill(starter, 0))
-  assert.deepEqual(parts.map(({ name }) => name).sort(), ['cart', 'kafka', 'order', 'postgres', 'registry'])
+  assert.deepEqual(parts.map(({ name }) => name).sort(), ['kafka', 'postgres', 'registry', ...serviceNames].sort())
   for (const { name, pid, address } of parts) {
     assert.ok(ready.includes(address), `${address} in ${ready}`)
     assert.ok(await isOpen(address), `${address} is open`)
@@ -115,7 +116,7 @@ test('what is given is used, and its part is not started', async () => {
   const one = launch(starter, { ...(await onGivenParts()), DATABASE_URL: database })
   const ready = await one.ready()
   assert.deepEqual(one.stackFile().parts, [])
-  for (const { name, address } of stack.stackFile().parts.filter((part) => !['cart', 'order'].includes(part.name)))
+  for (const { name, address } of stack.stackFile().parts.filter((part) => !serviceNames.includes(part.name)))
     assert.ok(ready.includes(address), `${name} at ${address} in ${ready}`)
   one.child.kill('SIGTERM')
   await one.endsCleanly()
@@ -164,6 +165,23 @@ test('one changed byte in a jar: the start fails in one line that names the file
     await one.endsCleanly(1)
     assert.ok(one.lines.at(-1)?.includes(`${changed} is not the file that was chosen`), one.output)
     rmSync(copy, { recursive: true })
+  }
+})
+
+test('what is given wrong is said in one line', async () => {
+  const wrong: [RegExp, string[], Record<string, string>][] = [
+    [/^--brokers is "2": npm start -- --instances <1 to 5> --brokers <1 or 3>$/, ['--brokers', '2'], {}],
+    [
+      /^ENOENT\b.*'\/proc\/inorder'.* name another folder with INORDER_DATA$/,
+      [],
+      { INORDER_DATA: '/proc/inorder/data' },
+    ],
+  ]
+  for (const [line, args, env] of wrong) {
+    const one = launch([...bootstrap, ...args], { ...(await elsewhere()), ...env })
+    assert.equal(await one.exitCode(), 1)
+    assert.equal(one.lines.length, 1, one.output)
+    assert.match(one.output, line)
   }
 })
 

@@ -4,6 +4,7 @@ import { StartFailure } from './failure.ts'
 
 export const host = '127.0.0.1'
 
+/** Kafka's are those of the first broker; the second's are one higher, and so on. */
 export const ports = { postgres: 5433, kafka: 9092, controller: 9095, registry: 8081, registryManagement: 8082 }
 
 /** Takes and frees each port once, so that a stack says at once what is in its way, not half started. */

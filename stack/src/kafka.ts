@@ -1,8 +1,10 @@
-// One Kafka broker that is its own controller (KRaft).
+// Kafka as one broker or a cluster of three (KRaft). Each broker is a controller as well: with three of them one may be
+// lost, and a controller set of its own would be three more processes.
 import { randomBytes } from 'node:crypto'
-import { existsSync, mkdirSync, writeFileSync } from 'node:fs'
-import { delimiter, join } from 'node:path'
-import { host } from './addresses.ts'
+import { existsSync, globSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { delimiter, dirname, join } from 'node:path'
+import { host, ports } from './addresses.ts'
+import { StartFailure } from './failure.ts'
 import type { Installed } from './install.ts'
 import { isListening } from './network.ts'
 import { level, type Part } from './part.ts'
@@ -10,24 +12,57 @@ import type { Settings } from './settings.ts'
 import { run } from './tool.ts'
 
 export interface Broker {
-  /** 1, 2, 3: also its KRaft node id. */
+  name: string
+  /** 1, 2, 3: its KRaft node id. */
   id: number
   port: number
   controllerPort: number
 }
 
+export const brokersOf = ({ brokers, offset }: Settings): Broker[] =>
+  Array.from({ length: brokers }, (_, n) => ({
+    name: brokers === 1 ? 'kafka' : `kafka-${n + 1}`,
+    id: n + 1,
+    port: ports.kafka + offset + n,
+    controllerPort: ports.controller + offset + n,
+  }))
+
+/**
+ * Throws when the data is that of another number of brokers: one of them would begin with empty topics, beside databases
+ * that know the others.
+ */
+export function assertSameBrokers({ data, brokers }: Settings): void {
+  const others = formatted(data).filter((name) => (name === 'kafka') !== (brokers === 1)).length
+  if (others === 0) return
+  const before = brokers === 1 ? 3 : 1
+  throw new StartFailure(
+    `the data in ${data} was written with --brokers ${before}: start with that, or name another folder with INORDER_DATA`,
+  )
+}
+
+/** The id of the cluster, new if none of its brokers has been formatted; the last start may have ended between two. */
+export function clusterIdOf({ data }: Settings): string {
+  const [first] = formatted(data)
+  const known = first && /^cluster\.id=(.+)$/m.exec(readFileSync(join(data, first, 'log/meta.properties'), 'utf8'))?.[1]
+  return known ?? newClusterId()
+}
+
+/** Names of the brokers that have a storage. */
+const formatted = (data: string): string[] =>
+  globSync('kafka*/log/meta.properties', { cwd: data }).map((path) => dirname(dirname(path)))
+
 /** A broker's part; formats its storage first if that has not been done. `all` are the brokers of the cluster. */
 export async function kafka(options: {
   broker: Broker
   all: Broker[]
+  clusterId: string
   settings: Settings
   jars: Installed
   java: string
   stopping: AbortSignal
 }): Promise<Part> {
-  const { broker, all, settings, jars, java, stopping } = options
-  const name = all.length === 1 ? 'kafka' : `kafka-${broker.id}`
-  const folder = join(settings.data, name)
+  const { broker, all, clusterId, settings, jars, java, stopping } = options
+  const folder = join(settings.data, broker.name)
   const properties = join(folder, 'server.properties')
   mkdirSync(folder, { recursive: true })
   writeFileSync(properties, serverProperties(broker, all, join(folder, 'log')))
@@ -35,26 +70,23 @@ export async function kafka(options: {
   const classPath = jars.files.map(({ path }) => join(jars.folder, path)).join(delimiter)
   const file = join(java, 'bin/java')
   if (!existsSync(join(folder, 'log/meta.properties'))) {
-    const args = ['-cp', classPath, 'kafka.tools.StorageTool', 'format', '-t', clusterId(), '-c', properties]
+    const args = ['-cp', classPath, 'kafka.tools.StorageTool', 'format', '-t', clusterId, '-c', properties]
     await run({ file, args: [...args, '--ignore-formatted'] }, stopping)
   }
   const logging = `-Dlog4j2.configurationFile=${join(settings.root, 'stack/install/log4j2.xml')}`
+  const heap = all.length === 1 ? ['-Xms256m', '-Xmx512m'] : ['-Xms128m', '-Xmx384m']
   return {
-    name,
+    name: broker.name,
     address: `${host}:${broker.port}`,
     level: level.kafka,
-    command: {
-      file,
-      args: ['-Xms256m', '-Xmx512m', '-cp', classPath, logging, 'kafka.Kafka', properties],
-      cwd: folder,
-    },
+    command: { file, args: [...heap, '-cp', classPath, logging, 'kafka.Kafka', properties], cwd: folder },
     isReady: () => isListening(host, broker.port),
     stop: { signal: 'SIGTERM', limit: 2_500 },
   }
 }
 
 function serverProperties(broker: Broker, all: Broker[], folder: string): string {
-  const replicas = Math.min(all.length, 3)
+  const replicas = all.length
   const inSync = Math.max(replicas - 1, 1)
   const properties = {
     'process.roles': 'broker,controller',
@@ -86,7 +118,7 @@ function serverProperties(broker: Broker, all: Broker[], folder: string): string
 }
 
 /** 16 bytes in base64url; Kafka takes no id that begins with a dash for one. */
-function clusterId(): string {
+function newClusterId(): string {
   const id = randomBytes(16).toString('base64url')
-  return id.startsWith('-') ? clusterId() : id
+  return id.startsWith('-') ? newClusterId() : id
 }

@@ -1,9 +1,11 @@
 // A service of ours as a part: the same `main.ts` that runs on its own, with the environment that CONTRIBUTING names.
+import { join } from 'node:path'
 import { host } from './addresses.ts'
 import { databaseOf } from './databases.ts'
 import { answersOk } from './network.ts'
 import { level, type Part } from './part.ts'
 import type { Service } from './services.ts'
+import type { Settings } from './settings.ts'
 
 export interface Surroundings {
   database: string
@@ -18,17 +20,28 @@ export interface Surroundings {
  */
 const leanHeap = ['--max-semi-space-size=8', '--heap-growing-percent=40']
 
-/** `instance` 1 is the service itself; instance n listens 100(n-1) ports higher and is named `cart-n`. */
-export function service(options: {
+export interface Instance {
   service: Service
-  instance?: number
-  offset: number
-  root: string
-  surroundings: Surroundings
-}): Part {
-  const { service, instance = 1, offset, root, surroundings } = options
-  const name = instance === 1 ? service.name : `${service.name}-${instance}`
-  const port = service.port + offset + 100 * (instance - 1)
+  name: string
+  port: number
+}
+
+/** The processes to start: instance 1 has its service's name and port, instance n is `cart-n`, 100(n-1) ports higher. */
+export const instancesOf = ({ services, instances, offset }: Settings): Instance[] =>
+  services.flatMap((service) =>
+    Array.from({ length: service.database ? instances : 1 }, (_, n) => ({
+      service,
+      name: n === 0 ? service.name : `${service.name}-${n + 1}`,
+      port: service.port + offset + 100 * n,
+    })),
+  )
+
+export function service(options: { instance: Instance; settings: Settings; surroundings: Surroundings }): Part {
+  const { instance, settings, surroundings } = options
+  const { service, name, port } = instance
+  const standIns = settings.services.flatMap(({ standsInFor, port }) =>
+    standsInFor ? [[standsInFor, `http://${host}:${port + settings.offset}`]] : [],
+  )
   return {
     name,
     address: `${host}:${port}`,
@@ -36,11 +49,14 @@ export function service(options: {
     command: {
       file: process.execPath,
       args: [...leanHeap, `services/${service.name}/src/main.ts`],
-      cwd: root,
+      cwd: settings.root,
       // DELIVERY, LOG_LEVEL and the like go through as the user gave them.
       env: {
         ...process.env,
-        DATABASE_URL: databaseOf(surroundings.database, service.database),
+        ...Object.fromEntries(standIns),
+        ...(service.database
+          ? { DATABASE_URL: databaseOf(surroundings.database, service.database) }
+          : { DATA_FILE: join(settings.data, `${service.name}.jsonl`) }),
         KAFKA_BROKERS: surroundings.kafka,
         SCHEMA_REGISTRY_URL: surroundings.registry,
         HOST: host,

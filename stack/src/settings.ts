@@ -1,7 +1,7 @@
-// What the user can set, read once from the environment.
-
+// What the user can set, read once from the environment and the arguments.
 import { resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { parseArgs } from 'node:util'
 import { StartFailure } from './failure.ts'
 import { type Service, services } from './services.ts'
 
@@ -14,19 +14,31 @@ export interface Settings {
   install: string
   offset: number
   services: Service[]
+  /** Processes of each service. */
+  instances: number
+  /** Kafka brokers: 1, or a cluster of 3. */
+  brokers: number
   /** Given by the user: these stand in for a part, which is then not started. */
   given: { database?: string; kafka?: string; registry?: string }
 }
 
 export const root = fileURLToPath(new URL('../../', import.meta.url))
 
-export function readSettings(env: NodeJS.ProcessEnv): Settings {
+const usage = 'npm start -- --instances <1 to 5> --brokers <1 or 3>'
+
+export function readSettings(env: NodeJS.ProcessEnv, args: string[] = []): Settings {
+  const { instances = '1', brokers } = readArguments(args)
+  if (brokers && env.KAFKA_BROKERS) {
+    throw new StartFailure('--brokers and KAFKA_BROKERS exclude each other: Kafka is either started or given')
+  }
   return {
+    instances: oneOf('instances', instances, ['1', '2', '3', '4', '5']),
+    brokers: oneOf('brokers', brokers ?? '1', ['1', '3']),
     root,
     data: resolve(env.INORDER_DATA || `${root}.local`),
     install: resolve(env.INORDER_INSTALL || `${root}.local/install`),
     offset: readOffset(env.INORDER_PORT_OFFSET),
-    services: readServices(env.INORDER_SERVICES),
+    services: readServices(env.INORDER_SERVICES).filter(({ standsInFor }) => !standsInFor || !env[standsInFor]),
     given: {
       ...(env.DATABASE_URL && { database: readUrl('DATABASE_URL', env.DATABASE_URL, ['postgres:', 'postgresql:']) }),
       ...(env.KAFKA_BROKERS && { kafka: readBrokers(env.KAFKA_BROKERS) }),
@@ -35,6 +47,19 @@ export function readSettings(env: NodeJS.ProcessEnv): Settings {
       }),
     },
   }
+}
+
+function readArguments(args: string[]) {
+  try {
+    return parseArgs({ args, options: { instances: { type: 'string' }, brokers: { type: 'string' } } }).values
+  } catch {
+    throw new StartFailure(`"${args.join(' ')}" is not understood: ${usage}`)
+  }
+}
+
+function oneOf(name: string, value: string, allowed: string[]): number {
+  if (!allowed.includes(value)) throw new StartFailure(`--${name} is "${value}": ${usage}`)
+  return Number(value)
 }
 
 function readOffset(value = '0'): number {

@@ -11,6 +11,11 @@ test('given nothing, every part is started, with its data in .local', () => {
     [
       ['cart', 3001],
       ['order', 3002],
+      ['inventory', 3003],
+      ['billing', 3004],
+      ['shipping', 3005],
+      ['payment', 3006],
+      ['carrier', 3007],
     ],
   )
   assert.deepEqual(given, {})
@@ -40,4 +45,24 @@ test('a bad value is named, in one line', () => {
   for (const [name, value] of Object.entries(bad)) {
     assert.throws(() => readSettings({ [name]: value }), new RegExp(`^StartFailure: [^\n]*${name}[^\n]*$`))
   }
+})
+
+test('arguments: instances and brokers, one each if nothing is said', () => {
+  const numbers = (...args: string[]) => {
+    const { instances, brokers } = readSettings({}, args)
+    return { instances, brokers }
+  }
+  assert.deepEqual(numbers(), { instances: 1, brokers: 1 })
+  assert.deepEqual(numbers('--instances', '2', '--brokers=3'), { instances: 2, brokers: 3 })
+  for (const bad of ['--brokers 2', '--instances 0', '--instances', '--instances x', '--instance 2', 'cart']) {
+    assert.throws(
+      () => numbers(...bad.split(' ')),
+      /^StartFailure: [^\n]*--instances <1 to 5> --brokers <1 or 3>[^\n]*$/,
+    )
+  }
+  const given = { KAFKA_BROKERS: 'a:9092' }
+  assert.throws(
+    () => readSettings(given, ['--brokers', '3']),
+    /^StartFailure: [^\n]*--brokers and KAFKA_BROKERS[^\n]*$/,
+  )
 })

@@ -6,11 +6,11 @@ import { assertFree, host, ports } from './addresses.ts'
 import { makeDatabases } from './databases.ts'
 import { kafkaJars, registryFiles } from './install.ts'
 import { findJava } from './java.ts'
-import { type Broker, kafka } from './kafka.ts'
+import { assertSameBrokers, type Broker, brokersOf, clusterIdOf, kafka } from './kafka.ts'
 import { step } from './output.ts'
 import { databaseUrl, postgres } from './postgres.ts'
 import { registry, registryUrl } from './registry.ts'
-import { service } from './service.ts'
+import { instancesOf, service } from './service.ts'
 import type { Settings } from './settings.ts'
 import type { Supervisor } from './supervisor.ts'
 import { together } from './together.ts'
@@ -19,10 +19,11 @@ import { makeTopics, registerSchemas } from './topics.ts'
 /** Resolves with what to tell the user: a name and an address each, the services first. */
 export async function bringUp(settings: Settings, supervisor: Supervisor, giveUp: AbortController): Promise<string[]> {
   const stopping = giveUp.signal
-  const { data, given, root, offset } = settings
+  const { data, given, offset } = settings
+  if (!given.kafka) assertSameBrokers(settings)
   await assertFree(neededPorts(settings))
 
-  const names = settings.services.map((s) => s.database)
+  const names = settings.services.flatMap(({ database = [] }) => database)
   let java: Promise<string> | undefined
   const findJavaOnce = () => {
     java ??= step('Java', () => findJava(settings, process.env, stopping))
@@ -40,13 +41,14 @@ export async function bringUp(settings: Settings, supervisor: Supervisor, giveUp
   }
 
   async function bringKafka(): Promise<string> {
-    const broker: Broker = { id: 1, port: ports.kafka + offset, controllerPort: ports.controller + offset }
-    const brokers = given.kafka ?? `${host}:${broker.port}`
+    const all = brokersOf(settings)
+    const brokers = given.kafka ?? all.map(({ port }) => `${host}:${port}`).join(',')
     if (!given.kafka) {
       const java = await findJavaOnce()
       const jars = await kafkaJars(settings, java, stopping)
-      const options = { broker, all: [broker], settings, jars, java, stopping }
-      await step('Kafka', async () => supervisor.start(await kafka(options)))
+      const options = { all, clusterId: clusterIdOf(settings), settings, jars, java, stopping }
+      const start = async (broker: Broker) => supervisor.start(await kafka({ ...options, broker }))
+      await step(all.length === 1 ? 'Kafka' : `Kafka, ${all.length} brokers`, () => together(giveUp, all.map(start)))
     }
     await step('topics', () => makeTopics(brokers, stopping))
     return brokers
@@ -67,7 +69,7 @@ export async function bringUp(settings: Settings, supervisor: Supervisor, giveUp
 
   const [database, brokers, schemas] = await together(giveUp, [bringDatabases(), bringKafka(), bringRegistry()])
   const surroundings = { database, kafka: brokers, registry: schemas }
-  const parts = settings.services.map((one) => service({ service: one, offset, root, surroundings }))
+  const parts = instancesOf(settings).map((instance) => service({ instance, settings, surroundings }))
   await together(
     giveUp,
     parts.map((part) => step(`${part.name} service`, () => supervisor.start(part))),
@@ -80,14 +82,16 @@ export async function bringUp(settings: Settings, supervisor: Supervisor, giveUp
   ]
 }
 
-function neededPorts({ given, offset, services }: Settings): { port: number; for: string }[] {
-  const needed = services.map(({ name, port }) => ({ port, for: name }))
-  if (!given.database) needed.push({ port: ports.postgres, for: 'PostgreSQL' })
-  if (!given.kafka)
-    needed.push({ port: ports.kafka, for: 'Kafka' }, { port: ports.controller, for: 'Kafka controller' })
-  if (!given.registry) {
-    needed.push({ port: ports.registry, for: 'schema registry' })
-    needed.push({ port: ports.registryManagement, for: 'schema registry management' })
+function neededPorts(settings: Settings): { port: number; for: string }[] {
+  const { given, offset } = settings
+  const needed = instancesOf(settings).map(({ name, port }) => ({ port, for: name }))
+  if (!given.database) needed.push({ port: ports.postgres + offset, for: 'PostgreSQL' })
+  for (const { name, port, controllerPort } of given.kafka ? [] : brokersOf(settings)) {
+    needed.push({ port, for: name }, { port: controllerPort, for: `${name} controller` })
   }
-  return needed.map((one) => ({ ...one, port: one.port + offset }))
+  if (!given.registry) {
+    needed.push({ port: ports.registry + offset, for: 'schema registry' })
+    needed.push({ port: ports.registryManagement + offset, for: 'schema registry management' })
+  }
+  return needed
 }

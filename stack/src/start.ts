@@ -1,7 +1,8 @@
 // `npm start`: brings the stack up, stays in the foreground, stops it in order.
 import { once } from 'node:events'
-import { mkdirSync, statfsSync } from 'node:fs'
+import { statfsSync } from 'node:fs'
 import { StartFailure, Stopped } from './failure.ts'
+import { makeFolder } from './folder.ts'
 import { isAlive } from './identity.ts'
 import { takeLock } from './lock.ts'
 import { say, sinceStart } from './output.ts'
@@ -27,7 +28,7 @@ process.on('uncaughtException', (error) => {
 })
 
 try {
-  const settings = readSettings(process.env)
+  const settings = readSettings(process.env, process.argv.slice(2))
   prepareData(settings)
   const lock = takeLock(settings.data)
   try {
@@ -77,8 +78,9 @@ async function stopLeftBehind(data: string): Promise<void> {
   await endInOrder(processes)
 }
 
-function prepareData({ data }: Settings): void {
-  mkdirSync(data, { recursive: true })
+function prepareData({ data, install }: Settings): void {
+  makeFolder(data, 'INORDER_DATA')
+  makeFolder(install, 'INORDER_INSTALL')
   const disk = statfsSync(data)
   const free = disk.bavail * disk.bsize
   if (free < leastFreeBytes) {

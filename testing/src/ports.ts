@@ -4,7 +4,12 @@ import { randomInt } from 'node:crypto'
 import { createServer } from 'node:net'
 
 /** Every port of the default stack that INORDER_PORT_OFFSET moves. */
-const stackPorts = [3000, 3001, 3002, 3003, 3004, 3005, 3006, 3007, 5433, 8081, 8082, 9092, 9093, 9094, 9095]
+const stackPorts = [
+  ...[3000, 3001, 3002, 3003, 3004, 3005, 3006, 3007],
+  // Second instances.
+  ...[3101, 3102, 3103, 3104, 3105],
+  ...[5433, 8081, 8082, 9092, 9093, 9094, 9095, 9096, 9097],
+]
 
 const isFree = (port: number): Promise<boolean> =>
   new Promise((resolve) => {

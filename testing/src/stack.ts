@@ -17,6 +17,8 @@ export interface Part {
 }
 
 export interface StackOptions {
+  /** Of `npm start --`: `['--instances', '2']`. */
+  args?: string[]
   /** Added to the environment of `npm start`: DELIVERY, KAFKA_BROKERS, INORDER_SERVICES, ... */
   env?: Record<string, string>
   /** Data folder to use again; the stack does not remove it. Default: a temporary one, removed by `stop`. */
@@ -38,7 +40,7 @@ export interface Stack {
   parts(): Part[]
   /** Base URL of a service: `http://127.0.0.1:13001`. */
   url(service: string): string
-  /** Address of a part: `kafka` is the brokers, `registry` the URL of its Confluent API. */
+  /** Address of a part: `kafka` is all brokers, `registry` the URL of its Confluent API. */
   address(part: string): string
   /** URL of a service's own database, for a look with SQL. */
   databaseUrl(service: string): string
@@ -63,8 +65,8 @@ export function cleanEnvironment(): NodeJS.ProcessEnv {
   for (const name of Object.keys(env)) {
     if (/^(INORDER_|TEST_|NODE_TEST_CONTEXT|NODE_OPTIONS|NODE_CHANNEL)/.test(name)) delete env[name]
   }
-  for (const name of ['KAFKA_BROKERS', 'SCHEMA_REGISTRY_URL', 'DATABASE_URL', 'DELIVERY', 'HOST', 'PORT', 'LOG_LEVEL'])
-    delete env[name]
+  const given = ['KAFKA_BROKERS', 'SCHEMA_REGISTRY_URL', 'DATABASE_URL', 'PAYMENT_URL', 'CARRIER_URL']
+  for (const name of [...given, 'DELIVERY', 'HOST', 'PORT', 'LOG_LEVEL']) delete env[name]
   return env
 }
 
@@ -74,7 +76,7 @@ export async function startStack(options: StackOptions = {}): Promise<Stack> {
     const offset = options.offset ?? (await freePortOffset())
     const data = options.data ?? mkdtempSync(join(tmpdir(), 'inorder-stack-'))
     const env = { ...cleanEnvironment(), ...options.env, INORDER_DATA: data, INORDER_PORT_OFFSET: String(offset) }
-    const starter = spawn(process.execPath, [script], {
+    const starter = spawn(process.execPath, [script, ...(options.args ?? [])], {
       cwd: root,
       env,
       stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
@@ -119,6 +121,8 @@ function stackOf(running: {
   }
   // As of the ready line: a part that is just being started again is not in stack.json.
   const addresses = new Map(parts().map((p) => [p.name, p.address]))
+  const brokers = [...addresses].filter(([name]) => name.startsWith('kafka')).map(([, address]) => address)
+  if (brokers.length > 0) addresses.set('kafka', brokers.join(','))
   const addressOf = (name: string): string => {
     const address = addresses.get(name)
     if (address === undefined) throw new Error(`no part ${name} in this stack: ${[...addresses.keys()]}`)

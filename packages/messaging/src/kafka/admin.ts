@@ -8,6 +8,12 @@ export interface TopicState {
   partitions: number
 }
 
+export interface TopicLog {
+  id: string
+  starts: bigint[]
+  ends: bigint[]
+}
+
 export interface NewTopic {
   name: string
   partitions: number
@@ -21,7 +27,6 @@ const logStart = -2n
 /** Questions to Kafka. Each ends at its deadline (ms), also when a broker is frozen: KafkaAway, KafkaRefused, TopicMissing. */
 export class KafkaAdmin {
   readonly #cluster: Cluster
-  readonly #minInSync = new Map<string, number>()
   #client: Admin | undefined
   #generation = 0
 
@@ -41,26 +46,27 @@ export class KafkaAdmin {
     return this.#ask(name, deadlineMs, (client) => offsets(client, name, logEnd))
   }
 
-  /** Per partition, the first offset that is still there. */
-  starts(name: string, deadlineMs: number): Promise<bigint[]> {
-    return this.#ask(name, deadlineMs, (client) => offsets(client, name, logStart))
+  /** The topic's id, and per partition the first offset that is still there and the one that the next record gets. */
+  log(name: string, deadlineMs: number): Promise<TopicLog> {
+    return this.#ask(name, deadlineMs, async (client) => {
+      const { id, partitionsCount } = await metadataOf(client, name)
+      const starts = await offsets(client, name, logStart, partitionsCount)
+      return { id, starts, ends: await offsets(client, name, logEnd, partitionsCount) }
+    })
   }
 
   /** `ready`: the leader of every partition answers, and enough replicas are in sync for it to take a record. */
-  probe(name: string, deadlineMs: number): Promise<TopicState & { ready: boolean }> {
+  probe(name: string, deadlineMs: number): Promise<TopicState & { ready: boolean; ends: bigint[] }> {
     return this.#ask(name, deadlineMs, async (client) => {
       const { id, partitions } = await metadataOf(client, name)
-      const leastInSync = Math.min(...partitions.map(({ isr }) => isr.length))
-      // What is remembered may have been changed since.
-      if (leastInSync < (this.#minInSync.get(name) ?? Number.POSITIVE_INFINITY))
-        this.#minInSync.set(name, await minInSyncOf(client, name))
-      const needed = this.#minInSync.get(name)!
-      // The broker, too, never asks for more than there are.
-      const ready = partitions.every(
-        ({ leader, isr, replicas }) => leader >= 0 && isr.length >= Math.min(needed, replicas.length),
-      )
-      if (ready) await offsets(client, name, logEnd, partitions.length)
-      return { id, partitions: partitions.length, ready }
+      // The broker never asks for more replicas than there are: with all in sync there are enough.
+      const lagging = partitions.filter(({ isr, replicas }) => isr.length < replicas.length)
+      const needed = lagging.length > 0 ? await minInSyncOf(client, name) : 0
+      const ready =
+        partitions.every(({ leader }) => leader >= 0) &&
+        lagging.every(({ isr, replicas }) => isr.length >= Math.min(needed, replicas.length))
+      const ends = ready ? await offsets(client, name, logEnd, partitions.length) : []
+      return { id, partitions: partitions.length, ready, ends }
     })
   }
 

@@ -1,0 +1,115 @@
+// A cluster, as `npm start -- --brokers 3` runs it: one broker may be lost, two are an outage.
+import assert from 'node:assert/strict'
+import { existsSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { after, before, suite, test } from 'node:test'
+import { type Stack, startStack } from '@inorder/testing/stack.ts'
+import { until } from '@inorder/testing/until.ts'
+import { Admin, ConfigResourceTypes, IncrementalAlterConfigOperationTypes } from '@platformatic/kafka'
+import { assertArrived } from './arrival.ts'
+import { type Answer, assertProblem } from './http.ts'
+import { Load } from './load.ts'
+import { cartAndOrder, Shop } from './shop.ts'
+
+const brokers = ['kafka-1', 'kafka-2', 'kafka-3']
+const topics = ['order-events', 'order-events.parked', '__consumer_offsets']
+const minInSync = 'min.insync.replicas'
+
+suite('three brokers', () => {
+  let stack: Stack
+  let shop: Shop
+  let admin: Admin
+  /** Killed, and what the starter launched in its place stopped before it could listen. */
+  const down: string[] = []
+  /** Orders of all tests. */
+  const changed = new Map<string, string[]>()
+  before(async () => {
+    stack = await startStack({ args: ['--brokers', '3'], env: cartAndOrder })
+    shop = new Shop(stack)
+    admin = new Admin({ clientId: 'e2e', bootstrapBrokers: stack.address('kafka').split(',') })
+  })
+  after(async () => {
+    await admin?.close()
+    await stack?.stop()
+  })
+
+  const create = async (prefix: string, headers: Record<string, string> = {}): Promise<Answer> => {
+    const orderId = `${prefix}-${changed.size}`
+    const answer = await shop.create(orderId, headers)
+    if (answer.status < 300) changed.set(orderId, ['new'])
+    return answer
+  }
+  const strict = { prefer: 'handling=strict' }
+
+  async function keepDown(broker: string): Promise<void> {
+    await stack.replaced(broker)
+    stack.freeze(broker)
+    down.push(broker)
+  }
+  const activeController = (): string => {
+    const running = brokers.find((broker) => !down.includes(broker)) ?? assert.fail('no broker runs')
+    const state = readFileSync(join(stack.data, running, 'log/__cluster_metadata-0/quorum-state'), 'utf8')
+    return `kafka-${JSON.parse(state).leaderId}`
+  }
+  /** 202 at once, also when asked to wait; strict is refused. */
+  async function isAway(prefix: string): Promise<void> {
+    await until('orders are 202 at once', async () => {
+      const answer = await create(prefix)
+      return answer.status === 202 && answer.ms < 500
+    })
+    for (let n = 0; n < 20; n++) {
+      const answer = await create(prefix)
+      assert.deepEqual([answer.status, answer.headers['event-delivery']], [202, 'pending'])
+      assert.ok(answer.ms < 1_000, `${answer.ms} ms`)
+    }
+    assertProblem(await create(prefix, strict), 503, 'kafka-away')
+  }
+  const isBack = (prefix: string) => until('orders are 201 again', async () => (await create(prefix)).status === 201)
+
+  test('every topic is on all three brokers, and wants two of them in sync; the internal ones too', async () => {
+    assert.equal((await create('first')).status, 201)
+    const resourceType = ConfigResourceTypes.TOPIC
+    const resources = topics.map((resourceName) => ({ resourceType, resourceName, configurationKeys: [minInSync] }))
+    for (const { resourceName, configs } of await admin.describeConfigs({ resources }))
+      assert.equal(configs[0]?.value, '2', resourceName)
+    for (const broker of brokers)
+      for (const topic of topics)
+        assert.ok(existsSync(join(stack.data, broker, 'log', `${topic}-0`)), `${topic} on ${broker}`)
+  })
+
+  test('the broker that is the controller is killed amid load: orders are 201 within seconds, without it', async (t) => {
+    const load = new Load(shop, 'one-down')
+    await load.more(300)
+    const begun = performance.now()
+    await keepDown(activeController())
+    await until('it is noticed', async () => (await create('noticed', { prefer: 'wait=1' })).status === 202)
+    await isBack('one-down')
+    const took = performance.now() - begun
+    t.diagnostic(`201 again ${(took / 1000).toFixed(1)} s after the kill`)
+    assert.ok(took < 30_000, `${took} ms`)
+    await load.more(300)
+    assert.equal(load.refused + load.unknown, 0, 'refused, or not answered')
+    await load.arrives(stack)
+  })
+
+  test('fewer replicas in sync than the topic wants: Kafka counts as away, until there are enough', async () => {
+    const wantInSync = (value: string) => {
+      const configs = [{ name: minInSync, configOperation: IncrementalAlterConfigOperationTypes.SET, value }]
+      const resource = { resourceType: ConfigResourceTypes.TOPIC, resourceName: 'order-events', configs }
+      return admin.incrementalAlterConfigs({ resources: [resource] })
+    }
+    await wantInSync('3')
+    await isAway('too-few')
+    await wantInSync('2')
+    await isBack('enough')
+    await assertArrived(stack, shop, changed)
+  })
+
+  test('a second broker is killed: orders are stored, 202 at once; all arrive when both are back', async () => {
+    await keepDown(brokers.find((broker) => !down.includes(broker)) ?? assert.fail('no broker runs'))
+    await isAway('two-down')
+    for (const broker of down.splice(0)) stack.thaw(broker)
+    await isBack('both-back')
+    await assertArrived(stack, shop, changed)
+  })
+})

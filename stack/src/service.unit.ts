@@ -1,0 +1,41 @@
+import assert from 'node:assert/strict'
+import { join } from 'node:path'
+import { test } from 'node:test'
+import { instancesOf, service } from './service.ts'
+import type { Service } from './services.ts'
+import { readSettings } from './settings.ts'
+
+const cart: Service = { name: 'cart', port: 3001, database: 'inorder_cart' }
+const gateway: Service = { name: 'gateway', port: 3006, standsInFor: 'GATEWAY_URL' }
+const settings = { ...readSettings({ INORDER_PORT_OFFSET: '1000' }, ['--instances', '3']), services: [cart, gateway] }
+const surroundings = { database: 'postgres://me@db/', kafka: 'k:9092', registry: 'http://r/' }
+const parts = instancesOf(settings).map((instance) => service({ instance, settings, surroundings }))
+const environment = (name: string) => parts.find((part) => part.name === name)?.command.env ?? assert.fail(name)
+
+test('instance n has the port 100(n-1) higher; of what stands in for something outside there is one', () => {
+  assert.deepEqual(
+    parts.map(({ name, address }) => [name, address]),
+    [
+      ['cart', '127.0.0.1:4001'],
+      ['cart-2', '127.0.0.1:4101'],
+      ['cart-3', '127.0.0.1:4201'],
+      ['gateway', '127.0.0.1:4006'],
+    ],
+  )
+})
+
+test('instances share a database and know who they are; every service knows where the stand-in is', () => {
+  const { DATABASE_URL, KAFKA_BROKERS, PORT, INSTANCE, GATEWAY_URL } = environment('cart-2')
+  assert.deepEqual(
+    { DATABASE_URL, KAFKA_BROKERS, PORT, INSTANCE, GATEWAY_URL },
+    {
+      DATABASE_URL: 'postgres://me@db/inorder_cart',
+      KAFKA_BROKERS: 'k:9092',
+      PORT: '4101',
+      INSTANCE: 'cart-2',
+      GATEWAY_URL: 'http://127.0.0.1:4006',
+    },
+  )
+  assert.equal(environment('gateway').DATABASE_URL, undefined)
+  assert.equal(environment('gateway').DATA_FILE, join(settings.data, 'gateway.jsonl'))
+})

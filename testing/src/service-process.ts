@@ -1,0 +1,58 @@
+// A service as a process of its own, on a free port, with the real parts.
+import { type ChildProcess, spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { createServer } from 'node:net'
+import { fileURLToPath } from 'node:url'
+import { brokers, registryUrl } from './parts.ts'
+import { until } from './until.ts'
+
+const running = new Set<ChildProcess>()
+// Also when a test fails half-way.
+process.once('exit', () => {
+  for (const child of running) child.kill('SIGKILL')
+})
+
+export interface ServiceProcess {
+  url: string
+  child: ChildProcess
+  ready(): Promise<void>
+  get(path: string): Promise<Response>
+  /** Its exit code after SIGTERM. */
+  stop(): Promise<number | null>
+  /** kill -9. */
+  kill(): Promise<void>
+}
+
+/** `main` is the file, `env` its settings besides the parts (DATABASE_URL, ...). */
+export async function startService(main: URL, env: Record<string, string>): Promise<ServiceProcess> {
+  const listener = createServer().listen(0, '127.0.0.1')
+  await once(listener, 'listening')
+  const { port } = listener.address() as { port: number }
+  await new Promise((resolve) => listener.close(resolve))
+  const parts = { KAFKA_BROKERS: brokers(), SCHEMA_REGISTRY_URL: registryUrl() }
+  const child = spawn(process.execPath, [fileURLToPath(main)], {
+    env: { PATH: process.env.PATH, PORT: String(port), LOG_LEVEL: 'warn', ...parts, ...env },
+    stdio: ['ignore', 'inherit', 'inherit'],
+  })
+  running.add(child)
+  const ended = once(child, 'exit').finally(() => running.delete(child))
+  const url = `http://127.0.0.1:${port}`
+  const end = async (signal: NodeJS.Signals) => {
+    child.kill(signal)
+    await ended
+    return child.exitCode
+  }
+  return {
+    url,
+    child,
+    ready: async () => {
+      await until(`${main} is ready`, async () => {
+        if (child.exitCode !== null) throw new Error(`${main} ended with ${child.exitCode}`)
+        return (await fetch(`${url}/health/ready`).catch(() => undefined))?.status === 200
+      })
+    },
+    get: (path) => fetch(url + path),
+    stop: () => end('SIGTERM'),
+    kill: async () => void (await end('SIGKILL')),
+  }
+}
