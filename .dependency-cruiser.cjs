@@ -17,6 +17,7 @@ module.exports = {
     only('storage-stands-alone', '^packages/storage/'),
     only('messaging-on-contracts-and-storage', '^packages/messaging/', '^packages/(contracts|storage)/'),
     only('http-beside-messaging', '^packages/http/', '^packages/contracts/'),
+    only('service-above-the-packages', '^packages/service/', '^packages/'),
     {
       name: 'services-on-packages',
       severity: 'error',

@@ -6,14 +6,14 @@ import { until } from '@inorder/testing/until.ts'
 import { type Answer, assertProblem } from './http.ts'
 import { invalidOrders, notAnOrder } from './invalid-orders.ts'
 import { oddIds } from './odd-ids.ts'
-import { type OrderDetails, Shop, versionOf } from './shop.ts'
+import { cartAndOrder, type OrderDetails, Shop, versionOf } from './shop.ts'
 import { type EventInTopic, eventsByOrder } from './topic.ts'
 
 suite('the contract', () => {
   let stack: Stack
   let shop: Shop
   before(async () => {
-    stack = await startStack()
+    stack = await startStack({ env: cartAndOrder })
     shop = new Shop(stack)
   })
   after(() => stack?.stop())

@@ -4,7 +4,7 @@ import { after, before, suite, test } from 'node:test'
 import { type Stack, startStack } from '@inorder/testing/stack.ts'
 import { outboxRows, untilQuiet } from './arrival.ts'
 import { fillOutbox } from './full-outbox.ts'
-import { Shop, versionOf } from './shop.ts'
+import { cartAndOrder, Shop, versionOf } from './shop.ts'
 import { eventsByOrder } from './topic.ts'
 
 const changes = 5_000
@@ -15,7 +15,7 @@ suite('after an outage', () => {
   let stack: Stack
   let shop: Shop
   before(async () => {
-    stack = await startStack()
+    stack = await startStack({ env: cartAndOrder })
     shop = new Shop(stack)
   })
   after(() => stack?.stop())

@@ -6,7 +6,7 @@ import { until } from '@inorder/testing/until.ts'
 import { assertArrived, outboxRows } from './arrival.ts'
 import { type Answer, assertProblem } from './http.ts'
 import { Load } from './load.ts'
-import { Shop, versionOf } from './shop.ts'
+import { cartAndOrder, Shop, versionOf } from './shop.ts'
 import { eventsByOrder } from './topic.ts'
 
 suite('Kafka away', () => {
@@ -15,7 +15,7 @@ suite('Kafka away', () => {
   /** The statuses that each order was given, over all tests. */
   const changed = new Map<string, string[]>()
   before(async () => {
-    stack = await startStack()
+    stack = await startStack({ env: cartAndOrder })
     shop = new Shop(stack)
     for (const orderId of ['earlier-1', 'earlier-2']) {
       assert.equal((await create(orderId)).status, 201)

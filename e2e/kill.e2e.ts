@@ -4,14 +4,14 @@ import { after, before, suite, test } from 'node:test'
 import { type Stack, startStack } from '@inorder/testing/stack.ts'
 import { until } from '@inorder/testing/until.ts'
 import { Load } from './load.ts'
-import { Shop } from './shop.ts'
+import { cartAndOrder, Shop } from './shop.ts'
 import { sql } from './sql.ts'
 
 suite('killed amid load', () => {
   let stack: Stack
   let shop: Shop
   before(async () => {
-    stack = await startStack()
+    stack = await startStack({ env: cartAndOrder })
     shop = new Shop(stack)
   })
   after(() => stack?.stop())

@@ -8,7 +8,7 @@ import { type Stack, startStack } from '@inorder/testing/stack.ts'
 import { until } from '@inorder/testing/until.ts'
 import { assertArrived } from './arrival.ts'
 import type { Answer } from './http.ts'
-import { type OrderDetails, Shop, versionOf } from './shop.ts'
+import { cartAndOrder, type OrderDetails, Shop, versionOf } from './shop.ts'
 import { decode, eventsByOrder, readTopic } from './topic.ts'
 
 suite('the main way', () => {
@@ -16,7 +16,7 @@ suite('the main way', () => {
   let stack: Stack
   let shop: Shop
   before(async () => {
-    stack = await startStack({ data })
+    stack = await startStack({ data, env: cartAndOrder })
     shop = new Shop(stack)
   })
   after(async () => {
@@ -209,7 +209,7 @@ suite('the main way', () => {
     const ids = await shop.topicIds()
     const before = await detailsOf(ids.orderIds)
     assert.equal(await stack.stop(), 0)
-    stack = await startStack({ data, offset: stack.offset })
+    stack = await startStack({ data, offset: stack.offset, env: cartAndOrder })
     shop = new Shop(stack)
     assert.deepEqual(await shop.topicIds(), ids)
     assert.deepEqual(await detailsOf(ids.orderIds), before)

@@ -6,14 +6,14 @@ import { until } from '@inorder/testing/until.ts'
 import { assertArrived, type Outcome } from './arrival.ts'
 import { type Answer, assertProblem, NoAnswer } from './http.ts'
 import { Load } from './load.ts'
-import { Shop, versionOf } from './shop.ts'
+import { cartAndOrder, Shop, versionOf } from './shop.ts'
 
 suite('registry and database away', () => {
   let stack: Stack
   let shop: Shop
   const changed = new Map<string, string[]>()
   before(async () => {
-    stack = await startStack()
+    stack = await startStack({ env: cartAndOrder })
     shop = new Shop(stack)
     assert.equal((await create('earlier')).status, 201)
     assert.equal((await shop.details('earlier', { minVersion: 1 })).status, 200)

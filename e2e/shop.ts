@@ -1,4 +1,4 @@
-// The calls of a stack's cart and order service, as its users make them.
+// The calls of a stack's cart and order service, as its users make them; of several instances each in turn.
 import type { Order } from '@inorder/contracts/order.ts'
 import type { Stack } from '@inorder/testing/stack.ts'
 import { type Answer, type Request, send } from './http.ts'
@@ -27,6 +27,9 @@ export interface ParkedOrder {
   }[]
 }
 
+/** For a stack whose test needs no more: it starts sooner. */
+export const cartAndOrder = { INORDER_SERVICES: 'cart,order' }
+
 type Headers = Record<string, string>
 
 const query = (parameters: Record<string, string | number>) =>
@@ -35,12 +38,13 @@ const query = (parameters: Record<string, string | number>) =>
     .join('&')
 
 export class Shop {
-  private readonly cart: string
-  private readonly order: string
+  private readonly carts: string[]
+  private readonly orders: string[]
+  private turn = 0
 
-  constructor(stack: Stack) {
-    this.cart = stack.url('cart')
-    this.order = stack.url('order')
+  constructor(stack: Stack, { carts = ['cart'], orders = ['order'] } = {}) {
+    this.carts = carts.map(stack.url)
+    this.orders = orders.map(stack.url)
   }
 
   /** A generated order of `items` lines, or a real one when the body is given. */
@@ -71,11 +75,11 @@ export class Shop {
   }
 
   toCart(path: string, request?: Request): Promise<Answer> {
-    return send(this.cart + path, request)
+    return send(this.carts[this.turn++ % this.carts.length] + path, request)
   }
 
   toOrder(path: string, request?: Request): Promise<Answer> {
-    return send(this.order + path, request)
+    return send(this.orders[this.turn++ % this.orders.length] + path, request)
   }
 }
 

@@ -8,6 +8,7 @@ import { orderEvents } from '@inorder/contracts/order-events.ts'
 import { KafkaAdmin } from '@inorder/messaging/kafka/admin.ts'
 import { type Stack, startStack } from '@inorder/testing/stack.ts'
 import pg from 'pg'
+import { allServices } from './all-services.ts'
 import { appliedPerSecond } from './applied.ts'
 import { createOrders, type Load } from './load.ts'
 
@@ -45,6 +46,14 @@ try {
 } finally {
   await Promise.all(started.map(end))
   await stack.stop()
+}
+
+console.log(
+  `creates with all services at work, ${rounds} rounds of ${seconds} s; seconds until each has applied the last one`,
+)
+for (const { load, behind } of await allServices(rounds, seconds, connections)) {
+  const times = Object.entries(behind).map(([name, time]) => `${name} ${time.toFixed(1)} s`)
+  console.log(`${line('all', load)}\n  ${times.join('   ')}`)
 }
 
 async function bench(stack: Stack): Promise<void> {

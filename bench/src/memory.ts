@@ -7,7 +7,7 @@ import { createOrders } from './load.ts'
 
 const orders = Number(process.argv[2] ?? 500_000)
 const services = ['cart', 'order']
-const stack = await startStack({ env: { LOG_LEVEL: 'warn' } })
+const stack = await startStack({ env: { INORDER_SERVICES: 'cart,order', LOG_LEVEL: 'warn' } })
 const highest = new Map<string, number>()
 const sample = setInterval(() => {
   for (const service of services) {

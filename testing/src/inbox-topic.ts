@@ -42,6 +42,22 @@ export function recordOf({ place, orderId, event }: ModelRecord) {
   }
 }
 
+/** The same for records of a whole history: whatever the model may put in the place of an event, and schemas 8, 9, ... */
+export function recordOfHistory(record: ModelRecord) {
+  const { event, junk, schema = 0 } = record
+  const framedJunk = framed({ id: 'junk', orderId: record.orderId ?? '', version: 0 })
+  const values = {
+    text: Buffer.from('garbage'),
+    tombstone: null,
+    empty: Buffer.alloc(0),
+    cut: framedJunk.subarray(0, 12),
+    'no version': framedJunk,
+  }
+  const value = junk ? values[junk] : event ? framed(event) : values.text
+  if (value && value.length > 4 && value[0] === 0) value.writeUInt32BE(header.readUInt32BE(1) + schema, 1)
+  return { ...recordOf(record), value }
+}
+
 export const framed = (event: ModelEvent): Buffer => Buffer.concat([header, Buffer.from(JSON.stringify(event))])
 
 /** The service: a row an order, and a constraint that some events would break. */

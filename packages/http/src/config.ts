@@ -2,15 +2,20 @@ import { formats } from '@inorder/contracts/formats.ts'
 import { Ajv } from 'ajv'
 import { type Static, type TObject, Type } from 'typebox'
 
-/** Fields of what every service is told: `Type.Object({ ...serviceConfig('cart', 3001), DELIVERY: ... })`. */
-export const serviceConfig = (name: string, port: number) => ({
-  DATABASE_URL: Type.String({ pattern: '^postgres(ql)?://' }),
-  KAFKA_BROKERS: Type.String({ pattern: '^[^\\s,:]+:\\d+(,[^\\s,:]+:\\d+)*$' }),
-  SCHEMA_REGISTRY_URL: Type.String({ pattern: '^https?://' }),
+/** Fields of what every process is told. */
+export const processConfig = (name: string, port: number) => ({
   HOST: Type.String({ default: '127.0.0.1', minLength: 1 }),
   PORT: Type.Integer({ default: port, minimum: 0, maximum: 65_535 }),
   LOG_LEVEL: Type.Enum(['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'], { default: 'info' }),
   INSTANCE: Type.String({ default: name, minLength: 1, maxLength: 128 }),
+})
+
+/** The same with what our own services need: `Type.Object({ ...serviceConfig('cart', 3001), DELIVERY: ... })`. */
+export const serviceConfig = (name: string, port: number) => ({
+  ...processConfig(name, port),
+  DATABASE_URL: Type.String({ pattern: '^postgres(ql)?://' }),
+  KAFKA_BROKERS: Type.String({ pattern: '^[^\\s,:]+:\\d+(,[^\\s,:]+:\\d+)*$' }),
+  SCHEMA_REGISTRY_URL: Type.String({ pattern: '^https?://' }),
 })
 
 /** One line that names every setting that is wrong, and no value: it may be a secret. */

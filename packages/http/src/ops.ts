@@ -1,114 +1,70 @@
-// The operator's view of a consumer: what is parked and why, how far it has read, where one order stands.
+// The operator's view of a consumer, and what they may do: what is parked and why, to be redriven or discarded; how far it
+// has read; where one order stands.
 
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
+import { type EffectOps, ShownEffect } from '@inorder/contracts/effects.ts'
+import {
+  AuditEntry,
+  Loss,
+  type Ops,
+  OrderState,
+  ParkedDetail,
+  ParkedOrder,
+  PartitionPosition,
+  Redriven,
+  RedrivenAll,
+  type Refused,
+} from '@inorder/contracts/ops.ts'
 import { problem } from '@inorder/contracts/problems.ts'
-import { Type } from 'typebox'
+import { type TSchema, Type } from 'typebox'
 import { answersOf } from './answers.ts'
+import { operatorOf } from './operator.ts'
+import { effectRoutes } from './ops-effects.ts'
 
-/** What a consumer tells its operator; the inbox of packages/messaging gives it. */
-export interface Ops {
-  parkedOrders(query: {
-    cause?: string
-    limit: number
-    after?: string
-  }): Promise<{ items: ParkedOrder[]; next: string | null }>
-  /** Undefined when nothing of it is parked. */
-  parkedOf(orderId: string): Promise<ParkedDetail | undefined>
-  positions(): Promise<PartitionPosition[]>
-  /** Undefined when no record of it ever came. */
-  orderState(orderId: string): Promise<OrderState | undefined>
-}
-
-export interface ParkedOrder {
-  orderId: string
-  cause: string
-  count: number
-  since: string
-  event: string
-}
-
-export interface ParkedEvent {
-  event: string
-  state: string
-  cause: string
-  detail: string
-  version: number | null
-  parkedAt: string
-  attempts: number
-}
-
-export interface ParkedDetail {
-  orderId: string
-  appliedVersion: number
-  events: ParkedEvent[]
-}
-
-export interface OrderState extends ParkedDetail {
-  eventId: string | null
-  appliedAt: string | null
-  held: boolean
-}
-
-export interface PartitionPosition {
-  partition: number
-  next: number
-  end: number | null
-  lag: number | null
-}
-
-const time = Type.String({ format: 'date-time' })
-const parkedEvent = Type.Object({
-  event: Type.String({ description: 'topicId/partition/offset' }),
-  state: Type.String({ description: 'head, behind, waiting (a gap) or conflict' }),
-  cause: Type.String(),
-  detail: Type.String(),
-  version: Type.Union([Type.Integer(), Type.Null()]),
-  parkedAt: time,
-  attempts: Type.Integer(),
-})
-const parkedDetail = Type.Object({
-  orderId: Type.String(),
-  appliedVersion: Type.Integer(),
-  events: Type.Array(parkedEvent),
-})
-const parkedOrder = Type.Object({
-  orderId: Type.String(),
-  cause: Type.String(),
-  count: Type.Integer(),
-  since: time,
-  event: Type.String(),
-})
-const position = Type.Object({
-  partition: Type.Integer(),
-  next: Type.Integer(),
-  end: Type.Union([Type.Integer(), Type.Null()]),
-  lag: Type.Union([Type.Integer(), Type.Null()]),
-})
-const orderState = Type.Object({
-  orderId: Type.String(),
-  appliedVersion: Type.Integer(),
-  eventId: Type.Union([Type.String(), Type.Null()]),
-  appliedAt: Type.Union([time, Type.Null()]),
-  held: Type.Boolean(),
-  events: Type.Array(parkedEvent),
-})
+const closed = { additionalProperties: false }
+const listOf = (item: TSchema) =>
+  Type.Object({ items: Type.Array(item), next: Type.Unsafe<string | null>({ type: ['string', 'null'] }) })
 
 // An order id may also be `@topic:partition:offset`, which is longer than an id by the topic's name.
-const params = Type.Object(
-  { orderId: Type.String({ minLength: 1, maxLength: 512, format: 'text' }) },
-  { additionalProperties: false },
-)
+const params = Type.Object({ orderId: Type.String({ minLength: 1, maxLength: 512, format: 'text' }) }, closed)
+const cause = Type.String({ minLength: 1, maxLength: 64, format: 'text' })
+const limit = Type.Integer({ minimum: 1, maximum: 1000, default: 100 })
 const parkedQuery = Type.Object(
   {
-    cause: Type.Optional(Type.String({ minLength: 1, maxLength: 64, format: 'text' })),
-    limit: Type.Integer({ minimum: 1, maximum: 1000, default: 100 }),
+    cause: Type.Optional(cause),
+    limit,
     after: Type.Optional(Type.String({ minLength: 1, maxLength: 1024, format: 'text' })),
   },
-  { additionalProperties: false },
+  closed,
+)
+const orderState = Type.Object({ ...OrderState.properties, effects: Type.Array(ShownEffect) })
+const auditQuery = Type.Object({ limit, after: Type.Optional(Type.Integer({ minimum: 1 })) }, closed)
+
+const dryRun = Type.Optional(Type.Boolean({ description: 'Only tell what would happen' }))
+// A redrive needs no body.
+const redriveBody = Type.Unsafe<{ dryRun?: boolean } | null>({
+  ...Type.Object({ dryRun }, closed),
+  type: ['object', 'null'],
+})
+const discardBody = Type.Object(
+  {
+    event: Type.String({ minLength: 1, maxLength: 128, format: 'text', description: 'topicId/partition/offset' }),
+    reason: Type.String({ minLength: 1, maxLength: 1000, format: 'text' }),
+    skipVersion: Type.Optional(Type.Boolean({ description: 'The order goes on without this version' })),
+  },
+  closed,
 )
 
-export function opsRoutes(ops: Ops): FastifyPluginAsyncTypebox {
+const done = <Answer extends object>(answer: Answer | Refused): Answer => {
+  if ('refused' in answer) throw problem(answer.refused, answer.detail)
+  return answer
+}
+
+/** `effects` where the service has slow ones. */
+export function opsRoutes(ops: Ops, effects?: EffectOps): FastifyPluginAsyncTypebox {
   return async (app) => {
+    if (effects) await app.register(effectRoutes(effects))
+
     app.get(
       '/ops/parked',
       {
@@ -117,7 +73,7 @@ export function opsRoutes(ops: Ops): FastifyPluginAsyncTypebox {
           tags: ['ops'],
           querystring: parkedQuery,
           response: {
-            200: Type.Object({ items: Type.Array(parkedOrder), next: Type.Union([Type.String(), Type.Null()]) }),
+            200: listOf(ParkedOrder),
             ...answersOf('invalid-request'),
           },
         },
@@ -132,7 +88,7 @@ export function opsRoutes(ops: Ops): FastifyPluginAsyncTypebox {
           summary: 'What is parked of one order',
           tags: ['ops'],
           params,
-          response: { 200: parkedDetail, ...answersOf('invalid-request', 'nothing-parked') },
+          response: { 200: ParkedDetail, ...answersOf('invalid-request', 'nothing-parked') },
         },
       },
       async ({ params }) => {
@@ -142,16 +98,96 @@ export function opsRoutes(ops: Ops): FastifyPluginAsyncTypebox {
       },
     )
 
+    app.post(
+      '/ops/parked/:orderId/redrive',
+      {
+        schema: {
+          summary: 'Try what is parked of one order again',
+          tags: ['ops'],
+          params,
+          body: redriveBody,
+          response: { 200: Redriven, ...answersOf('invalid-request', 'nothing-parked', 'registry-away') },
+        },
+      },
+      async (request) => {
+        const redrive = { operator: operatorOf(request), dryRun: request.body?.dryRun ?? false }
+        return done(await ops.redrive(request.params.orderId, redrive))
+      },
+    )
+
+    app.post(
+      '/ops/parked/redrive',
+      {
+        schema: {
+          summary: 'Try all orders again that one cause holds up',
+          tags: ['ops'],
+          body: Type.Object({ cause, dryRun }, closed),
+          response: { 200: RedrivenAll, ...answersOf('invalid-request') },
+        },
+      },
+      (request) => {
+        const { cause, dryRun = false } = request.body
+        return ops.redriveAll(cause, { operator: operatorOf(request), dryRun })
+      },
+    )
+
+    app.post(
+      '/ops/parked/:orderId/discard',
+      {
+        schema: {
+          summary: 'Give one parked event up, and apply what waited behind it',
+          tags: ['ops'],
+          params,
+          body: discardBody,
+          response: {
+            200: Redriven,
+            ...answersOf('invalid-request', 'nothing-parked', 'not-the-head', 'version-not-skipped', 'registry-away'),
+          },
+        },
+      },
+      async (request) => {
+        const { skipVersion = false, ...body } = request.body
+        const discard = { ...body, skipVersion, operator: operatorOf(request) }
+        return done(await ops.discard(request.params.orderId, discard))
+      },
+    )
+
+    app.get(
+      '/ops/audit',
+      {
+        schema: {
+          summary: 'What operators did here, the newest first',
+          tags: ['ops'],
+          querystring: auditQuery,
+          response: { 200: listOf(AuditEntry), ...answersOf('invalid-request') },
+        },
+      },
+      ({ query }) => ops.audit(query),
+    )
+
     app.get(
       '/ops/positions',
       {
         schema: {
           summary: 'How far each partition is applied',
           tags: ['ops'],
-          response: { 200: Type.Object({ items: Type.Array(position), next: Type.Null() }) },
+          response: { 200: Type.Object({ items: Type.Array(PartitionPosition), next: Type.Null() }) },
         },
       },
       async () => ({ items: await ops.positions(), next: null }),
+    )
+
+    app.post(
+      '/ops/positions/:partition/accept-loss',
+      {
+        schema: {
+          summary: 'Go on behind records that are gone from Kafka',
+          tags: ['ops'],
+          params: Type.Object({ partition: Type.String({ pattern: '^\\d{1,9}$' }) }, closed),
+          response: { 200: Loss, ...answersOf('invalid-request', 'nothing-lost', 'kafka-away') },
+        },
+      },
+      async (request) => done(await ops.acceptLoss(Number(request.params.partition), operatorOf(request))),
     )
 
     app.get(
@@ -167,7 +203,7 @@ export function opsRoutes(ops: Ops): FastifyPluginAsyncTypebox {
       async ({ params }) => {
         const state = await ops.orderState(params.orderId)
         if (!state) throw problem('order-not-found', `No record of ${params.orderId} ever came.`)
-        return state
+        return { ...state, effects: (await effects?.effectsOf(params.orderId)) ?? [] }
       },
     )
   }

@@ -2,7 +2,7 @@
 import { type Logger, pino } from 'pino'
 import { Registry } from 'prom-client'
 import { type Static, type TObject, Type } from 'typebox'
-import { BadConfig, readConfig, serviceConfig } from './config.ts'
+import { BadConfig, processConfig, readConfig } from './config.ts'
 
 /** Whoever has started the service kills it after 4 s. */
 const closeWithinMs = 3_500
@@ -19,7 +19,7 @@ export interface Service<Config> {
 
 /**
  * Runs a service until a signal ends it (exit code 0), or an error that nobody has caught (1). `start` opens its parts and
- * listens last, so that what comes in ends first. `schema` is an object with the fields of `serviceConfig`.
+ * listens last, so that what comes in ends first. `schema` is an object with the fields of `processConfig`.
  */
 export async function runService<Schema extends TObject>(options: {
   name: string
@@ -28,7 +28,7 @@ export async function runService<Schema extends TObject>(options: {
 }): Promise<void> {
   const config = configOf(options.schema)
   if (!config) return
-  const { LOG_LEVEL, INSTANCE } = readConfig(Type.Object(serviceConfig(options.name, 0)), process.env)
+  const { LOG_LEVEL, INSTANCE } = readConfig(Type.Object(processConfig(options.name, 0)), process.env)
   const logger = pino({ level: LOG_LEVEL, base: { service: INSTANCE }, timestamp: pino.stdTimeFunctions.isoTime })
   const opened: { what: string; close: () => Promise<unknown> }[] = []
   const stopping = new AbortController()

@@ -1,4 +1,5 @@
 // What became of a write, as an answer.
+import { allowedAfter } from '@inorder/contracts/lifecycle.ts'
 import type { Order } from '@inorder/contracts/order.ts'
 import { Problem, problem } from '@inorder/contracts/problems.ts'
 import { invalidRequest } from '@inorder/http/field-errors.ts'
@@ -38,6 +39,8 @@ function accepted(result: Result): Accepted {
       const headers = { etag: entityTag(version) }
       throw problem('version-mismatch', `Order ${orderId} is at version ${version}. It was not changed.`, { headers })
     }
+    case 'illegal-move':
+      throw illegalMove(outcome.from, outcome.to, allowedAfter(outcome.from))
     default:
       return outcome
   }
@@ -55,6 +58,11 @@ const refusals = {
     }),
   data: () => invalidRequest([{ field: 'body', message: 'holds a value that the database does not take' }]),
 }
+
+export const illegalMove = (from: string | null, to: string, allowed: readonly string[]): Problem =>
+  problem('illegal-move', `${from === null ? 'No order begins as' : `An order does not go from ${from} to`} ${to}.`, {
+    members: { from, allowed },
+  })
 
 export const notFound = (orderId: string): Problem => problem('order-not-found', `There is no order ${orderId}.`)
 

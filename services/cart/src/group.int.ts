@@ -66,7 +66,7 @@ function change(
   return {
     eventId: randomUUID(),
     key: key === undefined ? undefined : use(key, [orderId, status], 'PUT /update-order'),
-    change: { orderId, status, accepts: (is) => version === undefined || is === version },
+    change: { orderId, status, accepts: (is) => version === undefined || is === version, permits: () => true },
     record,
   }
 }

@@ -1,70 +1,19 @@
 // The cart as a process, with the real relay, Kafka and registry.
 import assert from 'node:assert/strict'
-import { type ChildProcess, spawn } from 'node:child_process'
-import { once } from 'node:events'
-import { createServer } from 'node:net'
 import { after, before, test } from 'node:test'
-import { fileURLToPath } from 'node:url'
-import { orderEvents } from '@inorder/contracts/order-events.ts'
-import { KafkaAdmin } from '@inorder/messaging/kafka/admin.ts'
-import { brokers, freshDatabase, registryUrl, unique } from '@inorder/testing/parts.ts'
+import { lifecycle } from '@inorder/contracts/lifecycle.ts'
+import { freshDatabase, unique } from '@inorder/testing/parts.ts'
 import { type TcpProxy, tcpProxy } from '@inorder/testing/tcp-proxy.ts'
 import { until } from '@inorder/testing/until.ts'
+import { startCart } from './running-cart.fixture.ts'
 
-const main = fileURLToPath(new URL('main.ts', import.meta.url))
 let database: Awaited<ReturnType<typeof freshDatabase>>
-const running = new Set<ChildProcess>()
-
 before(async () => {
   database = await freshDatabase('cart')
-  const admin = new KafkaAdmin({ brokers: brokers().split(','), clientId: 'cart-test' })
-  await admin.createTopics(
-    [{ name: orderEvents.name, partitions: orderEvents.partitions, replicas: 1, configs: {} }],
-    10_000,
-  )
-  await admin.close()
 })
-after(async () => {
-  for (const child of running) child.kill('SIGKILL')
-  await database.drop()
-})
+after(() => database.drop())
 
-async function start(env: Record<string, string> = {}) {
-  const listener = createServer().listen(0, '127.0.0.1')
-  await once(listener, 'listening')
-  const { port } = listener.address() as { port: number }
-  await new Promise((resolve) => listener.close(resolve))
-  const parts = { DATABASE_URL: database.url, KAFKA_BROKERS: brokers(), SCHEMA_REGISTRY_URL: registryUrl() }
-  const child = spawn(process.execPath, [main], {
-    env: { PATH: process.env.PATH, PORT: String(port), LOG_LEVEL: 'silent', ...parts, ...env },
-    stdio: ['ignore', 'ignore', 'pipe'],
-  })
-  running.add(child)
-  child.once('exit', () => running.delete(child))
-  let said = ''
-  child.stderr.on('data', (piece) => {
-    said += piece
-  })
-  const url = `http://127.0.0.1:${port}`
-  const post = (orderId: string, headers = {}) =>
-    fetch(`${url}/create-order`, {
-      method: 'POST',
-      headers: { 'content-type': 'application/json', ...headers },
-      body: JSON.stringify({ orderId, itemsNum: 1 }),
-    })
-  return {
-    child,
-    post,
-    missing: async () => ((await (await fetch(`${url}/health/ready`)).json()) as { missing: string[] }).missing,
-    ready: () => until('it is ready', async () => (await fetch(`${url}/health/ready`)).status === 200),
-    said: () => said,
-    async stop() {
-      const ended = once(child, 'exit')
-      child.kill('SIGTERM')
-      return (await ended)[0] as number
-    },
-  }
-}
+const start = (env?: Record<string, string>) => startCart(database.url, env)
 
 test('two instances on one database: each answers 201 for its own orders', async () => {
   const carts = await Promise.all(['cart', 'cart-2'].map((INSTANCE) => start({ INSTANCE })))
@@ -108,6 +57,28 @@ test('DELIVERY=strict: every write is strict', async () => {
   const cart = await start({ KAFKA_BROKERS: '127.0.0.1:1', DELIVERY: 'strict' })
   await until('its database is prepared', async () => !(await cart.missing()).includes('database'))
   assert.equal((await cart.post(unique('o'))).status, 503)
+  assert.equal(await cart.stop(), 0)
+})
+
+test('ORDER_LIFECYCLE=strict: an illegal move is 409 and names the legal ones, also when it is repeated', async () => {
+  const cart = await start({ ORDER_LIFECYCLE: 'strict' })
+  await cart.ready()
+  const orderId = unique('o')
+  const refused = async (answer: Response) => {
+    assert.equal(answer.status, 409)
+    const { type, from, allowed } = (await answer.json()) as { type: string; from: string | null; allowed: string[] }
+    assert.match(type, /illegal-move$/)
+    return [from, allowed]
+  }
+  assert.deepEqual(await refused(await cart.post(orderId, {}, 'shipped')), [null, lifecycle.first])
+  assert.equal((await cart.post(orderId)).status, 201)
+  const key = { 'idempotency-key': unique('k') }
+  const first = await refused(await cart.put(orderId, 'delivered', key))
+  assert.deepEqual(first, ['new', lifecycle.moves.new])
+  assert.deepEqual(await refused(await cart.put(orderId, 'gift-wrapped')), first)
+  for (const status of ['confirmed', 'confirmed', 'shipped'])
+    assert.equal((await cart.put(orderId, status)).status, 200)
+  assert.deepEqual(await refused(await cart.put(orderId, 'delivered', key)), first)
   assert.equal(await cart.stop(), 0)
 })
 

@@ -6,7 +6,7 @@ import type { OutboxRecord } from '@inorder/messaging/outbox/outbox.ts'
  * The outbox record of an event. `origin` is the instance that waits for it; `traceparent` the trace of the request, if it
  * has one: else the event begins a trace, named after it.
  */
-export function recordOf(event: OrderEvent, origin: string, traceparent?: string): OutboxRecord {
+export function recordOf(event: OrderEvent, origin: string, traceparent?: string): OutboxRecord & { value: Buffer } {
   const trace = event.eventId.replaceAll('-', '')
   return {
     eventId: event.eventId,

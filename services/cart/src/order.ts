@@ -14,12 +14,15 @@ export interface ChangeStatus {
   status: string
   /** Which versions the client agrees to change. */
   accepts(version: number): boolean
+  /** The policy: whether an order may go from one status to another. */
+  permits(from: string, to: string): boolean
 }
 
 export type Outcome =
   | { kind: 'created' | 'changed' | 'unchanged'; now: Versioned }
   | { kind: 'exists' | 'missing'; orderId: string }
   | { kind: 'other-version'; orderId: string; version: number }
+  | { kind: 'illegal-move'; from: string; to: string }
 
 /** The first version of an order that does not exist yet. */
 export const created = (order: Order, eventId: string): Versioned => ({ order, version: 1, eventId })
@@ -30,6 +33,8 @@ export function changeStatus(current: Versioned | undefined, change: ChangeStatu
   const { order, version } = current
   if (!change.accepts(version)) return { kind: 'other-version', orderId: change.orderId, version }
   if (order.status === change.status) return { kind: 'unchanged', now: current }
+  if (!change.permits(order.status, change.status))
+    return { kind: 'illegal-move', from: order.status, to: change.status }
   return { kind: 'changed', now: { order: { ...order, status: change.status }, version: version + 1, eventId } }
 }
 

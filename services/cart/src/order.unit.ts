@@ -13,8 +13,8 @@ const order: Order = {
   status: 'new',
 }
 const current = created(order, 'event-1')
-const to = (status: string, accepts = (_: number) => true) =>
-  changeStatus(current, { orderId: 'o-1', status, accepts }, 'event-2')
+const to = (status: string, accepts = (_: number) => true, permits = (_from: string, _to: string) => true) =>
+  changeStatus(current, { orderId: 'o-1', status, accepts, permits }, 'event-2')
 
 test('a new order has version 1 and an OrderCreated event', () => {
   assert.deepEqual(eventOf(current, null, new Date(0)), {
@@ -59,6 +59,14 @@ test('given an order, when the client means another version, then it is refused,
 })
 
 test('given no order, when its status changes, then it is missing, whatever version is meant', () => {
-  const outcome = changeStatus(undefined, { orderId: 'o-1', status: 'paid', accepts: () => false }, 'event-2')
+  const change = { orderId: 'o-1', status: 'paid', accepts: () => false, permits: () => false }
+  const outcome = changeStatus(undefined, change, 'event-2')
   assert.deepEqual(outcome, { kind: 'missing', orderId: 'o-1' })
+})
+
+test('given a policy, when it does not permit the move, then nothing changes; the status it has is no move', () => {
+  const permits = (from: string, status: string) => from === 'new' && status === 'paid'
+  assert.equal(to('paid', undefined, permits).kind, 'changed')
+  assert.equal(to('new', undefined, permits).kind, 'unchanged')
+  assert.deepEqual(to('shipped', undefined, permits), { kind: 'illegal-move', from: 'new', to: 'shipped' })
 })

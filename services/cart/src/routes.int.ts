@@ -41,7 +41,16 @@ before(async () => {
   const writes = new Writes({ pool, relay, logger })
   const now = () => new Date('2026-11-23T14:20:19.000Z')
   await app.register(
-    cartRoutes({ writes, pool, delivery: relay.delivery, instance: 'cart', strict: false, now, random: () => 0.5 }),
+    cartRoutes({
+      writes,
+      pool,
+      delivery: relay.delivery,
+      instance: 'cart',
+      strict: false,
+      strictLifecycle: false,
+      now,
+      random: () => 0.5,
+    }),
   )
   base = await app.listen({ host: '127.0.0.1', port: 0 })
 })

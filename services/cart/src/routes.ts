@@ -1,6 +1,7 @@
 // The cart over HTTP: a request becomes a write, and its outcome the answer.
 import { randomUUID } from 'node:crypto'
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
+import { allowedAfter, lifecycle } from '@inorder/contracts/lifecycle.ts'
 import { Order } from '@inorder/contracts/order.ts'
 import { problem } from '@inorder/contracts/problems.ts'
 import { answersOf } from '@inorder/http/answers.ts'
@@ -9,7 +10,7 @@ import type { Delivery } from '@inorder/messaging/outbox/delivery.ts'
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import type pg from 'pg'
 import { Type } from 'typebox'
-import { answered, failure, notFound } from './answers.ts'
+import { answered, failure, illegalMove, notFound } from './answers.ts'
 import type { Write } from './group.ts'
 import { type KeyUse, requestHash } from './idempotency.ts'
 import { entityTag, parseIfMatch } from './if-match.ts'
@@ -28,6 +29,8 @@ export interface CartRoutes {
   instance: string
   /** DELIVERY=strict: as if every write preferred `handling=strict`. */
   strict: boolean
+  /** ORDER_LIFECYCLE=strict: statuses follow the table of moves. */
+  strictLifecycle: boolean
   now(): Date
   /** Numbers in [0, 1). */
   random(): number
@@ -52,11 +55,12 @@ const writeProblems = [
   'database-away',
   'overloaded',
   'kafka-away',
+  'not-ready',
 ] as const
 const tags = ['orders']
 
 export const cartRoutes =
-  ({ writes, pool, delivery, instance, strict, now, random }: CartRoutes): FastifyPluginAsyncTypebox =>
+  ({ writes, pool, delivery, instance, strict, strictLifecycle, now, random }: CartRoutes): FastifyPluginAsyncTypebox =>
   async (app) => {
     app.post(
       '/create-order',
@@ -66,13 +70,15 @@ export const cartRoutes =
           tags,
           headers: Type.Object(writeHeaders),
           body: NewOrder,
-          response: { 201: Order, 202: Order, ...answersOf('order-exists', ...writeProblems) },
+          response: { 201: Order, 202: Order, ...answersOf('order-exists', 'illegal-move', ...writeProblems) },
         },
       },
       async (request, reply) => {
         const time = now()
         const order = newOrder(request.body, time, random)
         if (Array.isArray(order)) throw invalidRequest(order)
+        if (strictLifecycle && !isIn(lifecycle.first, order.status))
+          throw illegalMove(null, order.status, lifecycle.first)
         const first = created(order, randomUUID())
         // What it says is known already, so it is encoded outside the transaction.
         const record = recordOf(eventOf(first, null, time), instance, traceOf(request))
@@ -90,7 +96,11 @@ export const cartRoutes =
           tags,
           headers: Type.Object({ ...writeHeaders, 'if-match': text('"3", a list of such, or *') }),
           body: StatusChange,
-          response: { 200: Order, 202: Order, ...answersOf('order-not-found', 'version-mismatch', ...writeProblems) },
+          response: {
+            200: Order,
+            202: Order,
+            ...answersOf('order-not-found', 'version-mismatch', 'illegal-move', ...writeProblems),
+          },
         },
       },
       async (request, reply) => {
@@ -100,7 +110,7 @@ export const cartRoutes =
         const trace = traceOf(request)
         return decide(request, reply, {
           eventId: randomUUID(),
-          change: { ...request.body, accepts },
+          change: { ...request.body, accepts, permits },
           record: (after, previous) => recordOf(eventOf(after, previous, now()), instance, trace),
         })
       },
@@ -129,6 +139,8 @@ export const cartRoutes =
       },
     )
 
+    const permits = (from: string, to: string) => !strictLifecycle || isIn(allowedAfter(from), to)
+
     async function decide(request: FastifyRequest, reply: FastifyReply, write: Write): Promise<Order> {
       const prefers = parsePrefer(request.headers.prefer?.toString())
       const key = keyOf(request)
@@ -143,6 +155,8 @@ export const cartRoutes =
       return answered(reply, answer)
     }
   }
+
+const isIn = (statuses: readonly string[], status: string) => statuses.includes(status)
 
 function fail(error: unknown): never {
   throw failure(error)

@@ -90,6 +90,34 @@ export async function updateLocked(tx: Tx, orders: readonly Versioned[]): Promis
   await tx.query({ name: 'update-orders', text: updateOrders, values })
 }
 
+const overwrite = `
+  INSERT INTO orders (order_id, customer_id, order_date, items, total_amount, currency, status, version, event_id)
+  SELECT * FROM unnest($1::text[], $2::text[], $3::timestamptz[], $4::json[], $5::numeric[], $6::text[], $7::text[],
+    $8::bigint[], $9::uuid[]) AS new (order_id)
+  ORDER BY order_id COLLATE "C"
+  ON CONFLICT (order_id) DO UPDATE SET customer_id = excluded.customer_id, order_date = excluded.order_date,
+    items = excluded.items, total_amount = excluded.total_amount, currency = excluded.currency,
+    status = excluded.status, version = excluded.version, event_id = excluded.event_id
+  WHERE $10`
+
+/** Writes orders as they are given; those that are there only if `existing`. Returns how many it wrote. */
+export async function overwriteOrders(tx: Tx, orders: readonly Versioned[], existing: boolean): Promise<number> {
+  if (orders.length === 0) return 0
+  const values = [
+    orders.map(({ order }) => order.orderId),
+    orders.map(({ order }) => order.customerId),
+    orders.map(({ order }) => order.orderDate),
+    orders.map(({ order }) => JSON.stringify(order.items)),
+    orders.map(({ order }) => order.totalAmount),
+    orders.map(({ order }) => order.currency),
+    orders.map(({ order }) => order.status),
+    orders.map(({ version }) => version),
+    orders.map(({ eventId }) => eventId),
+    existing,
+  ]
+  return (await tx.query({ text: overwrite, values })).rowCount ?? 0
+}
+
 export async function orderOf(db: Tx, orderId: string): Promise<Versioned | undefined> {
   const { rows } = await db.query<Row>({ name: 'read-order', text: readOrder, values: [orderId] })
   return rows[0] && fromRow(rows[0])

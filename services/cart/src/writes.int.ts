@@ -52,7 +52,7 @@ function create(orderId: string, key?: string, customerId = 'c'): Write {
 
 const change = (orderId: string, status: string): Write => ({
   eventId: randomUUID(),
-  change: { orderId, status, accepts: () => true },
+  change: { orderId, status, accepts: () => true, permits: () => true },
   record,
 })
 

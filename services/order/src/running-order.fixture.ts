@@ -11,15 +11,15 @@ import { KafkaAdmin } from '@inorder/messaging/kafka/admin.ts'
 import { partitionOf } from '@inorder/messaging/kafka/partitioner.ts'
 import { SerialProducer } from '@inorder/messaging/kafka/producer.ts'
 import { SchemaRegistry } from '@inorder/messaging/registry.ts'
+import { orDatabaseAway } from '@inorder/service/database-away.ts'
+import { migrationsOf } from '@inorder/service/migrations.ts'
 import { migrate } from '@inorder/storage/migrate.ts'
 import { openPool } from '@inorder/storage/pool.ts'
 import { brokers, freshDatabase, registryUrl, unique } from '@inorder/testing/parts.ts'
 import { tcpProxy } from '@inorder/testing/tcp-proxy.ts'
 import { pino } from 'pino'
 import { Registry } from 'prom-client'
-import { orDatabaseAway } from './database-away.ts'
 import { handled, orderHandler } from './handlers.ts'
-import { migrations } from './migrations.ts'
 import { orderRoutes } from './routes.ts'
 import { versionsOf } from './store.ts'
 import { VersionWaits } from './version-waits.ts'
@@ -39,7 +39,7 @@ export async function surroundings() {
   const producer = new SerialProducer(cluster, 0)
 
   const database = await freshDatabase('order')
-  await migrate(database.url, migrations)
+  await migrate(database.url, migrationsOf('order', new URL('../migrations', import.meta.url)))
   const direct = openPool({ url: database.url, name: 'order-test', max: 4 })
   const url = new URL(database.url)
   const proxy = await tcpProxy(url.hostname, Number(url.port))
@@ -94,7 +94,7 @@ export async function startOrder({ topic, cluster, url }: Surroundings, kafka = 
   await app.register(async (scope) => {
     scope.setErrorHandler(orDatabaseAway)
     await scope.register(orderRoutes({ pool, logger, waits, topic: topic.name, inbox }))
-    await scope.register(opsRoutes(inbox))
+    await scope.register(opsRoutes(inbox.ops))
   })
   const address = await app.listen({ host: '127.0.0.1', port: 0 })
   inbox.start()

@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
+import { migrationsOf } from '@inorder/service/migrations.ts'
 import { migrate } from '@inorder/storage/migrate.ts'
 import { openPool } from '@inorder/storage/pool.ts'
 import { freshDatabase } from '@inorder/testing/parts.ts'
 import type { Pool } from 'pg'
-import { migrations } from './migrations.ts'
 import type { ReceivedOrder } from './order.ts'
 import { find, list, save, versionsOf } from './store.ts'
 
@@ -13,7 +13,7 @@ let pool: Pool
 
 before(async () => {
   database = await freshDatabase('order')
-  await migrate(database.url, migrations)
+  await migrate(database.url, migrationsOf('order', new URL('../migrations', import.meta.url)))
   pool = openPool({ url: database.url, name: 'store-test', max: 4 })
 })
 after(async () => {

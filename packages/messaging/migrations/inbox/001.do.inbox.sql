@@ -22,7 +22,8 @@ CREATE TABLE inbox_order (
 
 -- Records that are not applied, with their original bytes. seq is the order of arrival.
 CREATE TABLE parked (
-  order_id      text COLLATE "C" NOT NULL,            -- or @topic:partition:offset of a record that belongs to no order
+  order_id      text COLLATE "C" NOT NULL,
+  orderless     boolean     NOT NULL,              -- belongs to no order: order_id is @topic:partition:offset, as an order's may be
   topic_id      uuid        NOT NULL,
   partition     int         NOT NULL,
   record_offset bigint      NOT NULL,

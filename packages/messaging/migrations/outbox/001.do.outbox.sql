@@ -9,7 +9,7 @@ CREATE TABLE outbox (
   -- Java's murmur2 of the key, made positive: its remainder is the partition.
   key_hash    integer NOT NULL,
   key         bytea,
-  value       bytea NOT NULL,
+  value       bytea,
   -- The schema that `value` is written with; NULL: the value goes out as it is.
   fingerprint text COLLATE "C",
   headers     json NOT NULL,

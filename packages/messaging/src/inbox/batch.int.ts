@@ -1,103 +1,26 @@
 import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
-import { fileURLToPath } from 'node:url'
-import { migrate } from '@inorder/storage/migrate.ts'
-import { openPool } from '@inorder/storage/pool.ts'
 import type { Tx } from '@inorder/storage/transaction.ts'
-import { type ModelEvent, type ModelOrder, type ModelRecord, modelOf } from '@inorder/testing/inbox-model.ts'
+import { modelOf } from '@inorder/testing/inbox-model.ts'
 import { someRecords } from '@inorder/testing/inbox-records.ts'
-import { makeModelTable, modelHandler, modelRegistry, modelTopic, recordOf } from '@inorder/testing/inbox-topic.ts'
-import { freshDatabase, unique } from '@inorder/testing/parts.ts'
+import { modelHandler, modelTopic, recordOf } from '@inorder/testing/inbox-topic.ts'
+import { unique } from '@inorder/testing/parts.ts'
 import fc from 'fast-check'
-import type { Pool } from 'pg'
 import { parkedEvents, parkedOrders } from '../parking/listing.ts'
-import { type BatchContext, type BatchResult, commitBatch, Hole } from './batch.ts'
-import { Decoder } from './decode.ts'
+import { Hole } from './batch.ts'
 import { OrderIds } from './order-ids.ts'
-import type { SourceRecord } from './record.ts'
+import { type Context, event, type InboxRig, inboxRig, poison } from './rig.fixture.ts'
 
-const folder = (name: string) => ({ name, path: fileURLToPath(new URL(`../../migrations/${name}`, import.meta.url)) })
-
-let database: Awaited<ReturnType<typeof freshDatabase>>
-let pool: Pool
+let rig: InboxRig
+let pool: InboxRig['pool']
+let consumer: InboxRig['consumer']
+let stored: InboxRig['stored']
 
 before(async () => {
-  database = await freshDatabase('inbox')
-  await migrate(database.url, [folder('outbox'), folder('inbox')])
-  await makeModelTable(database.url)
-  pool = openPool({ url: database.url, name: 'inbox-test', max: 5, onIdleError: () => {} })
+  rig = await inboxRig()
+  ;({ pool, consumer, stored } = rig)
 })
-after(async () => {
-  await pool.end()
-  await database.drop()
-})
-
-type Context = BatchContext<string[], ModelEvent>
-type Result = Pick<BatchResult<string[], ModelEvent>, 'applied' | 'duplicates' | 'healed'>
-
-/** A consumer of a topic of its own, and of orders that nobody else has. */
-function consumer(over: Partial<Context> = {}) {
-  const topic = modelTopic(unique('events'))
-  const topicId = crypto.randomUUID()
-  const decoder = new Decoder(topic, modelRegistry)
-  const context: Context = { topic, handler: modelHandler, decoder, service: 'test', instance: 'test-1', ...over }
-  const commitRecords = async (records: SourceRecord[], from: number, next: number): Promise<Result> => {
-    const entries = await decoder.entries(topicId, records)
-    const spans = new Map([[0, { from: BigInt(from), next: BigInt(next) }]])
-    const results: BatchResult<string[], ModelEvent>[] = []
-    await commitBatch(pool, { topicId, entries, spans }, context, (result) => results.push(result))
-    return {
-      applied: results.flatMap(({ applied }) => applied),
-      duplicates: results.reduce((sum, { duplicates }) => sum + duplicates, 0),
-      healed: results.reduce((sum, { healed }) => sum + healed, 0),
-    }
-  }
-  const commit = (records: readonly ModelRecord[], from: number, next: number) =>
-    commitRecords(records.map(recordOf), from, next)
-  return {
-    topic,
-    topicId,
-    commitRecords,
-    commit,
-    /** Commits records whose places are 0, 1, ... in batches that end before these places. */
-    async commitCut(records: readonly ModelRecord[], cuts: readonly number[]): Promise<Result[]> {
-      const results: Result[] = []
-      let from = 0
-      for (const to of [...cuts, records.length]) {
-        if (to <= from) continue
-        results.push(await commit(records.slice(from, to), from, to))
-        from = to
-      }
-      return results
-    },
-    position: async () =>
-      (await pool.query('SELECT next_offset FROM inbox_position WHERE topic_id = $1', [topicId])).rows[0]?.next_offset,
-  }
-}
-
-async function stored(orderId: string): Promise<ModelOrder & { held: boolean }> {
-  const order = (await pool.query('SELECT * FROM inbox_order WHERE order_id = $1', [orderId])).rows[0]
-  const state =
-    (await pool.query('SELECT events FROM model_order WHERE order_id = $1', [orderId])).rows[0]?.events ?? []
-  const parked = await parkedEvents(pool, orderId)
-  return {
-    version: Number(order?.applied_version ?? 0),
-    eventId: order?.event_id ?? null,
-    state,
-    parked: Object.fromEntries(parked.map(({ event, state }) => [event.split('/')[2], state])),
-    held: order?.held ?? false,
-  }
-}
-
-const copies = async (topic: string) =>
-  (await pool.query('SELECT key, value, headers FROM outbox WHERE topic = $1 ORDER BY id', [topic])).rows
-
-const event = (place: number, orderId: string, version: number, more: Partial<ModelEvent> = {}): ModelRecord => ({
-  place: String(place),
-  orderId,
-  event: { id: `${orderId}-v${version}`, orderId, version, ...more },
-})
-const poison = (place: number, orderId: string | null): ModelRecord => ({ place: String(place), orderId })
+after(() => rig.close())
 
 test('rule 13: a batch is dropped below the position, and refused when it leaves a hole', async () => {
   const o = unique('o')
@@ -116,7 +39,7 @@ test('rule 13: a batch is dropped below the position, and refused when it leaves
 })
 
 test('rule 14: two owners of a partition at once apply each event once, and park and copy each poison once', async () => {
-  const { commitRecords, topic } = consumer()
+  const { commitRecords, copies } = consumer()
   for (let round = 0; round < 10; round++) {
     const o = unique('o')
     const from = 3 * round
@@ -125,7 +48,7 @@ test('rule 14: two owners of a partition at once apply each event once, and park
     const results = await Promise.all([run(), run(), run()])
     assert.equal(results.flatMap(({ applied }) => applied).length, 1)
     assert.deepEqual((await stored(o)).state, [`${o}-v1`])
-    assert.equal((await copies(topic.parkedName)).length, 2 * (round + 1))
+    assert.equal((await copies()).length, 2 * (round + 1))
   }
 })
 
@@ -185,22 +108,22 @@ test('rule 15: what waits for a gap applies from its original bytes in the trans
 
 test('rule 15: a conflict is listed and copied, and blocks nothing', async () => {
   const o = unique('o')
-  const { commit, topic } = consumer()
+  const { commit, copies } = consumer()
   await commit([event(0, o, 1), event(1, o, 1, { id: 'twin' }), event(2, o, 2)], 0, 3)
   const { version, parked, held } = await stored(o)
   assert.deepEqual({ version, parked, held }, { version: 2, parked: { 1: 'conflict' }, held: false })
-  assert.equal((await copies(topic.parkedName)).length, 1)
+  assert.equal((await copies()).length, 1)
 })
 
 test('rule 16: poison stops its order and no other; only the head is copied, with its bytes and where it came from', async () => {
   const [o, p] = [unique('o'), unique('p')]
-  const { commit, topic, topicId } = consumer()
+  const { commit, copies, topicId } = consumer()
   await commit([event(0, o, 1), poison(1, o), event(2, p, 1)], 0, 3)
   await commit([event(3, o, 2), poison(4, o), event(5, p, 2)], 3, 6)
   assert.deepEqual((await stored(o)).parked, { 1: 'head', 3: 'behind', 4: 'behind' })
   assert.deepEqual((await stored(o)).state, [`${o}-v1`])
   assert.equal((await stored(p)).version, 2)
-  const rows = await copies(topic.parkedName)
+  const rows = await copies()
   assert.equal(rows.length, 1)
   assert.equal(rows[0].key.toString(), o)
   assert.equal(rows[0].value.toString(), 'garbage')
@@ -220,7 +143,7 @@ test('rule 16: an event that is parked already is not parked again when the log 
 
 test('rule 16: a record without a key, or whose key and body disagree, is parked by its place and blocks no order', async () => {
   const o = unique('o')
-  const { commit, topic } = consumer()
+  const { commit, copies, topic } = consumer()
   const stray = { ...event(2, 'another', 1), orderId: o }
   await commit([event(0, o, 1), poison(1, null), stray, event(3, o, 2)], 0, 4)
   assert.equal((await stored(o)).version, 2)
@@ -228,7 +151,7 @@ test('rule 16: a record without a key, or whose key and body disagree, is parked
     [1, 2].map(async (n) => (await parkedEvents(pool, `@${topic.name}:0:${n}`))[0]?.cause),
   )
   assert.deepEqual(causes, ['no-key', 'key-mismatch'])
-  assert.equal((await copies(topic.parkedName)).length, 2)
+  assert.equal((await copies()).length, 2)
 })
 
 test('rule 16: original bytes and headers are kept, also those that no text could hold', async () => {
@@ -340,7 +263,7 @@ test('rules 15 to 17 and 21: any records, however they are cut into batches, end
           orderId: orderId && `${round}-${orderId}`,
           ...(event && { event: { ...event, orderId: `${round}-${event.orderId}` } }),
         }))
-        const { commitCut, topic } = consumer()
+        const { commitCut, copies, topic } = consumer()
         const results = await commitCut(
           records,
           [...cuts].sort((x, y) => x - y),
@@ -366,7 +289,7 @@ test('rules 15 to 17 and 21: any records, however they are cut into batches, end
         const heads = Object.values(orders).flatMap(({ parked }) =>
           Object.values(parked).filter((state) => state === 'head' || state === 'conflict'),
         )
-        assert.equal((await copies(topic.parkedName)).length, heads.length + orderless.length)
+        assert.equal((await copies()).length, heads.length + orderless.length)
         const ids = await new OrderIds(pool, topic.name).extent()
         assert.equal(ids.count, Object.keys(orders).length)
       },

@@ -1,15 +1,15 @@
 import type { Topic } from '@inorder/contracts/topic.ts'
-import { savepoint, sqlFault, type Tx, transaction } from '@inorder/storage/transaction.ts'
+import { sqlFault, type Tx, transaction } from '@inorder/storage/transaction.ts'
 import type { Pool } from 'pg'
-import { addCopies } from '../parking/copies.ts'
-import { placesOf, savePlaces, waitingRecords } from '../parking/store.ts'
-import { type Changes, judge, noChanges, type Outcome, remember, settle } from './decide.ts'
+import { placesOf, waitingRecords } from '../parking/store.ts'
+import { applyEntries, type Saved } from './apply.ts'
+import { remember } from './decide.ts'
 import { type Decoder, SchemasMissing } from './decode.ts'
 import type { Handler } from './handler.ts'
-import { type Entry, faultOf, newOrder, type Order } from './order.ts'
+import { type Entry, placeName } from './order.ts'
 import { addOrderIds } from './order-ids.ts'
 import type { Span } from './record.ts'
-import { type LockedOrders, lockOrders, lockPositions, movePositions, saveOrders } from './store.ts'
+import { type LockedOrders, lockOrders, lockPositions, movePositions } from './store.ts'
 
 export interface Batch<Event> {
   readonly topicId: string
@@ -18,12 +18,11 @@ export interface Batch<Event> {
   readonly spans: ReadonlyMap<number, Span>
 }
 
-export interface BatchResult<State, Event> extends Changes<State, Event> {
+export interface BatchResult<State, Event> extends Saved<State, Event> {
   /** Records of the batch, duplicates and all. */
   readonly size: number
   /** The positions that moved. */
   readonly positions: ReadonlyMap<number, bigint>
-  readonly copies: readonly Entry<Event>[]
 }
 
 export interface BatchContext<State, Event> {
@@ -88,18 +87,14 @@ function* partsOf<Event>({ topicId, entries, spans }: Batch<Event>): Generator<B
   yield { topicId, entries: [], spans: new Map([...spans].map(([partition, { next }]) => spanTo(partition, next))) }
 }
 
-/**
- * Rule 14: always in this sequence of locks. With `singly` each event is loaded, applied and saved under a savepoint of
- * its own, and one that the database refuses is parked like one that `apply` refuses.
- */
+/** Rule 14: always in this sequence of locks. */
 async function applyBatch<State, Event>(
   tx: Tx,
   { topicId, entries, spans }: Batch<Event>,
   context: BatchContext<State, Event>,
   singly: boolean,
 ): Promise<BatchResult<State, Event>> {
-  const { topic, handler } = context
-  const changes = noChanges<State, Event>()
+  const { topic } = context
 
   // 1. Positions. What lies below them is applied already, whoever did it.
   const partitions = [...spans.keys()].sort((a, b) => a - b)
@@ -113,44 +108,15 @@ async function applyBatch<State, Event>(
   const fresh = entries.filter((entry) => entry.offset >= (positions.get(entry.partition) ?? 0n))
   for (const entry of fresh) entry.place = entry.before // the batch may be run a second time
 
-  // 2. Orders; then, in the next statement, what is parked of them; then their states.
+  // 2. Orders; then, in the next statement, what is parked of them; then their states, and each event in order.
   const locked = await lockOrders<State, Event>(tx, fresh)
-  const { orders } = locked
   await readParked(tx, locked, fresh, context.decoder)
-  if (!singly) await loadStates(tx, handler, orders)
+  const saved = await applyEntries(tx, fresh, locked, context, singly)
 
-  // 3. Each event in order.
-  const attempt = singly ? attemptSaved : attemptInMemory
-  for (const entry of fresh) {
-    const order = orders.get(entry.orderId) ?? newOrder<State, Event>(entry.orderId)
-    let candidate = judge(order, entry, changes)
-    while (candidate) {
-      const outcome = attempt(tx, handler, order, candidate)
-      candidate = settle(order, candidate, outcome instanceof Promise ? await outcome : outcome, changes)
-    }
-  }
-
-  // 4. What came of it; the positions; and last, under a lock of the whole topic, the ids that are new.
-  if (!singly && changes.applied.length > 0) await handler.save(tx, statesOf(changes, orders))
-  await saveOrders(tx, locked)
-  await savePlaces(tx, topic.name, changes.moved)
-  const copies = await addCopies(tx, changes.moved, context)
+  // 3. The positions; and last, under a lock of the whole topic, the ids that are new.
   await movePositions(tx, topicId, moved)
   await addOrderIds(tx, topic.name, locked.created)
-  return { ...changes, size: entries.length, positions: moved, copies }
-}
-
-/** An order of version 0 has no state: nothing of it was ever applied. */
-async function loadStates<State, Event>(
-  tx: Tx,
-  handler: Handler<State, Event>,
-  orders: ReadonlyMap<string, Order<State, Event>>,
-): Promise<void> {
-  const known = [...orders.values()].filter((order) => order.version > 0 && !order.blocked)
-  if (known.length === 0) return
-  const orderIds = known.map((order) => order.orderId)
-  const states = await handler.load(tx, orderIds)
-  for (const order of known) order.state = states.get(order.orderId)
+  return { ...saved, size: entries.length, positions: moved }
 }
 
 /** Places of what is parked, and the events that wait for a gap which an event of this batch may close. */
@@ -173,69 +139,18 @@ async function readParked<State, Event>(
   const healing = [...new Set(closing.map((entry) => entry.orderId))]
   const bytes = new Map(
     (healing.length > 0 ? await waitingRecords(tx, healing) : []).map((row) => [
-      placeKey(row.topicId, row.record),
+      placeName(row.topicId, row.record),
       row,
     ]),
   )
   for (const entry of places) {
     const order = orders.get(entry.orderId)
-    const row = bytes.get(placeKey(entry.topicId, entry))
+    const row = bytes.get(placeName(entry.topicId, entry))
     if (!order) continue
     if (!row) remember(order, entry)
     else {
       const { decoded, fault } = decoder.entry(row.topicId, row.record)
       remember(order, { ...entry, record: row.record, decoded, fault })
     }
-  }
-}
-
-const placeKey = (topicId: string, { partition, offset }: { partition: number; offset: bigint }) =>
-  `${topicId}/${partition}/${offset}`
-
-function statesOf<State, Event>(
-  { applied }: Changes<State, Event>,
-  orders: ReadonlyMap<string, Order<State, Event>>,
-): Map<string, State> {
-  const states = new Map<string, State>()
-  for (const { orderId } of applied) {
-    const state = orders.get(orderId)?.state
-    if (state !== undefined) states.set(orderId, state)
-  }
-  return states
-}
-
-function attemptInMemory<State, Event>(
-  _tx: Tx,
-  handler: Handler<State, Event>,
-  order: Order<State, Event>,
-  entry: Entry<Event>,
-): Outcome<State> {
-  if (!entry.decoded) return { fault: entry.fault ?? faultOf('undecodable', 'it was not read') }
-  try {
-    return { state: handler.apply(order.state, entry.decoded.event).state }
-  } catch (error) {
-    return { fault: faultOf('apply-failed', error) }
-  }
-}
-
-async function attemptSaved<State, Event>(
-  tx: Tx,
-  handler: Handler<State, Event>,
-  order: Order<State, Event>,
-  entry: Entry<Event>,
-): Promise<Outcome<State>> {
-  if (!entry.decoded) return attemptInMemory(tx, handler, order, entry)
-  try {
-    return await savepoint(tx, async () => {
-      if (order.version > 0 && order.state === undefined) {
-        order.state = (await handler.load(tx, [order.orderId])).get(order.orderId)
-      }
-      const outcome = attemptInMemory(tx, handler, order, entry)
-      if ('state' in outcome) await handler.save(tx, new Map([[order.orderId, outcome.state]]))
-      return outcome
-    })
-  } catch (error) {
-    if (sqlFault(error) !== 'row') throw error
-    return { fault: faultOf('constraint', error) }
   }
 }

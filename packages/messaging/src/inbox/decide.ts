@@ -1,6 +1,7 @@
 // Rules 15 and 16, and the heart of 17 and 21: what becomes of each record, one after the other. Pure.
 //
-//   arrives -> duplicate                      version below, or the very event that is applied or parked already
+//   arrives, or is taken up again by a redrive
+//           -> duplicate                      version below, or the very event that is applied or parked already
 //           -> conflict    (listed)           another event of the version that is applied
 //           -> behind      (parked)           a poison record stands at its order's head
 //           -> head        (parked, blocks)   cannot be decoded, or applying it fails
@@ -9,13 +10,16 @@
 //
 // `judge` names the record to apply, if any; the caller tries it and gives the outcome to `settle`, which names the
 // next. So the same decisions serve a batch in memory and the run under savepoints that looks for a guilty row.
+import type { EffectRow } from '../effects/store.ts'
 import type { Entry, Fault, Order, Place } from './order.ts'
 
 /** What a batch does, gathered record by record. */
 export interface Changes<State, Event> {
   readonly applied: { readonly orderId: string; readonly event: Event; readonly state: State }[]
-  /** Records whose place changed: parked now, or parked before. */
+  /** Records whose place changed: parked now, or parked before; those without a place are applied now, or duplicates. */
   readonly moved: Set<Entry<Event>>
+  /** What the applied events ask for besides. */
+  readonly effects: EffectRow[]
   duplicates: number
   healed: number
 }
@@ -23,11 +27,14 @@ export interface Changes<State, Event> {
 export const noChanges = <State, Event>(): Changes<State, Event> => ({
   applied: [],
   moved: new Set(),
+  effects: [],
   duplicates: 0,
   healed: 0,
 })
 
-export type Outcome<State> = { readonly state: State } | { readonly fault: Fault }
+export type Outcome<State> =
+  | { readonly state: State; readonly effects?: readonly EffectRow[] | undefined }
+  | { readonly fault: Fault }
 
 const eventKey = (version: number, eventId: string): string => `${version}/${eventId}`
 
@@ -37,6 +44,7 @@ export function judge<State, Event>(
   changes: Changes<State, Event>,
 ): Entry<Event> | undefined {
   const { decoded } = entry
+  const attempts = entry.place?.attempts ?? 0
   // The guard comes before the block: a version that is applied stays so whatever the poison turns out to be, and a
   // topic read again from its start would otherwise park all of a blocked order's history.
   if (decoded) {
@@ -44,20 +52,22 @@ export function judge<State, Event>(
     const sameAsApplied = version === order.version && (order.eventId === null || eventId === order.eventId)
     if (version < order.version || sameAsApplied || order.parkedEvents.has(eventKey(version, eventId))) {
       changes.duplicates++
+      if (entry.place) changes.moved.add(entry)
+      entry.place = undefined
       return undefined
     }
     if (version === order.version) {
       const detail = `version ${version} is already applied, by event ${order.eventId}`
-      return put(order, entry, { state: 'conflict', cause: 'conflict', detail, attempts: 0 }, changes)
+      return put(order, entry, { state: 'conflict', cause: 'conflict', detail, attempts }, changes)
     }
   }
   if (order.blocked) {
     const { cause, detail } = entry.fault ?? { cause: 'behind', detail: 'an earlier record of the order is parked' }
-    return put(order, entry, { state: 'behind', cause, detail, attempts: 0 }, changes)
+    return put(order, entry, { state: 'behind', cause, detail, attempts }, changes)
   }
   if (decoded && decoded.version > order.version + 1) {
     const detail = `version ${order.version + 1} has not come yet`
-    return put(order, entry, { state: 'waiting', cause: 'gap', detail, attempts: 0 }, changes)
+    return put(order, entry, { state: 'waiting', cause: 'gap', detail, attempts }, changes)
   }
   return entry
 }
@@ -78,6 +88,7 @@ export function settle<State, Event>(
   order.eventId = decoded.eventId
   order.state = outcome.state
   changes.applied.push({ orderId: order.orderId, event: decoded.event, state: outcome.state })
+  if (outcome.effects) changes.effects.push(...outcome.effects)
   if (entry.place) {
     changes.healed++
     changes.moved.add(entry)

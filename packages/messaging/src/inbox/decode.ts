@@ -33,13 +33,18 @@ export class Decoder<Event> {
   }
 
   async entries(topicId: string, records: readonly SourceRecord[]): Promise<Entry<Event>[]> {
+    await this.learnOf(records.map(({ value }) => value))
+    return records.map((record) => this.entry(topicId, record))
+  }
+
+  /** Reads the schemas that these values name, those that were unknown anew. The first five bytes of a value suffice. */
+  async learnOf(values: Iterable<Buffer | null>): Promise<void> {
     const missing = new Set<number>()
-    for (const { value } of records) {
+    for (const value of values) {
       const id = value && schemaIdOf(value)
       if (typeof id === 'number' && !this.#readers.has(id)) missing.add(id)
     }
     await this.learn(missing)
-    return records.map((record) => this.entry(topicId, record))
   }
 
   /** Reads these schemas. One after the other: a flood of garbage must not become a flood at the registry. */

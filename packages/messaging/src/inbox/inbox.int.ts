@@ -1,136 +1,24 @@
 import assert from 'node:assert/strict'
-import { after, before, test } from 'node:test'
-import { fileURLToPath } from 'node:url'
-import { migrate } from '@inorder/storage/migrate.ts'
-import { openPool } from '@inorder/storage/pool.ts'
-import type { ModelEvent } from '@inorder/testing/inbox-model.ts'
-import { framed, makeModelTable, modelHandler, modelRegistry, modelTopic } from '@inorder/testing/inbox-topic.ts'
-import { brokers, freshDatabase, unique } from '@inorder/testing/parts.ts'
+import { test } from 'node:test'
+import { framed, modelRegistry } from '@inorder/testing/inbox-topic.ts'
+import { unique } from '@inorder/testing/parts.ts'
 import { until } from '@inorder/testing/until.ts'
-import { Admin, Consumer, compatibilityPartitioner, Producer } from '@platformatic/kafka'
+import { Producer } from '@platformatic/kafka'
 import type { Pool } from 'pg'
 import { pino } from 'pino'
 import { Registry } from 'prom-client'
-import { consume, type Inbox, type InboxOptions } from './inbox.ts'
-
-const folder = (name: string) => ({ name, path: fileURLToPath(new URL(`../../migrations/${name}`, import.meta.url)) })
-const kafka = { bootstrapBrokers: brokers().split(','), clientId: 'inbox-test' }
-const logger = pino({ level: process.env.LOG_LEVEL ?? 'silent' })
-
-let admin: Admin
-let producer: Producer<Buffer, Buffer, Buffer, Buffer>
-const cleanups: (() => Promise<unknown>)[] = []
-
-before(() => {
-  admin = new Admin(kafka)
-  producer = new Producer({ ...kafka, idempotent: true, partitioner: compatibilityPartitioner })
-})
-after(async () => {
-  for (const cleanup of cleanups.reverse()) await cleanup()
-  await producer.close(true)
-  await admin.close()
-})
-
-type TestInbox = Inbox<string[], ModelEvent>
-
-/** A topic of its own, and a service with a database of its own that reads it. */
-async function service() {
-  const topic = modelTopic(unique('events'))
-  const group = unique('group')
-  await admin.createTopics({ topics: [topic.name], partitions: 3, replicas: 1 })
-  const database = await freshDatabase('inbox')
-  await migrate(database.url, [folder('outbox'), folder('inbox')])
-  await makeModelTable(database.url)
-  const pool = openPool({ url: database.url, name: 'inbox-test', max: 8, onIdleError: () => {} })
-  const applied: ModelEvent[] = []
-  const running = new Set<TestInbox>()
-  const stop = async (inbox: TestInbox) => {
-    running.delete(inbox)
-    await inbox.close()
-  }
-  cleanups.push(async () => {
-    await Promise.all([...running].map(stop))
-    await pool.end()
-    await database.drop()
-    await admin.deleteTopics({ topics: [topic.name] })
-  })
-  const start = async (over: Partial<InboxOptions<string[], ModelEvent>> = {}): Promise<TestInbox> => {
-    const inbox = consume(topic, modelHandler, {
-      pool,
-      brokers: kafka.bootstrapBrokers,
-      registry: modelRegistry,
-      group,
-      instance: unique('test'),
-      logger,
-      metrics: new Registry(),
-      onApplied: (batch) => applied.push(...batch.map(({ event }) => event)),
-      ...over,
-    })
-    running.add(inbox)
-    inbox.start()
-    return inbox
-  }
-  const send = (messages: { key: string; value: Buffer }[]) =>
-    producer.send({
-      messages: messages.map(({ key, value }) => ({ topic: topic.name, key: Buffer.from(key), value })),
-    })
-  return {
-    topic,
-    group,
-    pool,
-    applied,
-    start,
-    stop,
-    send,
-    /** These versions of these orders, version by version. */
-    sendEvents: (orders: readonly string[], versions: readonly number[]) =>
-      send(
-        versions.flatMap((version) =>
-          orders.map((orderId) => ({ key: orderId, value: framed(event(orderId, version)) })),
-        ),
-      ),
-    untilVersion: (orders: readonly string[], version: number) =>
-      until(`all orders at version ${version}`, async () => (await versions(pool)).get(version) === orders.length),
-  }
-}
-
-const event = (orderId: string, version: number): ModelEvent => ({ id: `${orderId}-v${version}`, orderId, version })
-const someOrders = (count: number) => Array.from({ length: count }, (_, n) => `o-${n}`)
-
-/** How many orders are at each version. */
-async function versions(pool: Pool): Promise<Map<number, number>> {
-  const { rows } = await pool.query('SELECT applied_version, count(*) FROM inbox_order GROUP BY 1')
-  return new Map(rows.map((row) => [Number(row.applied_version), Number(row.count)]))
-}
-
-/** What the service stored: each order's events, complete and in order. */
-async function assertComplete(pool: Pool, orders: readonly string[], version: number): Promise<void> {
-  const { rows } = await pool.query('SELECT order_id, events FROM model_order')
-  const all = Array.from({ length: version }, (_, n) => n + 1)
-  const stored = new Map(rows.map((row) => [row.order_id, row.events]))
-  assert.equal(stored.size, orders.length)
-  for (const orderId of orders)
-    assert.deepEqual(
-      stored.get(orderId),
-      all.map((v) => `${orderId}-v${v}`),
-    )
-}
-
-const caughtUp = (inbox: TestInbox) =>
-  until('lag 0 everywhere', async () => {
-    const positions = await inbox.positions()
-    return positions.length === 3 && positions.every(({ lag }) => lag === 0)
-  })
-
-async function committed(group: string, topic: string): Promise<bigint> {
-  const consumer = new Consumer({ ...kafka, groupId: group })
-  try {
-    const offsets = await consumer.listCommittedOffsets({ topics: [{ topic, partitions: [0, 1, 2] }] })
-    return (offsets.get(topic) ?? []).reduce((sum, offset) => sum + (offset > 0n ? offset : 0n), 0n)
-  } finally {
-    await consumer.close(true)
-  }
-}
+import {
+  admin,
+  assertComplete,
+  caughtUp,
+  cleanups,
+  committed,
+  event,
+  kafka,
+  service,
+  someOrders,
+  versions,
+} from './running-inbox.fixture.ts'
 
 /** As a restored backup: all that the database knew after the first version is gone. */
 async function restoreTo(pool: Pool, position: string): Promise<void> {
@@ -152,7 +40,7 @@ test('a backlog is applied, garbage among it parked, Kafka told where the group 
   await until('three versions', async () => (await versions(pool)).get(3) === orders.length)
   await assertComplete(pool, orders, 3)
   await caughtUp(inbox)
-  assert.equal((await inbox.parkedOf('bad'))?.events[0]?.state, 'head')
+  assert.equal((await inbox.ops.parkedOf('bad'))?.events[0]?.state, 'head')
   await until('the group has committed', async () => (await committed(group, topic.name)) === 4_002n)
   await sendEvents(orders, [4])
   await untilVersion([...orders], 4)
@@ -262,6 +150,60 @@ test('instances come and go under load: each event is applied once, in order', a
   assert.equal(applied.length, orders.length * rounds)
 })
 
+test('what is parked, redriven, discarded, healed and dropped is counted, and has its line', async () => {
+  const { pool, start, send, topic } = await service()
+  const lines: Record<string, unknown>[] = []
+  const told = (msg: string, orderId?: string) =>
+    lines.filter((line) => line.msg === msg && (orderId === undefined || line.orderId === orderId))
+  const metrics = new Registry()
+  const value = async (name: string) => {
+    const { values = [] } = (await metrics.getSingleMetric(name)?.get()) ?? {}
+    return values.reduce((sum, one) => sum + one.value, 0)
+  }
+  const inbox = await start({ metrics, logger: pino({}, { write: (line: string) => lines.push(JSON.parse(line)) }) })
+  const put = (orderId: string, ...versions: number[]) =>
+    send(versions.map((version) => ({ key: orderId, value: framed(event(orderId, version)) })))
+  const refused = { ...event('refused', 2), refused: true }
+  await put('gap', 1, 3)
+  await until('it waits', async () => (await value('inbox_parked_total')) === 1)
+  await put('gap', 2, 2)
+  await send([{ key: 'poison', value: Buffer.from('garbage') }])
+  await put('poison', 1, 2)
+  await put('refused', 1)
+  await send([{ key: 'refused', value: framed(refused) }])
+  await put('refused', 3)
+  await until('all is read', async () => (await value('inbox_parked_total')) >= 6)
+  await caughtUp(inbox)
+  assert.deepEqual(
+    ['head', 'behind', 'behind'],
+    told('a record was parked', 'poison').map(({ state }) => state),
+  )
+  assert.equal(told('a record was parked', 'poison')[0]?.level, 40)
+  assert.equal(told('a record that waited is applied', 'gap').length, 1)
+  assert.equal(
+    told('duplicates were dropped').reduce((sum, { duplicates }) => sum + Number(duplicates), 0),
+    1,
+  )
+
+  const { ops } = inbox
+  const operator = 'ann'
+  const [head] = (await ops.parkedOf('refused'))?.events ?? []
+  assert.ok(head)
+  await ops.discard('refused', { operator, event: head.event, reason: 'a test', skipVersion: true })
+  await ops.redrive('poison', { operator, dryRun: true })
+  await ops.redrive('poison', { operator, dryRun: false })
+  const [discarded] = told('a record was discarded')
+  assert.deepEqual([discarded?.orderId, discarded?.event, discarded?.reason], ['refused', head.event, 'a test'])
+  assert.deepEqual(
+    told('an order was redriven').map(({ orderId, applied }) => [orderId, applied]),
+    [['poison', 0]],
+  )
+  const counted: Record<string, number> = { parked: 6, redriven: 1, discarded: 1, healed: 1, duplicates: 1, applied: 5 }
+  for (const [what, count] of Object.entries(counted)) assert.equal(await value(`inbox_${what}_total`), count, what)
+  assert.equal((await ops.orderState('refused'))?.eventId, 'refused-v3')
+  assert.equal((await pool.query('SELECT FROM outbox WHERE topic = $1', [topic.parkedName])).rowCount, 2)
+})
+
 test('rule 17: sessions that die and a registry that is away only delay; nothing is parked, nothing passes', async () => {
   const { pool, start, sendEvents, untilVersion } = await service()
   const orders = someOrders(500)
@@ -287,5 +229,5 @@ test('rule 17: sessions that die and a registry that is away only delay; nothing
   }
   await untilVersion(orders, 3)
   await assertComplete(pool, orders, 3)
-  assert.deepEqual((await inbox.parkedOrders({ limit: 10 })).items, [])
+  assert.deepEqual((await inbox.ops.parkedOrders({ limit: 10 })).items, [])
 })

@@ -1,3 +1,4 @@
+import type { Ops, PartitionPosition } from '@inorder/contracts/ops.ts'
 import type { Topic } from '@inorder/contracts/topic.ts'
 import type { Pool } from 'pg'
 import type { Logger } from 'pino'
@@ -5,12 +6,15 @@ import type { Registry } from 'prom-client'
 import { KafkaAdmin } from '../kafka/admin.ts'
 import { TopicConsumer } from '../kafka/consumer.ts'
 import { KafkaAway, KafkaRefused } from '../kafka/errors.ts'
-import { type ParkedEvent, type ParkedOrder, parkedEvents, parkedOrders } from '../parking/listing.ts'
+import { Operator } from '../parking/operator.ts'
 import type { SchemaRegistry } from '../registry.ts'
+import type { Saved } from './apply.ts'
 import type { BatchResult } from './batch.ts'
 import { Decoder } from './decode.ts'
 import type { Handler } from './handler.ts'
+import { LogCheck } from './log-check.ts'
 import { type InboxMetrics, inboxMetrics } from './metrics.ts'
+import { placeName } from './order.ts'
 import { OrderIds } from './order-ids.ts'
 import { Reader } from './reader.ts'
 import { shownPositions } from './store.ts'
@@ -37,23 +41,6 @@ export interface Applied<State, Event> {
   readonly state: State
 }
 
-export interface PartitionPosition {
-  partition: number
-  next: number
-  /** Null when Kafka did not say within a second. */
-  end: number | null
-  lag: number | null
-}
-
-export interface OrderState {
-  orderId: string
-  appliedVersion: number
-  eventId: string | null
-  appliedAt: string | null
-  held: boolean
-  events: ParkedEvent[]
-}
-
 const endsDeadlineMs = 1_000
 
 /** A service's reading end of a topic. `apply` sees each order's events once each, in order; everything else is here. */
@@ -62,6 +49,8 @@ export class Inbox<State, Event> {
   readonly ready: Promise<void>
   /** Every order id that the topic ever brought. */
   readonly orderIds: OrderIds
+  /** What is parked, and what an operator may do with it. */
+  readonly ops: Ops
   readonly #topic: Topic<Event>
   readonly #options: InboxOptions<State, Event>
   readonly #reader: Reader<State, Event>
@@ -75,7 +64,18 @@ export class Inbox<State, Event> {
     this.#options = options
     this.orderIds = new OrderIds(pool, topic.name)
     this.#admin = new KafkaAdmin({ brokers, clientId: instance })
+    const log = new LogCheck({ pool, kafka: this.#admin, topic: topic.name, logger })
     this.#metrics = inboxMetrics(metrics, () => this.positions())
+    const context = { topic, handler, decoder: new Decoder(topic, registry), service: group, instance }
+    this.ops = new Operator({
+      pool,
+      context,
+      logger,
+      metrics: this.#metrics,
+      positions: () => this.positions(),
+      acceptLoss: (partition, operator) => log.acceptLoss(partition, operator),
+      onSaved: (saved) => this.#saved(saved),
+    })
     const { promise, resolve } = Promise.withResolvers<void>()
     this.ready = promise
     this.#reader = new Reader({
@@ -88,9 +88,11 @@ export class Inbox<State, Event> {
         topic: topic.name,
         onTrouble: (error) => logger.debug({ err: error }, 'trouble with Kafka'),
       }),
-      context: { topic, handler, decoder: new Decoder(topic, registry), service: group, instance },
+      context,
+      log,
       onAssigned: (topicId) => {
         this.#topicId = topicId
+        this.#metrics.stopped.set(this.#reader.stopped.length)
         resolve()
       },
       onRetry: () => this.#metrics.retries.inc(),
@@ -106,6 +108,11 @@ export class Inbox<State, Event> {
   async close(): Promise<void> {
     await this.#reader.close()
     await this.#admin.close()
+  }
+
+  /** What it cannot work on without an operator. */
+  missing(): string[] {
+    return this.#reader.stopped.map((partition) => `records of ${this.#topic.name}/${partition}`)
   }
 
   /** How far each partition is applied, and how far its log goes. */
@@ -133,59 +140,33 @@ export class Inbox<State, Event> {
     }
   }
 
-  parkedOrders(query: {
-    cause?: string
-    limit: number
-    after?: string
-  }): Promise<{ items: ParkedOrder[]; next: string | null }> {
-    return parkedOrders(this.#options.pool, query)
-  }
-
-  /** Undefined when nothing of it is parked. */
-  async parkedOf(
-    orderId: string,
-  ): Promise<{ orderId: string; appliedVersion: number; events: ParkedEvent[] } | undefined> {
-    const state = await this.orderState(orderId)
-    if (!state || state.events.length === 0) return undefined
-    return { orderId, appliedVersion: state.appliedVersion, events: state.events }
-  }
-
-  /** Undefined when no record of it ever came. */
-  async orderState(orderId: string): Promise<OrderState | undefined> {
-    const { pool } = this.#options
-    const { rows } = await pool.query<{
-      applied_version: string
-      event_id: string | null
-      applied_at: Date | null
-      held: boolean
-    }>('SELECT applied_version, event_id, applied_at, held FROM inbox_order WHERE order_id = $1', [orderId])
-    const events = await parkedEvents(pool, orderId)
-    const row = rows[0]
-    if (!row && events.length === 0) return undefined
-    return {
-      orderId,
-      appliedVersion: Number(row?.applied_version ?? 0),
-      eventId: row?.event_id ?? null,
-      appliedAt: row?.applied_at?.toISOString() ?? null,
-      held: row?.held ?? false,
-      events,
-    }
-  }
-
   #committed(result: BatchResult<State, Event>, seconds: number): void {
-    const { logger, onApplied, onCopies } = this.#options
+    const { logger } = this.#options
     const metrics = this.#metrics
-    metrics.applied.inc(result.applied.length)
-    metrics.duplicates.inc(result.duplicates)
     metrics.healed.inc(result.healed)
     if (result.size > 0) metrics.batchSize.observe(result.size)
     metrics.batchSeconds.observe(seconds)
-    for (const { place, before } of result.moved) if (place && !before) metrics.parked.inc({ cause: place.cause })
-    for (const { orderId, topicId, partition, offset, place } of result.copies) {
-      logger.warn({ orderId, event: `${topicId}/${partition}/${offset}`, ...place }, 'a record was parked')
+    for (const { orderId, topicId, version, place, ...at } of result.moved) {
+      if (!place) logger.info({ orderId, event: placeName(topicId, at), version }, 'a record that waited is applied')
     }
-    if (result.applied.length > 0) onApplied?.(result.applied)
-    if (result.copies.length > 0) onCopies?.()
+    this.#saved(result)
+  }
+
+  /** What a batch and a redrive have in common. */
+  #saved(saved: Saved<State, Event>): void {
+    const { logger, onApplied, onCopies } = this.#options
+    const metrics = this.#metrics
+    metrics.applied.inc(saved.applied.length)
+    metrics.duplicates.inc(saved.duplicates)
+    if (saved.duplicates > 0) logger.info({ duplicates: saved.duplicates }, 'duplicates were dropped')
+    for (const { orderId, topicId, place, before, ...at } of saved.moved) {
+      if (!place || place.state === before?.state) continue
+      if (!before) metrics.parked.inc({ cause: place.cause })
+      const alarm = place.state === 'head' || place.state === 'conflict'
+      logger[alarm ? 'warn' : 'info']({ orderId, event: placeName(topicId, at), ...place }, 'a record was parked')
+    }
+    if (saved.applied.length > 0) onApplied?.(saved.applied)
+    if (saved.copies.length > 0) onCopies?.()
   }
 }
 

@@ -20,6 +20,13 @@ export function inboxMetrics(registry: Registry, lag: () => Promise<{ partition:
     applied: counter('inbox_applied_total', 'Events applied'),
     duplicates: counter('inbox_duplicates_total', 'Events dropped because they were applied or parked already'),
     healed: counter('inbox_healed_total', 'Events that waited for a missing version and are applied now'),
+    redriven: counter('inbox_redriven_total', 'Parked events applied by a redrive, or after a discard'),
+    discarded: counter('inbox_discarded_total', 'Parked records discarded by an operator'),
+    stopped: new Gauge({
+      name: 'inbox_stopped_partitions',
+      help: 'Partitions of this instance that stand still, because records that were not applied are gone from the log',
+      registers,
+    }),
     retries: counter('inbox_retries_total', 'Batches tried again'),
     parked: new Counter({ name: 'inbox_parked_total', help: 'Records parked', labelNames: ['cause'], registers }),
     batchSize: new Histogram({

@@ -30,6 +30,10 @@ export interface Place extends Fault {
   readonly attempts: number
 }
 
+/** How a record is named to the outside: `topicId/partition/offset`. */
+export const placeName = (topicId: string, { partition, offset }: { partition: number; offset: bigint }): string =>
+  `${topicId}/${partition}/${offset}`
+
 /** A record on its way through the inbox: as it arrives, or taken up again from the parked table. */
 export interface Entry<Event> {
   /** `@topic:partition:offset` where `orderless`. */

@@ -4,17 +4,19 @@ import type { Logger } from 'pino'
 import type { TopicConsumer } from '../kafka/consumer.ts'
 import type { RecordStream, Taken } from '../kafka/record-stream.ts'
 import { type BatchContext, type BatchResult, commitBatch, Hole } from './batch.ts'
-import { readPositions } from './store.ts'
+import { type LogCheck, TopicReplaced } from './log-check.ts'
 
 const maxRecords = 1_000
 /** Batches under way at once, each of partitions of its own: one is decoded while the other is in the database. */
 const lanes = 2
 const longestBackoffMs = 5_000
 const tellKafkaMs = 1_000
+const checkLogMs = 2_000
 
 export interface ReaderOptions<State, Event> {
   pool: Pool
   source: TopicConsumer
+  log: LogCheck
   context: BatchContext<State, Event>
   logger: Logger
   /** After each commit. */
@@ -44,6 +46,11 @@ export class Reader<State, Event> {
     this.#running ??= this.#run()
   }
 
+  /** Partitions of this member that stand still, because records above their positions are gone from the log. */
+  get stopped(): readonly number[] {
+    return [...(this.#stream?.stopped ?? [])]
+  }
+
   /** Resolves when the batch under way is committed or given up, and the group is left. */
   async close(): Promise<void> {
     const { source, logger } = this.#options
@@ -56,6 +63,7 @@ export class Reader<State, Event> {
   async #run(): Promise<void> {
     const { source, logger } = this.#options
     const telling = setInterval(() => void this.#tellKafka(), tellKafkaMs)
+    const watching = setInterval(() => void this.#watchLog(), checkLogMs)
     for (let failures = 0; !this.#ended; ) {
       try {
         this.#stream = await this.#unlessEnded(source.open())
@@ -71,6 +79,7 @@ export class Reader<State, Event> {
       if (!this.#ended) await this.#closeStream()
     }
     clearInterval(telling)
+    clearInterval(watching)
     await this.#tellKafka()
     await this.#closeStream()
   }
@@ -96,18 +105,19 @@ export class Reader<State, Event> {
   async #take(stream: RecordStream): Promise<Taken | undefined> {
     while (!this.#ended) {
       const taken = stream.take(maxRecords)
-      if (taken.spans.size > 0 || stream.starts) return taken
+      if (taken.spans.size > 0 || taken.odd || stream.starts) return taken
       await stream.changed()
     }
     return undefined
   }
 
-  async #apply(stream: RecordStream, { records, spans }: Taken): Promise<void> {
+  async #apply(stream: RecordStream, { records, spans, odd }: Taken): Promise<void> {
     const { pool, context, onCommitted } = this.#options
     const { topicId } = stream
     const entries = await this.#untilDone('decoding', () => context.decoder.entries(topicId, records))
     await this.#untilDone('applying', async () => {
       await this.#checkStarts(stream)
+      if (odd) await this.#checkLog(stream)
       if (!entries || spans.size === 0) return
       const begin = performance.now()
       await commitBatch(pool, { topicId, entries, spans }, context, (result) => {
@@ -124,7 +134,7 @@ export class Reader<State, Event> {
       try {
         return await work()
       } catch (error) {
-        if (error instanceof Hole) throw error
+        if (error instanceof Hole || error instanceof TopicReplaced) throw error
         onRetry()
         logger.warn({ err: error, failures }, `${what} failed, and is tried again`)
         await this.#backoff(failures)
@@ -137,31 +147,48 @@ export class Reader<State, Event> {
   async #checkStarts(stream: RecordStream): Promise<void> {
     const { starts } = stream
     if (!starts) return
-    const right = await this.#rightStarts(stream.topicId, starts)
-    const ahead = [...starts].filter(([partition, start]) => start > (right.get(partition) ?? 0n))
+    const { log, logger, onAssigned } = this.#options
+    const { right, lost } = await log.standing(stream.topicId, starts.keys())
+    const ahead = [...starts].filter(([partition, start]) => start > right.get(partition)!)
     if (ahead.length > 0)
       throw new Hole(`partitions ${ahead.map(([p]) => p).join(', ')} start ahead of their positions`)
-    stream.startsChecked(starts)
-    this.#options.onAssigned(stream.topicId)
+    for (const partition of lost)
+      logger.error(
+        { alarm: 'inbox-records-lost', partition },
+        'records above the position are gone: the partition stands still until an operator accepts the loss',
+      )
+    stream.startsChecked(starts, lost)
+    onAssigned(stream.topicId)
+  }
+
+  /** Rule 19: whether the log is still the one, and as long, as the stream takes it to be. */
+  async #checkLog(stream: RecordStream): Promise<void> {
+    const { lost, cut, partitions } = await this.#options.log.standing(stream.topicId, stream.reached.keys())
+    if (cut) throw new Hole('the log is shorter than it was')
+    if (lost.symmetricDifference(stream.stopped).size > 0) throw new Hole('other partitions than before lack records')
+    if (partitions !== stream.partitions) throw new Hole(`the topic has ${partitions} partitions now`)
+  }
+
+  /** The same when nothing is read: a stopped partition goes on, a new topic or partition is seen. */
+  async #watchLog(): Promise<void> {
+    const stream = this.#stream
+    if (!stream || stream.starts) return
+    try {
+      await this.#checkLog(stream)
+    } catch (error) {
+      if (error instanceof Hole || error instanceof TopicReplaced) stream.fail(error)
+      else this.#options.logger.debug({ err: error }, 'the log could not be asked for')
+    }
   }
 
   /** Tells Kafka the positions, so that the stream opened next starts there. */
   async #rewind(stream: RecordStream): Promise<void> {
-    const { source, logger } = this.#options
+    const { source, log, logger } = this.#options
     try {
-      await source.commit(await this.#rightStarts(stream.topicId, stream.reached))
+      await source.commit((await log.standing(stream.topicId, stream.reached.keys())).right)
     } catch (error) {
       logger.warn({ err: error }, 'Kafka was not told where to start again')
     }
-  }
-
-  /** Where these partitions have to be read from: their positions, or the start of the log. */
-  async #rightStarts(topicId: string, starts: ReadonlyMap<number, bigint>): Promise<Map<number, bigint>> {
-    const { pool, source } = this.#options
-    const positions = await readPositions(pool, topicId)
-    const unseen = [...starts].some(([partition, start]) => start > 0n && !positions.has(partition))
-    const logStarts = unseen ? await source.logStarts() : []
-    return new Map([...starts.keys()].map((p) => [p, positions.get(p) ?? logStarts[p] ?? 0n]))
   }
 
   /** For lag tools only. */

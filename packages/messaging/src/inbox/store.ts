@@ -63,6 +63,33 @@ export async function movePositions(tx: Tx, topicId: string, next: ReadonlyMap<n
   })
 }
 
+/** Moves a position to where the log begins now, if it is below; makes it if there is none. */
+export async function placePosition(
+  db: Tx,
+  topic: { id: string; name: string },
+  partition: number,
+  start: bigint,
+): Promise<void> {
+  await db.query(
+    `INSERT INTO inbox_position AS p (topic_id, partition, topic, next_offset) VALUES ($1, $2, $3, $4)
+     ON CONFLICT (topic_id, partition) DO UPDATE SET next_offset = greatest(p.next_offset, excluded.next_offset)`,
+    [topic.id, partition, topic.name, start],
+  )
+}
+
+/** Back to the start of the log, from a position that is above its end. */
+export async function forgetPosition(
+  db: Tx,
+  topicId: string,
+  partition: number,
+  { above, start }: { above: bigint; start: bigint },
+): Promise<void> {
+  await db.query(
+    'UPDATE inbox_position SET next_offset = $4 WHERE topic_id = $1 AND partition = $2 AND next_offset > $3',
+    [topicId, partition, above, start],
+  )
+}
+
 export interface LockedOrders<State, Event> {
   readonly orders: ReadonlyMap<string, Order<State, Event>>
   /** What their rows hold. */
@@ -112,6 +139,20 @@ export async function lockOrders<State, Event>(
     rows.set(orderId, found ? { version, eventId: found.event_id, held: found.held } : row)
   }
   return { orders, rows, created: orderIds.filter((orderId) => !known.has(orderId)) }
+}
+
+/** One order as `lockOrders` gives many; where it has no row there is nothing to lock. */
+export async function lockOrder<State, Event>(tx: Tx, orderId: string): Promise<LockedOrders<State, Event>> {
+  const { rows } = await tx.query<LockedRow>(
+    'SELECT order_id, applied_version, event_id, held FROM inbox_order WHERE order_id = $1 FOR UPDATE',
+    [orderId],
+  )
+  const row = { version: Number(rows[0]?.applied_version ?? 0), eventId: rows[0]?.event_id ?? null }
+  return {
+    orders: new Map([[orderId, newOrder<State, Event>(orderId, row.version, row.eventId)]]),
+    rows: new Map([[orderId, { ...row, held: rows[0]?.held ?? false }]]),
+    created: [],
+  }
 }
 
 interface LockedRow {

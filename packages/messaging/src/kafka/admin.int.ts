@@ -46,8 +46,8 @@ test('a topic is made once; what it is, and where its partitions begin and end, 
   await producer.send([record(name, 1, 1), record(name, 1, 2)], deadline)
   producer.close()
   assert.deepEqual(await kafka.ends(name, deadline), [0n, 2n, 0n])
-  assert.deepEqual(await kafka.starts(name, deadline), [0n, 0n, 0n])
-  assert.deepEqual(await kafka.probe(name, deadline), { id, partitions: 3, ready: true })
+  assert.deepEqual(await kafka.log(name, deadline), { id, starts: [0n, 0n, 0n], ends: [0n, 2n, 0n] })
+  assert.deepEqual(await kafka.probe(name, deadline), { id, partitions: 3, ready: true, ends: [0n, 2n, 0n] })
 })
 
 test('a topic that is not there is told from a Kafka that is not', async () => {

@@ -12,7 +12,6 @@ export interface TopicConsumerOptions {
   onTrouble(error: unknown): void
 }
 
-const logStart = -2n
 const settings = {
   // A killed instance's partitions move after this; less than 6 s is refused by a broker with default settings.
   sessionTimeout: 6_000,
@@ -52,12 +51,13 @@ export class TopicConsumer {
       'metadata',
       consumer.metadata({ topics: [topic], forceUpdate: true }),
     )
-    const id = topics.get(topic)?.id
-    if (!id) throw new TopicMissing(topic)
+    const found = topics.get(topic)
+    if (!found?.id) throw new TopicMissing(topic)
     try {
       this.#stream = new RecordStream(
         topic,
-        id,
+        found.id,
+        found.partitionsCount,
         consumer,
         await within(joinDeadlineMs, 'joining', this.#consume(consumer)),
       )
@@ -81,13 +81,6 @@ export class TopicConsumer {
       // A partition that is assigned while a fetch waits at the same broker is read after it.
       maxWaitTime: 250,
     })
-  }
-
-  /** First offset that each partition still holds. */
-  async logStarts(): Promise<bigint[]> {
-    const { topic } = this.#options
-    const starts = this.#member().listOffsets({ topics: [topic], timestamp: logStart })
-    return (await within(callDeadlineMs, 'log starts', starts)).get(topic) ?? []
   }
 
   /** What the group would start from, were it not for the positions in the database; and what lag tools show. */

@@ -6,7 +6,7 @@ export interface ProducerRecord {
   topic: string
   partition: number
   key: Buffer | null
-  value: Buffer
+  value: Buffer | null
   headers: Map<Buffer, Buffer>
 }
 
@@ -32,7 +32,11 @@ export class SerialProducer {
   async send(records: readonly ProducerRecord[], deadlineMs: number): Promise<void> {
     this.#client ??= new Producer({ ...clientOptions(this.#cluster, this.#generation++), idempotent: true })
     const topics = [...new Set(records.map(({ topic }) => topic))].join()
-    const messages = records.map(({ key, ...record }) => ({ ...record, ...(key && { key }) }))
+    const messages = records.map(({ key, value, ...record }) => ({
+      ...record,
+      ...(key && { key }),
+      ...(value && { value }),
+    }))
     try {
       await within(deadlineMs, `sending to ${topics}`, this.#client.send({ messages }))
     } catch (error) {

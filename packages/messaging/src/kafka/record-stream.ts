@@ -11,11 +11,18 @@ const closeDeadlineMs = 1_500
 export interface Taken {
   readonly records: SourceRecord[]
   readonly spans: ReadonlyMap<number, Span>
+  /**
+   * Offsets are missing in it (markers of transactions, or records that are gone), or came a second time (a rebalance, or
+   * a log that was cut short): the client goes on without a word where the log begins when its offset is out of range.
+   */
+  readonly odd: boolean
 }
 
 /** The records of the partitions that are assigned to this member, in the order of each partition. */
 export class RecordStream {
   readonly topicId: string
+  /** How many partitions the topic had when the stream was opened; others than these are not read. */
+  readonly partitions: number
   readonly #topic: string
   readonly #consumer: Consumer
   readonly #stream: Stream
@@ -24,13 +31,15 @@ export class RecordStream {
   readonly #buffer = new Map<number, SourceRecord[]>()
   /** Partitions of which something is handed out and not done. */
   readonly #out = new Set<number>()
+  #stopped: ReadonlySet<number> = new Set()
   #starts: Map<number, bigint> | undefined
   #failure: Error | undefined
   #change = Promise.withResolvers<void>()
 
-  constructor(topic: string, topicId: string, consumer: Consumer, stream: Stream) {
+  constructor(topic: string, topicId: string, partitions: number, consumer: Consumer, stream: Stream) {
     this.#topic = topic
     this.topicId = topicId
+    this.partitions = partitions
     this.#consumer = consumer
     this.#stream = stream
     stream.on('offsets', () => this.#assigned())
@@ -54,8 +63,15 @@ export class RecordStream {
     return new Map(this.#partitions().map((partition) => [partition, this.#next.get(partition) ?? 0n]))
   }
 
-  startsChecked(starts: ReadonlyMap<number, bigint>): void {
+  /** `stopped`: of these partitions nothing is handed out. */
+  startsChecked(starts: ReadonlyMap<number, bigint>, stopped: ReadonlySet<number>): void {
+    this.#stopped = stopped
+    for (const partition of stopped) this.#buffer.delete(partition)
     if (this.#starts === starts) this.#starts = undefined
+  }
+
+  get stopped(): ReadonlySet<number> {
+    return this.#stopped
   }
 
   /**
@@ -67,23 +83,25 @@ export class RecordStream {
     this.#fill()
     const records: SourceRecord[] = []
     const spans = new Map<number, Span>()
+    let odd = false
     for (const [partition, buffered] of this.#buffer) {
       if (this.#out.has(partition) || buffered.length === 0) continue
       const from = this.#next.get(partition) ?? buffered[0]!.offset
       // After a rebalance the stream begins at the committed offset again: what was handed out is dropped.
       for (const record of buffered.splice(0, maxRecords - records.length)) {
+        if (record.offset !== (spans.get(partition)?.next ?? from)) odd = true
         if (record.offset < from) continue
         records.push(record)
         spans.set(partition, { from, next: record.offset + 1n })
       }
       if (records.length >= maxRecords) break
     }
-    if (this.#stream.readableLength === 0) this.#addRest(spans)
+    if (this.#stream.readableLength === 0 && this.#addRest(spans)) odd = true
     for (const [partition, { next }] of spans) {
       this.#next.set(partition, next)
       this.#out.add(partition)
     }
-    return { records, spans }
+    return { records, spans, odd }
   }
 
   /** What `take` gave is applied. */
@@ -103,6 +121,7 @@ export class RecordStream {
       const message = this.#stream.read()
       if (message === null) return
       const { partition, offset, timestamp, headerEntries: headers } = message
+      if (this.#stopped.has(partition)) continue
       const record = { partition, offset, timestamp, key: message.key ?? null, value: message.value ?? null, headers }
       const buffered = this.#buffer.get(partition)
       if (buffered) buffered.push(record)
@@ -113,14 +132,20 @@ export class RecordStream {
   }
 
   /** Where a partition's log goes on behind its last record, there is nothing for us: markers of transactions. */
-  #addRest(spans: Map<number, Span>): void {
+  #addRest(spans: Map<number, Span>): boolean {
+    let added = false
     for (const partition of this.#partitions()) {
-      if (this.#out.has(partition) || (this.#buffer.get(partition)?.length ?? 0) > 0) continue
+      if (this.#stopped.has(partition) || this.#out.has(partition) || (this.#buffer.get(partition)?.length ?? 0) > 0)
+        continue
       const taken = spans.get(partition)
       const from = taken?.from ?? this.#next.get(partition)
       const next = this.#readTo(partition)
-      if (from !== undefined && next !== undefined && next > (taken?.next ?? from)) spans.set(partition, { from, next })
+      if (from !== undefined && next !== undefined && next > (taken?.next ?? from)) {
+        spans.set(partition, { from, next })
+        added = true
+      }
     }
+    return added
   }
 
   /** Resolves when there may be more to take. */

@@ -228,6 +228,6 @@ export class Lanes {
 
 function recordOf({ topic, partition }: Lane, row: OutboxRow, schemas: SchemaIds): ProducerRecord {
   const { key, value, fingerprint, headers } = row
-  const framed = fingerprint === null ? value : frame(schemas.idOf(fingerprint), value)
+  const framed = fingerprint === null || value === null ? value : frame(schemas.idOf(fingerprint), value)
   return { topic, partition, key, value: framed, headers: decodeHeaders(headers) }
 }

@@ -7,7 +7,7 @@ export interface OutboxRecord {
   readonly eventId: string
   readonly topic: string
   readonly key: Buffer | null
-  readonly value: Buffer
+  readonly value: Buffer | null
   /** The schema that `value` was written with (`rememberSchema`), or null: the value goes out as it is. */
   readonly fingerprint: string | null
   readonly headers: Readonly<Record<string, string | Buffer>>
@@ -21,10 +21,10 @@ const insert = `
 INSERT INTO outbox (event_id, topic, partition, key_hash, key, value, fingerprint, headers, bytes, origin)
 SELECT r.event_id, r.topic, r.key_hash % coalesce(t.partitions, 1), r.key_hash,
   CASE WHEN r.key >= 0 THEN substr($1::bytea, r.at, r.key) END,
-  substr($1, r.at + greatest(r.key, 0), r.value),
+  CASE WHEN r.value >= 0 THEN substr($1, r.at + greatest(r.key, 0), r.value) END,
   r.fingerprint,
-  convert_from(substr($1, r.at + greatest(r.key, 0) + r.value, r.headers), 'UTF8')::json,
-  greatest(r.key, 0) + r.value + r.headers,
+  convert_from(substr($1, r.at + greatest(r.key, 0) + greatest(r.value, 0), r.headers), 'UTF8')::json,
+  greatest(r.key, 0) + greatest(r.value, 0) + r.headers,
   r.origin
 FROM unnest($2::uuid[], $3::text[], $4::int[], $5::int[], $6::int[], $7::int[], $8::int[], $9::text[], $10::text[])
   WITH ORDINALITY AS r (event_id, topic, key_hash, at, key, value, headers, fingerprint, origin, n)
@@ -40,10 +40,10 @@ export async function addToOutbox(tx: Tx, records: readonly OutboxRecord[]): Pro
   let next = 1
   for (const { key, value, headers } of records) {
     const encoded = Buffer.from(encodeHeaders(headers))
-    bytes.push(key ?? nothing, value, encoded)
+    bytes.push(key ?? nothing, value ?? nothing, encoded)
     starts.push(next)
     headerLengths.push(encoded.length)
-    next += (key?.length ?? 0) + value.length + encoded.length
+    next += (key?.length ?? 0) + (value?.length ?? 0) + encoded.length
   }
   await tx.query({
     name: 'outbox-add',
@@ -55,7 +55,7 @@ export async function addToOutbox(tx: Tx, records: readonly OutboxRecord[]): Pro
       records.map((r) => keyHash(r.key)),
       starts,
       records.map((r) => r.key?.length ?? -1),
-      records.map((r) => r.value.length),
+      records.map((r) => r.value?.length ?? -1),
       headerLengths,
       records.map((r) => r.fingerprint),
       records.map((r) => r.origin),

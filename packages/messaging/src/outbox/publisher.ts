@@ -1,6 +1,7 @@
 import { setTimeout as pause } from 'node:timers/promises'
 import { KafkaAdmin } from '../kafka/admin.ts'
 import { KafkaRefused, TopicMissing } from '../kafka/errors.ts'
+import type { ComparedLog } from '../log/second-copy.ts'
 import { Lanes, type LanesOptions } from './lanes.ts'
 import { declareTopic, measure, readTopics, relane } from './store.ts'
 
@@ -18,6 +19,7 @@ export class Publisher {
   readonly #options: PublisherOptions
   readonly #kafka: KafkaAdmin
   #lanes: Lanes | undefined
+  log: ComparedLog | undefined
 
   constructor(options: PublisherOptions) {
     this.#options = options
@@ -58,6 +60,9 @@ export class Publisher {
         )
     }
     await this.#lanes?.finish()
+    // So that the next start has nothing to read.
+    if (!lost.aborted && this.#lanes && !this.#options.circuit.away)
+      await this.#probe().catch((error) => logger.debug({ err: error }, 'the positions in the log were not saved'))
     this.#lanes = undefined
     await this.#kafka.close()
     metrics.leads.set(0)
@@ -84,6 +89,7 @@ export class Publisher {
     const { topics } = this.#options
     const partitions = new Map<string, number>()
     let trouble: Error | undefined
+    let ends: { id: string; ends: bigint[] } | undefined
     const answers = await Promise.allSettled(topics.map((topic) => this.#kafka.probe(topic, probeDeadlineMs)))
     for (const [i, answer] of answers.entries()) {
       const topic = topics[i]!
@@ -92,10 +98,12 @@ export class Publisher {
         if (!(answer.reason instanceof TopicMissing) || topics.length === 1) trouble = answer.reason
       } else {
         partitions.set(topic, answer.value.partitions)
+        if (topic === this.log?.topicName && answer.value.ready) ends = answer.value
         if (!answer.value.ready) trouble = new KafkaRefused(`${topic} has a partition that takes nothing now`)
       }
     }
     if (partitions.size > 0) await this.#laneBy(partitions)
+    if (ends) await this.log?.published(ends)
     return trouble
   }
 
@@ -105,6 +113,8 @@ export class Publisher {
     if (this.#lanes && [...seen].every(([topic, count]) => this.#lanes?.partitions.get(topic) === count)) return
     await this.#lanes?.finish()
     this.#lanes = undefined
+    // Also of a database that was restored under a running service, which the end of its sessions has brought here.
+    await this.log?.catchUp()
     const declared = await readTopics(pool)
     const partitions = new Map(topics.map((topic) => [topic, seen.get(topic) ?? declared.get(topic) ?? 1]))
     for (const [topic, count] of partitions) {

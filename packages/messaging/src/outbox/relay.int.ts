@@ -26,6 +26,7 @@ test('a record goes out as it was added: key, value, headers, and the partition 
       headers: { text: 'ä"\\\0', bytes: Buffer.from([0, 255]), empty: '' },
     }),
     rig.record({ key: null, value: Buffer.alloc(0) }),
+    rig.record({ key: Buffer.from('tombstone'), value: null, headers: { text: 'kept' } }),
   ])
   relay.wake()
   await drained()
@@ -41,6 +42,9 @@ test('a record goes out as it was added: key, value, headers, and the partition 
     ]),
   )
   assert.equal(log.filter(({ key }) => key === null).length, 1)
+  const tombstone = log.find(({ key }) => key === 'tombstone')!
+  assert.equal(tombstone.value ?? null, null)
+  assert.deepEqual(tombstone.headers, new Map([['text', Buffer.from('kept')]]))
   await rig.stop(relay)
 })
 

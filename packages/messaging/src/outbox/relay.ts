@@ -1,6 +1,7 @@
 import type { Pool } from 'pg'
 import type { Logger } from 'pino'
 import type { Registry } from 'prom-client'
+import type { ComparedLog } from '../log/second-copy.ts'
 import type { SchemaRegistry } from '../registry.ts'
 import { ackedMessages, Channel, encode, type Message } from './channel.ts'
 import { Circuit } from './circuit.ts'
@@ -97,8 +98,12 @@ export class Relay {
     return this.#circuit.contact
   }
 
-  /** Resolves once rows can be added; what fails after that is tried again without end. */
-  async start(): Promise<void> {
+  /**
+   * Resolves once rows can be added; what fails after that is tried again without end. `log`: what is compared with the
+   * database each time before this instance begins to publish.
+   */
+  async start(log?: ComparedLog): Promise<void> {
+    this.#publisher.log = log
     const { pool, topics } = this.#options
     const known = await readTopics(pool)
     for (const { name, partitions } of topics) if (!known.has(name)) await declareTopic(pool, name, partitions)

@@ -5,7 +5,7 @@ export interface OutboxRow {
   id: string
   eventId: string
   key: Buffer | null
-  value: Buffer
+  value: Buffer | null
   fingerprint: string | null
   /** As `encodeHeaders` made them. */
   headers: string
@@ -30,7 +30,7 @@ export interface LaneRows {
 
 const maxRows = 500
 
-type Cells = [number, string, string, Buffer | null, Buffer, string | null, string, number, string, boolean]
+type Cells = [number, string, string, Buffer | null, Buffer | null, string | null, string, number, string, boolean]
 
 /** The first rows of each lane. Never "id > the last one read": ids commit out of order. */
 export async function readLanes(pool: Pool, lanes: readonly LaneRead[]): Promise<LaneRows[]> {

@@ -1,27 +1,30 @@
 import { randomUUID } from 'node:crypto'
 import type { Topic } from '@inorder/contracts/topic.ts'
 import type { Tx } from '@inorder/storage/transaction.ts'
-import type { Entry } from '../inbox/order.ts'
+import { type Entry, placeName } from '../inbox/order.ts'
 import { addToOutbox } from '../outbox/outbox.ts'
 
 /**
  * Puts a copy of each record that blocks its order or is in conflict into the outbox, for the topic of parked records:
- * the original bytes and headers, and who could not apply it, why, and where it stands. Those that only wait are not copied.
+ * the original bytes and headers, and who could not apply it, why, and where it stands. Those that only wait are not
+ * copied, and no record a second time when a redrive leaves it where it was.
  */
 export async function addCopies<Event>(
   tx: Tx,
   moved: Iterable<Entry<Event>>,
   { topic, service, instance }: { topic: Topic<Event>; service: string; instance: string },
 ): Promise<Entry<Event>[]> {
-  const copied = [...moved].filter(({ place }) => place?.state === 'head' || place?.state === 'conflict')
+  const copied = [...moved].filter(
+    ({ place, before }) => (place?.state === 'head' || place?.state === 'conflict') && place.state !== before?.state,
+  )
   if (copied.length === 0) return copied
-  const copies = copied.map(({ record, place, topicId, partition, offset }) => {
+  const copies = copied.map(({ record, place, topicId, ...at }) => {
     if (!record) throw new Error('a record to be copied has no bytes')
     return {
       eventId: randomUUID(),
       topic: topic.parkedName,
       key: record.key,
-      value: record.value ?? Buffer.alloc(0),
+      value: record.value,
       fingerprint: null,
       origin: instance,
       headers: {
@@ -29,7 +32,7 @@ export async function addCopies<Event>(
         'inorder-service': service,
         'inorder-cause': place?.cause ?? '',
         'inorder-detail': place?.detail ?? '',
-        'inorder-source': `${topicId}/${partition}/${offset}`,
+        'inorder-source': placeName(topicId, at),
       },
     }
   })

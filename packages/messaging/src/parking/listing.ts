@@ -1,23 +1,5 @@
+import type { List, OrderState, ParkedEvent, ParkedOrder } from '@inorder/contracts/ops.ts'
 import type { Pool } from 'pg'
-
-export interface ParkedOrder {
-  orderId: string
-  cause: string
-  count: number
-  since: string
-  event: string
-}
-
-export interface ParkedEvent {
-  /** `topicId/partition/offset` */
-  event: string
-  state: string
-  cause: string
-  detail: string
-  version: number | null
-  parkedAt: string
-  attempts: number
-}
 
 const event = `topic_id || '/' || partition || '/' || record_offset AS event`
 const headFirst = `array_position(ARRAY['head', 'waiting', 'conflict', 'behind'], state), seq`
@@ -39,7 +21,7 @@ ORDER BY page.order_id`
 export async function parkedOrders(
   pool: Pool,
   { cause, limit, after }: { cause?: string; limit: number; after?: string },
-): Promise<{ items: ParkedOrder[]; next: string | null }> {
+): Promise<List<ParkedOrder>> {
   const { rows } = await pool.query<{ order_id: string; cause: string; event: string; count: string; since: Date }>(
     orders,
     [cause ?? null, after ?? '', limit + 1],
@@ -52,6 +34,17 @@ export async function parkedOrders(
     event: row.event,
   }))
   return { items, next: rows.length > limit ? (items.at(-1)?.orderId ?? null) : null }
+}
+
+/** All orders that something holds up for this cause, and how much is parked of each. */
+export async function ordersHeldBy(pool: Pool, cause: string): Promise<{ orderId: string; count: number }[]> {
+  const { rows } = await pool.query<{ order_id: string; count: string }>(
+    `SELECT order_id, count(*) FROM parked
+     WHERE order_id IN (SELECT order_id FROM parked WHERE cause = $1 AND state <> 'behind')
+     GROUP BY order_id ORDER BY order_id`,
+    [cause],
+  )
+  return rows.map((row) => ({ orderId: row.order_id, count: Number(row.count) }))
 }
 
 /** What is parked of one order: what holds it up first, then in order of arrival. */
@@ -68,4 +61,25 @@ export async function parkedEvents(pool: Pool, orderId: string): Promise<ParkedE
     version: version === null ? null : Number(version),
     parkedAt: parked_at.toISOString(),
   }))
+}
+
+/** Undefined when no record of it ever came. */
+export async function orderState(pool: Pool, orderId: string): Promise<OrderState | undefined> {
+  const { rows } = await pool.query<{
+    applied_version: string
+    event_id: string | null
+    applied_at: Date | null
+    held: boolean
+  }>('SELECT applied_version, event_id, applied_at, held FROM inbox_order WHERE order_id = $1', [orderId])
+  const events = await parkedEvents(pool, orderId)
+  const row = rows[0]
+  if (!row && events.length === 0) return undefined
+  return {
+    orderId,
+    appliedVersion: Number(row?.applied_version ?? 0),
+    eventId: row?.event_id ?? null,
+    appliedAt: row?.applied_at?.toISOString() ?? null,
+    held: row?.held ?? false,
+    events,
+  }
 }

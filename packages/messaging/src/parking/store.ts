@@ -39,7 +39,7 @@ export async function placesOf<Event>(
   const { rows } = await tx.query<PlaceRow>({
     name: 'parked-places',
     text: `SELECT order_id, topic_id, partition, record_offset, state, cause, detail, attempts, version, event_id
-           FROM parked WHERE order_id = ANY($1::text[])
+           FROM parked WHERE order_id = ANY($1::text[]) AND NOT orderless
              AND (state IN ('head', 'waiting') OR state = 'behind' AND event_id = ANY($2::text[]))
            ORDER BY seq`,
     values: [orderIds, eventIds],
@@ -64,6 +64,41 @@ export async function placesOf<Event>(
   })
 }
 
+export interface ParkedRecord {
+  readonly topicId: string
+  readonly record: SourceRecord
+  /** Belongs to no order, only bears its name. */
+  readonly orderless: boolean
+  readonly place: Place
+  readonly version: number | null
+  readonly parkedAt: Date
+}
+
+/** All that is parked under this name, with its bytes, in order of arrival; locked, for what has no order whose row could be. */
+export async function lockParked(tx: Tx, orderId: string): Promise<ParkedRecord[]> {
+  const { rows } = await tx.query<BytesRow & PlaceRow & { orderless: boolean; parked_at: Date }>(
+    'SELECT * FROM parked WHERE order_id = $1 ORDER BY seq FOR UPDATE',
+    [orderId],
+  )
+  return rows.map((row) => ({
+    topicId: row.topic_id,
+    record: recordOf(row),
+    orderless: row.orderless,
+    place: placeOf(row),
+    version: row.version === null ? null : Number(row.version),
+    parkedAt: row.parked_at,
+  }))
+}
+
+/** The first five bytes of what these records hold: there the wire format names the schema. */
+export async function valueStarts(db: Tx, orderId: string): Promise<Buffer[]> {
+  const { rows } = await db.query<{ start: Buffer }>(
+    'SELECT DISTINCT substr(record_value, 1, 5) AS start FROM parked WHERE order_id = $1 AND record_value IS NOT NULL',
+    [orderId],
+  )
+  return rows.map(({ start }) => start)
+}
+
 /** The original bytes of what waits for a gap in these orders. */
 export async function waitingRecords(
   tx: Tx,
@@ -71,7 +106,7 @@ export async function waitingRecords(
 ): Promise<{ topicId: string; record: SourceRecord }[]> {
   const { rows } = await tx.query<BytesRow>(
     `SELECT topic_id, partition, record_offset, record_key, record_value, headers, recorded_ms
-     FROM parked WHERE order_id = ANY($1::text[]) AND state = 'waiting'`,
+     FROM parked WHERE order_id = ANY($1::text[]) AND NOT orderless AND state = 'waiting'`,
     [orderIds],
   )
   return rows.map((row) => ({ topicId: row.topic_id, record: recordOf(row) }))
@@ -95,16 +130,18 @@ const same = `p.order_id = r.order_id AND p.topic_id = r.topic_id
 const remove = `DELETE FROM parked AS p USING json_to_recordset($1) AS r (${keys}) WHERE ${same}`
 
 const move = `
-UPDATE parked AS p SET state = r.state, cause = r.cause, detail = r.detail, attempts = r.attempts
-FROM json_to_recordset($1) AS r (${keys}, state text, cause text, detail text, attempts int) WHERE ${same}`
+UPDATE parked AS p SET state = r.state, cause = r.cause, detail = r.detail, attempts = r.attempts,
+  version = r.version, event_id = r.event_id
+FROM json_to_recordset($1)
+  AS r (${keys}, state text, cause text, detail text, attempts int, version bigint, event_id text) WHERE ${same}`
 
 // A record that is read a second time (a restored database or log) finds itself parked already.
 const insert = `
-INSERT INTO parked (order_id, topic_id, partition, record_offset, topic, state, cause, detail, attempts,
+INSERT INTO parked (order_id, orderless, topic_id, partition, record_offset, topic, state, cause, detail, attempts,
   version, event_id, record_key, record_value, headers, recorded_ms)
-SELECT order_id, topic_id, partition, record_offset, $2, state, cause, detail, attempts,
+SELECT order_id, orderless, topic_id, partition, record_offset, $2, state, cause, detail, attempts,
   version, event_id, decode(record_key, 'base64'), decode(record_value, 'base64'), headers, recorded_ms
-FROM json_to_recordset($1) AS r (${keys}, n int, state text, cause text, detail text, attempts int,
+FROM json_to_recordset($1) AS r (${keys}, n int, orderless boolean, state text, cause text, detail text, attempts int,
   version bigint, event_id text, record_key text, record_value text, headers jsonb, recorded_ms bigint)
 ORDER BY n
 ON CONFLICT DO NOTHING`
@@ -116,8 +153,10 @@ export async function savePlaces<Event>(tx: Tx, topic: string, entries: Iterable
   const added = []
   for (const entry of entries) {
     if (!entry.place && entry.before) removed.push(keyOf(entry))
-    else if (entry.place && entry.before) moved.push({ ...keyOf(entry), ...placeOf(entry.place) })
-    else if (entry.place) added.push({ ...keyOf(entry), ...placeOf(entry.place), ...bytesOf(entry), n: added.length })
+    else if (entry.place && entry.before) moved.push({ ...keyOf(entry), ...readOf(entry), ...placeOf(entry.place) })
+    else if (entry.place) {
+      added.push({ ...keyOf(entry), ...readOf(entry), ...placeOf(entry.place), ...bytesOf(entry), n: added.length })
+    }
   }
   if (removed.length > 0) await tx.query(remove, [JSON.stringify(removed)])
   if (moved.length > 0) await tx.query(move, [JSON.stringify(moved)])
@@ -138,11 +177,12 @@ const placeOf = ({ state, cause, detail, attempts }: Place) => ({
   attempts,
 })
 
-function bytesOf<Event>({ record, version, eventId }: Entry<Event>) {
+const readOf = <Event>({ version, eventId }: Entry<Event>) => ({ version, event_id: eventId })
+
+function bytesOf<Event>({ record, orderless }: Entry<Event>) {
   if (!record) throw new Error('a record to be parked has no bytes')
   return {
-    version,
-    event_id: eventId,
+    orderless,
     record_key: record.key?.toString('base64') ?? null,
     record_value: record.value?.toString('base64') ?? null,
     headers: record.headers.map(([key, value]) => [key.toString('base64'), value?.toString('base64') ?? null]),

@@ -1,0 +1,111 @@
+// The whole shop: what an order's way through its statuses looks like in every service.
+import assert from 'node:assert/strict'
+import { after, before, suite, test } from 'node:test'
+import { type Stack, startStack } from '@inorder/testing/stack.ts'
+import { until } from '@inorder/testing/until.ts'
+import { send } from './http.ts'
+import { Shop } from './shop.ts'
+import { sql } from './sql.ts'
+
+suite('one order in all services', () => {
+  let stack: Stack
+  let shop: Shop
+  before(async () => {
+    stack = await startStack()
+    shop = new Shop(stack)
+    const stock = await send(`${stack.url('inventory')}/stock/pen`, { method: 'PUT', body: { onHand: 1_000 } })
+    assert.equal(stock.status, 200, stock.text)
+  })
+  after(() => stack?.stop())
+
+  const body = (orderId: string) => ({
+    orderId,
+    customerId: 'c-1',
+    items: [{ itemId: 'pen', quantity: 2, price: 50.25 }],
+  })
+
+  /** Creates the order, and goes on to each status once the one before it has shown everywhere. */
+  async function go(orderId: string, ...way: [status: string, seen: Seen][]): Promise<void> {
+    for (const [i, [status, seen]] of way.entries()) {
+      const answer = i === 0 ? await shop.create(orderId, {}, body(orderId)) : await shop.update(orderId, status)
+      assert.equal(answer.status, i === 0 ? 201 : 200, answer.text)
+      await shows(orderId, status, seen)
+    }
+  }
+
+  interface Seen {
+    inventory: string
+    billing: string
+    shipping: string
+  }
+  async function seenOf(orderId: string): Promise<unknown> {
+    const statusAt = async (service: string, path: string) => {
+      const answer = await send(`${stack.url(service)}${path}${orderId}`)
+      return answer.status === 200 ? answer.json<{ status: string }>().status : answer.status
+    }
+    return {
+      order: await statusAt('order', '/order-details?orderId='),
+      inventory: await statusAt('inventory', '/reservations/'),
+      billing: await statusAt('billing', '/invoices/'),
+      shipping: await statusAt('shipping', '/shipments/'),
+    }
+  }
+  const shows = (orderId: string, status: string, seen: Seen) =>
+    until(`${orderId}, ${status}, shows as ${JSON.stringify(seen)}`, async () => {
+      const now = await seenOf(orderId)
+      try {
+        assert.deepEqual(now, { order: status, ...seen })
+        return true
+      } catch {
+        throw new Error(JSON.stringify(now))
+      }
+    })
+  const seen = (inventory: string, billing: string, shipping: string): Seen => ({ inventory, billing, shipping })
+
+  const placed = ['new', seen('reserved', 'draft', 'quoted')] as [string, Seen]
+  const confirmed = ['confirmed', seen('reserved', 'charged', 'quoted')] as [string, Seen]
+  const shipped = ['shipped', seen('shipped', 'charged', 'dispatched')] as [string, Seen]
+  const delivered = ['delivered', seen('shipped', 'charged', 'delivered')] as [string, Seen]
+
+  test('new, confirmed, shipped, delivered: each service has done its part', async () => {
+    await go('whole', placed, confirmed, shipped, delivered)
+    const { items } = (await send(`${stack.url('payment')}/deeds?orderId=whole`)).json<{
+      items: { action: string }[]
+    }>()
+    assert.deepEqual(
+      items.map(({ action }) => action),
+      ['charges'],
+    )
+  })
+
+  test('cancelled at each stage', async () => {
+    await go('early', placed, ['cancelled', seen('released', 'voided', 'cancelled')])
+    await go('charged', placed, confirmed, ['cancelled', seen('released', 'refunded', 'cancelled')])
+    await go('gone', placed, confirmed, shipped, ['cancelled', seen('shipped', 'refunded', 'recalled')])
+    await go('there', placed, confirmed, shipped, delivered, ['cancelled', seen('shipped', 'refunded', 'delivered')])
+  })
+
+  test('billing cannot take an order: the others go on; redriven, it ends as if nothing had been', async () => {
+    const billing = stack.databaseUrl('billing')
+    await sql(billing, `ALTER TABLE invoices ADD CONSTRAINT no_trouble CHECK (order_id <> 'trouble')`)
+    const without = (status: string, { inventory, shipping }: Seen) =>
+      shows('trouble', status, { inventory, billing: 404 as unknown as string, shipping })
+    assert.equal((await shop.create('trouble', {}, body('trouble'))).status, 201)
+    await without(...placed)
+    for (const [status, expected] of [confirmed, shipped, delivered]) {
+      assert.equal((await shop.update('trouble', status)).status, 200)
+      await without(status, expected)
+    }
+    const parked = (await send(`${stack.url('billing')}/ops/parked/trouble`)).json<{ events: { state: string }[] }>()
+    assert.deepEqual(
+      parked.events.map(({ state }) => state),
+      ['head', 'behind', 'behind', 'behind'],
+    )
+    await go('beside', placed, confirmed)
+
+    await sql(billing, 'ALTER TABLE invoices DROP CONSTRAINT no_trouble')
+    const redriven = await send(`${stack.url('billing')}/ops/parked/trouble/redrive`, { method: 'POST', body: {} })
+    assert.deepEqual([redriven.status, redriven.json()], [200, { orderId: 'trouble', applied: 4, remaining: 0 }])
+    await shows('trouble', ...delivered)
+  })
+})

@@ -1,0 +1,45 @@
+// What a service says about its slow effects: `apply` returns them, and for each kind there is who performs them.
+import type { Tx } from '@inorder/storage/transaction.ts'
+
+/** As `apply` returns it. The payload is JSON, and holds what performing it needs: the state may be another by then. */
+export interface Effect {
+  readonly kind: string
+  readonly payload: unknown
+}
+
+/** As it is stored: effects of an order are performed by version, then n, one after the other. */
+export interface StoredEffect<Payload = unknown> {
+  readonly orderId: string
+  /** Of the event whose `apply` returned it. */
+  readonly version: number
+  /** From 1 on, in the order in which `apply` returned them. */
+  readonly n: number
+  /** `eventId:n`, the idempotency key: the same at each attempt, so that the receiver does it once. */
+  readonly key: string
+  readonly kind: string
+  readonly payload: Payload
+}
+
+/** How a service does effects of one kind. */
+export interface EffectKind<Payload = unknown, Result = unknown> {
+  /**
+   * Outside of any transaction, once or more, until it resolves: what it throws is tried again later, for ever, and so is
+   * what has not ended when `signal` aborts. `EffectRefused` parks it. A "no" that the service can live with (a declined
+   * card) is a result.
+   */
+  perform(effect: StoredEffect<Payload>, call: { idempotencyKey: string; signal: AbortSignal }): Promise<Result>
+  /** Stores the result, in the transaction that removes the effect, with the order locked: once in effect. */
+  settle(tx: Tx, effect: StoredEffect<Payload>, result: Result): Promise<void>
+}
+
+/** Thrown by `perform`: trying again would not help, a person has to look. The order's later effects wait behind it. */
+export class EffectRefused extends Error {
+  override readonly name = 'EffectRefused'
+  /** A short stable slug. */
+  override readonly cause: string
+
+  constructor(cause: string, detail: string) {
+    super(detail)
+    this.cause = cause
+  }
+}

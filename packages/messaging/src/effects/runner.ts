@@ -1,0 +1,230 @@
+// Performs the stored effects: in order for each order, many orders side by side, in any number of instances.
+//
+//   stored -> behind     another effect of its order comes first
+//          -> due        claimed by one instance, for as long as the lease lasts
+//          -> running    -> done: its result is stored and it is removed, in one transaction; the next one is due
+//                        -> due again, after a while: it failed, or its instance was not heard of until the lease ended
+//                        -> parked: refused for good; the order's later ones wait until a person lets it go on
+import { setTimeout as pause } from 'node:timers/promises'
+import type { EffectOps, ParkedEffect, ShownEffect } from '@inorder/contracts/effects.ts'
+import type { List } from '@inorder/contracts/ops.ts'
+import { GroupCommit } from '@inorder/storage/group-commit.ts'
+import { sqlFault, transaction } from '@inorder/storage/transaction.ts'
+import type { Pool } from 'pg'
+import type { Logger } from 'pino'
+import type { Registry } from 'prom-client'
+import { type Fault, faultOf } from '../inbox/order.ts'
+import { type EffectKind, EffectRefused } from './effect.ts'
+import { type EffectMetrics, effectMetrics } from './metrics.ts'
+import { effectsOf, parkedEffects, release, storedEffects } from './operator.ts'
+import { type Claim, claimEffects, giveBack, removeClaimed } from './store.ts'
+
+export interface EffectRunnerOptions {
+  pool: Pool
+  /** Each kind that `apply` returns. */
+  kinds: Readonly<Record<string, EffectKind>>
+  logger: Logger
+  metrics: Registry
+  /** How many are performed at once. */
+  concurrency?: number
+  /** Longest time of one attempt (ms). The lease is 2 s longer: after a kill, what was running waits as long. */
+  deadlineMs?: number
+}
+
+/** Time to store a result after the longest attempt. */
+const leaseBeyondMs = 2_000
+/** What other instances stored, what is to be tried again, what a dead instance had: seen after so long. */
+const pollMs = 500
+const firstBackoffMs = 500
+const longestBackoffMs = 30_000
+/**
+ * After a failure its place is not given to another effect at once: otherwise, with the receiver away and much to do,
+ * 100 places would try as fast as they can be refused.
+ */
+const restMs = 1_000
+/** What runs at the end has this long, then it is given back: the next instance takes it, with the same key. */
+const closeWithinMs = 1_000
+
+const fullJitter = (ms: number) => Math.random() * ms
+
+interface Settlement {
+  claim: Claim
+  result: unknown
+}
+
+export class EffectRunner implements EffectOps {
+  readonly #options: EffectRunnerOptions
+  readonly #concurrency: number
+  readonly #deadlineMs: number
+  readonly #metrics: EffectMetrics
+  readonly #running = new Map<Promise<void>, AbortController>()
+  readonly #settlements: GroupCommit<Settlement, boolean>
+  /** Kinds that failed last: the log is told of the first failure, not of each. */
+  readonly #failing = new Set<string>()
+  #alarm = new AbortController()
+  #closing = false
+  #loop: Promise<void> | undefined
+
+  constructor(options: EffectRunnerOptions) {
+    this.#options = options
+    this.#concurrency = options.concurrency ?? 100
+    this.#deadlineMs = options.deadlineMs ?? 5_000
+    this.#metrics = effectMetrics(options.metrics, {
+      running: () => this.#running.size,
+      stored: () => storedEffects(options.pool),
+    })
+    this.#settlements = new GroupCommit({
+      keys: ({ claim }) => [claim.orderId],
+      run: (group) => this.#settle(group),
+      maxGroup: 100,
+      maxInFlight: 2,
+      maxQueued: 2 * this.#concurrency,
+    })
+  }
+
+  start(): void {
+    this.#loop ??= this.#run()
+  }
+
+  /** Something may be due: called after a commit that stored effects. */
+  wake(): void {
+    this.#alarm.abort()
+  }
+
+  /** Claims no more; what runs may end, or is given back. */
+  async close(): Promise<void> {
+    this.#closing = true
+    this.wake()
+    await this.#loop
+    const ended = Promise.all(this.#running.keys())
+    await Promise.race([ended, pause(closeWithinMs, undefined, { ref: false })])
+    for (const attempt of this.#running.values()) attempt.abort(new Error('the instance ends'))
+    await ended
+  }
+
+  async #run(): Promise<void> {
+    const { pool, logger } = this.#options
+    while (!this.#closing) {
+      this.#alarm = new AbortController()
+      try {
+        const places = this.#concurrency - this.#running.size
+        const claims = places > 0 ? await claimEffects(pool, places, this.#deadlineMs + leaseBeyondMs) : []
+        for (const claim of claims) this.#attempt(claim)
+      } catch (error) {
+        logger.warn({ err: error }, 'effects cannot be claimed now')
+      }
+      await pause(pollMs, undefined, { signal: this.#alarm.signal }).catch(() => undefined)
+    }
+  }
+
+  #attempt(claim: Claim): void {
+    const attempt = new AbortController()
+    const ended = this.#performAndSettle(claim, attempt).finally(() => {
+      this.#running.delete(ended)
+      this.wake()
+    })
+    this.#running.set(ended, attempt)
+  }
+
+  async #performAndSettle(claim: Claim, attempt: AbortController): Promise<void> {
+    const { kind } = claim
+    const observe = this.#metrics.seconds.startTimer({ kind })
+    let settling = false
+    try {
+      const result = await this.#perform(claim, attempt)
+      settling = true
+      const done = await this.#settlements
+        .submit({ claim, result })
+        // Of a group that the database refuses each is tried by itself, so that one bad result fails no other.
+        .catch(async () => (await this.#settle([{ claim, result }]))[0])
+      this.#failing.delete(kind)
+      this.#metrics.attempts.inc({ kind, outcome: done ? 'done' : 'late' })
+      observe()
+    } catch (error) {
+      observe()
+      const refused = error instanceof EffectRefused ? error.cause : undefined
+      const unsavable = settling && sqlFault(error) === 'row' ? 'constraint' : undefined
+      await this.#failed(claim, attempt, error, refused ?? unsavable)
+    }
+  }
+
+  /** Rejects at the deadline, whether or not `perform` heeds its signal. */
+  async #perform(claim: Claim, attempt: AbortController): Promise<unknown> {
+    const overdue = () => attempt.abort(new Error(`no result within ${this.#deadlineMs} ms`))
+    const timer = setTimeout(overdue, this.#deadlineMs)
+    const { signal } = attempt
+    const { promise: aborted, reject } = Promise.withResolvers<never>()
+    signal.addEventListener('abort', () => reject(signal.reason), { once: true })
+    try {
+      const performed = Promise.try(() => this.#kindOf(claim).perform(claim, { idempotencyKey: claim.key, signal }))
+      return await Promise.race([performed, aborted])
+    } finally {
+      clearTimeout(timer)
+    }
+  }
+
+  #kindOf({ kind }: Claim): EffectKind {
+    const known = this.#options.kinds[kind]
+    // Tried again, not parked: an instance of the next release knows it.
+    if (!known) throw new Error(`no effect of the kind ${kind} is known here`)
+    return known
+  }
+
+  /** One transaction. Says for each whether it was still ours; if not, its result changes nothing. */
+  #settle(group: readonly Settlement[]): Promise<boolean[]> {
+    return transaction(this.#options.pool, async (tx) => {
+      const claims = group.map(({ claim }) => claim)
+      const removed = await removeClaimed(tx, claims)
+      for (const { claim, result } of group) {
+        if (removed.has(claim)) await this.#kindOf(claim).settle(tx, claim, result)
+      }
+      return claims.map((claim) => removed.has(claim))
+    })
+  }
+
+  /** With a `cause` it is parked, else it is due again later. */
+  async #failed(claim: Claim, attempt: AbortController, error: unknown, cause: string | undefined): Promise<void> {
+    const { pool, logger } = this.#options
+    const { orderId, key: effect, kind, attempt: attempts } = claim
+    const fault: Fault = faultOf(cause ?? 'failed', error)
+    const again = this.#closing ? 0 : fullJitter(Math.min(longestBackoffMs, firstBackoffMs * 2 ** (attempts - 1)))
+    try {
+      const ours = await giveBack(pool, claim, fault, cause === undefined ? again : null)
+      this.#metrics.attempts.inc({ kind, outcome: ours ? (cause === undefined ? 'again' : 'parked') : 'late' })
+      if (ours && cause !== undefined)
+        logger.warn({ orderId, effect, kind, attempts, ...fault }, 'an effect was parked')
+    } catch (giveBackError) {
+      logger.debug({ err: giveBackError, orderId, effect }, 'an effect stays ours until its lease ends')
+    }
+    if (cause !== undefined || this.#closing) return
+    if (!this.#failing.has(kind))
+      logger.warn({ err: error, orderId, effect, kind }, 'effects fail, and are tried again')
+    this.#failing.add(kind)
+    await pause(fullJitter(restMs), undefined, { signal: attempt.signal }).catch(() => undefined)
+  }
+
+  effectsOf(orderId: string): Promise<ShownEffect[]> {
+    return effectsOf(this.#options.pool, orderId)
+  }
+
+  parked(query: { limit: number; after?: string }): Promise<List<ParkedEffect>> {
+    return parkedEffects(this.#options.pool, query)
+  }
+
+  async redrive(orderId: string, operator: string): Promise<boolean> {
+    const effect = await release(this.#options.pool, { orderId, operator })
+    if (effect === undefined) return false
+    this.#options.logger.info({ orderId, effect, operator }, 'an effect was redriven')
+    this.wake()
+    return true
+  }
+
+  async discard(orderId: string, discard: { effect: string; reason: string; operator: string }): Promise<boolean> {
+    const { operator } = discard
+    const effect = await release(this.#options.pool, { orderId, operator, discard })
+    if (effect === undefined) return false
+    if (effect !== 'before') this.#options.logger.info({ orderId, ...discard }, 'an effect was discarded')
+    this.wake()
+    return true
+  }
+}

@@ -1,0 +1,138 @@
+// Rule 19: the log is not what the positions say it is.
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { framed, modelRegistry } from '@inorder/testing/inbox-topic.ts'
+import { until } from '@inorder/testing/until.ts'
+import { Registry } from 'prom-client'
+import {
+  admin,
+  assertComplete,
+  caughtUp,
+  event,
+  producer,
+  service,
+  someOrders,
+  type TestInbox,
+} from './running-inbox.fixture.ts'
+
+const loss = (answer: Awaited<ReturnType<TestInbox['ops']['acceptLoss']>>) =>
+  'refused' in answer ? answer.refused : answer
+
+test('rule 19: a topic that is deleted and made again is read from its start, by the inbox that runs', async () => {
+  const { topic, pool, start, sendEvents, untilVersion } = await service()
+  const orders = someOrders(100)
+  const inbox = await start()
+  await sendEvents(orders, [1, 2])
+  await untilVersion(orders, 2)
+  await admin.deleteTopics({ topics: [topic.name] })
+  await until('it is made again', async () => {
+    await admin.createTopics({ topics: [topic.name], partitions: 3, replicas: 1 })
+    return true
+  })
+  await producer.metadata({ topics: [topic.name], forceUpdate: true })
+  await sendEvents(orders, [3])
+  await untilVersion(orders, 3)
+  await assertComplete(pool, orders, 3)
+  await caughtUp(inbox)
+  const { rows } = await pool.query('SELECT DISTINCT topic_id FROM inbox_position')
+  assert.equal(rows.length, 2)
+})
+
+test('rule 19: a log that ends below the positions is read again from its start, and what comes is not skipped', async () => {
+  const { pool, start, stop, sendEvents, untilVersion } = await service()
+  const orders = someOrders(100)
+  const before = await start()
+  await sendEvents(orders, [1, 2])
+  await untilVersion(orders, 2)
+  const running = 'UPDATE inbox_position SET next_offset = next_offset + 1000'
+  for (const version of [3, 5]) {
+    // Where it runs, and where it starts.
+    if (version === 5) await stop(before)
+    await pool.query(running)
+    if (version === 5) await start()
+    await sendEvents(orders, [version, version + 1])
+    await untilVersion(orders, version + 1)
+  }
+  await assertComplete(pool, orders, 6)
+})
+
+test('rule 19: records that are gone stop their partition, not the others, until the loss is accepted', async () => {
+  const { topic, pool, start, stop, sendEvents, applied } = await service()
+  const orders = someOrders(100)
+  const first = await start()
+  await sendEvents(orders, [1])
+  await until('all', () => applied.length === 100)
+  await caughtUp(first)
+  const [gone] = await first.positions()
+  await stop(first)
+  await sendEvents(orders, [2, 3])
+  const ends = await admin.listOffsets({
+    topics: [{ name: topic.name, partitions: [{ partitionIndex: 0, timestamp: -1n }] }],
+  })
+  const end = ends[0]!.partitions[0]!.offset
+  const kept = end - 5n
+  await admin.deleteRecords({ topics: [{ name: topic.name, partitions: [{ partition: 0, offset: kept }] }] })
+
+  const metrics = new Registry()
+  const inbox = await start({ metrics })
+  await inbox.ready
+  assert.deepEqual(inbox.missing(), [`records of ${topic.name}/0`])
+  assert.equal((await metrics.getSingleMetric('inbox_stopped_partitions')?.get())?.values[0]?.value, 1)
+  await until('the others are read', async () => {
+    const positions = await inbox.positions()
+    return positions.slice(1).every(({ lag }) => lag === 0)
+  })
+  const next = async () => (await inbox.positions())[0]?.next
+  assert.equal(await next(), gone?.next)
+  assert.equal(loss(await inbox.ops.acceptLoss(1, 'ann')), 'nothing-lost')
+
+  assert.deepEqual(loss(await inbox.ops.acceptLoss(0, 'ann')), { partition: 0, from: gone?.next, to: Number(kept) })
+  assert.equal(loss(await inbox.ops.acceptLoss(0, 'ann')), 'nothing-lost')
+  await caughtUp(inbox)
+  assert.deepEqual(inbox.missing(), [])
+  const { items } = await inbox.ops.audit({ limit: 10 })
+  assert.deepEqual(
+    items.map(({ operator, action, before, after }) => [operator, action, before, after]),
+    [['ann', 'accept-loss', { next: gone?.next }, { next: Number(kept) }]],
+  )
+  const { rows } = await pool.query('SELECT count(*)::int AS parked FROM parked')
+  assert.ok(rows[0].parked > 0, 'what follows the loss waits for what is missing')
+})
+
+test('rule 19: records that go before the client has fetched them are not taken for markers of transactions', async () => {
+  const { topic, start, send } = await service()
+  let away = true
+  const registry = {
+    schemaOf: async (id: number) => {
+      if (away) throw new Error('the registry does not answer')
+      return modelRegistry.schemaOf(id)
+    },
+  }
+  const inbox = await start({ registry })
+  await inbox.ready
+  // More than it holds in memory while it cannot decode.
+  const pad = 'x'.repeat(10_000)
+  const orders = someOrders(1_500)
+  for (let n = 0; n < orders.length; n += 100) {
+    const some = orders.slice(n, n + 100)
+    await send(some.map((key) => ({ key, value: framed(Object.assign(event(key, 1), { pad })) })))
+  }
+  await admin.deleteRecords({ topics: [{ name: topic.name, partitions: [{ partition: 0, offset: -1n }] }] })
+  away = false
+  await until('partition 0 stands still', () => inbox.missing()[0] === `records of ${topic.name}/0`)
+  const [stopped] = await inbox.positions()
+  assert.ok(stopped!.next < stopped!.end!, `at ${stopped?.next} of ${stopped?.end}`)
+})
+
+test('a service that comes to a log without its beginning starts where the log does', async () => {
+  const { topic, start, sendEvents, applied } = await service()
+  const orders = someOrders(100)
+  await sendEvents(orders, [1])
+  const topics = [{ name: topic.name, partitions: [0, 1, 2].map((partition) => ({ partition, offset: -1n })) }]
+  await admin.deleteRecords({ topics })
+  const inbox = await start()
+  await sendEvents(someOrders(200).slice(100), [1])
+  await until('what is there is applied', () => applied.length === 100)
+  await caughtUp(inbox)
+  assert.deepEqual(inbox.missing(), [])
+})

@@ -1,0 +1,127 @@
+// A database with an inbox, consumers of topics of their own on it, and what they have stored. No Kafka.
+import { fileURLToPath } from 'node:url'
+import { migrate } from '@inorder/storage/migrate.ts'
+import { openPool } from '@inorder/storage/pool.ts'
+import type { ModelEvent, ModelOrder, ModelRecord } from '@inorder/testing/inbox-model.ts'
+import { makeModelTable, modelHandler, modelRegistry, modelTopic, recordOf } from '@inorder/testing/inbox-topic.ts'
+import { freshDatabase, unique } from '@inorder/testing/parts.ts'
+import { pino } from 'pino'
+import { Registry } from 'prom-client'
+import { parkedEvents } from '../parking/listing.ts'
+import { Operator } from '../parking/operator.ts'
+import type { Saved } from './apply.ts'
+import { type BatchContext, type BatchResult, commitBatch } from './batch.ts'
+import { Decoder } from './decode.ts'
+import { inboxMetrics } from './metrics.ts'
+import type { SourceRecord } from './record.ts'
+
+const folder = (name: string) => ({ name, path: fileURLToPath(new URL(`../../migrations/${name}`, import.meta.url)) })
+
+export type Context = BatchContext<string[], ModelEvent>
+export type Result = Pick<BatchResult<string[], ModelEvent>, 'applied' | 'duplicates' | 'healed'>
+export type InboxRig = Awaited<ReturnType<typeof inboxRig>>
+
+export async function inboxRig() {
+  const database = await freshDatabase('inbox')
+  await migrate(database.url, [folder('outbox'), folder('inbox'), folder('effects')])
+  await makeModelTable(database.url)
+  const pool = openPool({ url: database.url, name: 'inbox-test', max: 8, onIdleError: () => {} })
+
+  /** A consumer of a topic of its own, and of orders that nobody else has; and its operator. */
+  function consumer(over: Partial<Context> & { registry?: typeof modelRegistry } = {}) {
+    const topic = over.topic ?? modelTopic(unique('events'))
+    const topicId = crypto.randomUUID()
+    const decoder = new Decoder(topic, over.registry ?? modelRegistry)
+    const context: Context = { topic, handler: modelHandler, decoder, service: 'test', instance: 'test-1', ...over }
+    const redriven: Saved<string[], ModelEvent>[] = []
+    const metrics = new Registry()
+    const operator = new Operator<string[], ModelEvent>({
+      pool,
+      context,
+      logger: pino({ level: process.env.LOG_LEVEL ?? 'silent' }),
+      metrics: inboxMetrics(metrics, async () => []),
+      positions: async () => [],
+      acceptLoss: async () => ({ refused: 'nothing-lost', detail: 'of a rig' }),
+      onSaved: (saved) => redriven.push(saved),
+    })
+    const commitRecords = async (records: SourceRecord[], from: number, next: number): Promise<Result> => {
+      const entries = await decoder.entries(topicId, records)
+      const spans = new Map([[0, { from: BigInt(from), next: BigInt(next) }]])
+      const results: BatchResult<string[], ModelEvent>[] = []
+      await commitBatch(pool, { topicId, entries, spans }, context, (result) => results.push(result))
+      return {
+        applied: results.flatMap(({ applied }) => applied),
+        duplicates: results.reduce((sum, { duplicates }) => sum + duplicates, 0),
+        healed: results.reduce((sum, { healed }) => sum + healed, 0),
+      }
+    }
+    const commit = (records: readonly ModelRecord[], from: number, next: number) =>
+      commitRecords(records.map(recordOf), from, next)
+    return {
+      topic,
+      topicId,
+      operator,
+      /** What redrives and discards have committed. */
+      redriven,
+      commitRecords,
+      commit,
+      /** Commits records whose places are 0, 1, ... in batches that end before these places. */
+      async commitCut(records: readonly ModelRecord[], cuts: readonly number[] = []): Promise<Result[]> {
+        const results: Result[] = []
+        let from = 0
+        for (const to of [...cuts, records.length]) {
+          if (to <= from) continue
+          results.push(await commit(records.slice(from, to), from, to))
+          from = to
+        }
+        return results
+      },
+      /** As /ops names a record. */
+      name: (place: number) => `${topicId}/0/${place}`,
+      position: async () =>
+        (await pool.query('SELECT next_offset FROM inbox_position WHERE topic_id = $1', [topicId])).rows[0]
+          ?.next_offset,
+      copies: async () =>
+        (await pool.query('SELECT key, value, headers FROM outbox WHERE topic = $1 ORDER BY id', [topic.parkedName]))
+          .rows,
+    }
+  }
+
+  return {
+    pool,
+    consumer,
+    async stored(orderId: string): Promise<ModelOrder & { held: boolean }> {
+      const order = (await pool.query('SELECT * FROM inbox_order WHERE order_id = $1', [orderId])).rows[0]
+      const state =
+        (await pool.query('SELECT events FROM model_order WHERE order_id = $1', [orderId])).rows[0]?.events ?? []
+      const parked = await parkedEvents(pool, orderId)
+      return {
+        version: Number(order?.applied_version ?? 0),
+        eventId: order?.event_id ?? null,
+        state,
+        parked: Object.fromEntries(parked.map(({ event, state }) => [event.split('/')[2], state])),
+        held: order?.held ?? false,
+      }
+    },
+    async close() {
+      await pool.end()
+      await database.drop()
+    },
+  }
+}
+
+export const event = (
+  place: number,
+  orderId: string,
+  version: number,
+  more: Partial<ModelEvent> = {},
+): ModelRecord & { event: ModelEvent } => ({
+  place: String(place),
+  orderId,
+  event: { id: `${orderId}-v${version}`, orderId, version, ...more },
+})
+
+export const poison = (place: number, orderId: string | null): ModelRecord => ({ place: String(place), orderId })
+
+/** As `event` names them. */
+export const ids = (orderId: string, ...versions: number[]) => versions.map((version) => `${orderId}-v${version}`)

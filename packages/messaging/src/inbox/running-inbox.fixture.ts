@@ -1,0 +1,138 @@
+// An inbox as a service runs it, on a topic and a database of its own.
+import assert from 'node:assert/strict'
+import { after, before } from 'node:test'
+import { fileURLToPath } from 'node:url'
+import { migrate } from '@inorder/storage/migrate.ts'
+import { openPool } from '@inorder/storage/pool.ts'
+import type { ModelEvent } from '@inorder/testing/inbox-model.ts'
+import { framed, makeModelTable, modelHandler, modelRegistry, modelTopic } from '@inorder/testing/inbox-topic.ts'
+import { brokers, freshDatabase, unique } from '@inorder/testing/parts.ts'
+import { until } from '@inorder/testing/until.ts'
+import { Admin, Consumer, compatibilityPartitioner, Producer } from '@platformatic/kafka'
+import type { Pool } from 'pg'
+import { pino } from 'pino'
+import { Registry } from 'prom-client'
+import { consume, type Inbox, type InboxOptions } from './inbox.ts'
+
+const folder = (name: string) => ({ name, path: fileURLToPath(new URL(`../../migrations/${name}`, import.meta.url)) })
+export const kafka = { bootstrapBrokers: brokers().split(','), clientId: 'inbox-test' }
+const logger = pino({ level: process.env.LOG_LEVEL ?? 'silent' })
+
+export let admin: Admin
+export let producer: Producer<Buffer, Buffer, Buffer, Buffer>
+export const cleanups: (() => Promise<unknown>)[] = []
+
+before(() => {
+  admin = new Admin(kafka)
+  producer = new Producer({ ...kafka, idempotent: true, partitioner: compatibilityPartitioner })
+})
+after(async () => {
+  for (const cleanup of cleanups.reverse()) await cleanup()
+  await producer.close(true)
+  await admin.close()
+})
+
+export type TestInbox = Inbox<string[], ModelEvent>
+
+/** A topic of its own, and a service with a database of its own that reads it. */
+export async function service() {
+  const topic = modelTopic(unique('events'))
+  const group = unique('group')
+  await admin.createTopics({ topics: [topic.name], partitions: 3, replicas: 1 })
+  const database = await freshDatabase('inbox')
+  await migrate(database.url, [folder('outbox'), folder('inbox'), folder('effects')])
+  await makeModelTable(database.url)
+  const pool = openPool({ url: database.url, name: 'inbox-test', max: 8, onIdleError: () => {} })
+  const applied: ModelEvent[] = []
+  const running = new Set<TestInbox>()
+  const stop = async (inbox: TestInbox) => {
+    running.delete(inbox)
+    await inbox.close()
+  }
+  cleanups.push(async () => {
+    await Promise.all([...running].map(stop))
+    await pool.end()
+    await database.drop()
+    await admin.deleteTopics({ topics: [topic.name] })
+  })
+  const start = async (over: Partial<InboxOptions<string[], ModelEvent>> = {}): Promise<TestInbox> => {
+    const inbox = consume(topic, modelHandler, {
+      pool,
+      brokers: kafka.bootstrapBrokers,
+      registry: modelRegistry,
+      group,
+      instance: unique('test'),
+      logger,
+      metrics: new Registry(),
+      onApplied: (batch) => applied.push(...batch.map(({ event }) => event)),
+      ...over,
+    })
+    running.add(inbox)
+    inbox.start()
+    return inbox
+  }
+  const send = (messages: { key: string; value: Buffer }[]) =>
+    producer.send({
+      messages: messages.map(({ key, value }) => ({ topic: topic.name, key: Buffer.from(key), value })),
+    })
+  return {
+    topic,
+    group,
+    pool,
+    applied,
+    start,
+    stop,
+    send,
+    /** These versions of these orders, version by version. */
+    sendEvents: (orders: readonly string[], versions: readonly number[]) =>
+      send(
+        versions.flatMap((version) =>
+          orders.map((orderId) => ({ key: orderId, value: framed(event(orderId, version)) })),
+        ),
+      ),
+    untilVersion: (orders: readonly string[], version: number) =>
+      until(`all orders at version ${version}`, async () => (await versions(pool)).get(version) === orders.length),
+  }
+}
+
+export const event = (orderId: string, version: number): ModelEvent => ({
+  id: `${orderId}-v${version}`,
+  orderId,
+  version,
+})
+export const someOrders = (count: number) => Array.from({ length: count }, (_, n) => `o-${n}`)
+
+/** How many orders are at each version. */
+export async function versions(pool: Pool): Promise<Map<number, number>> {
+  const { rows } = await pool.query('SELECT applied_version, count(*) FROM inbox_order GROUP BY 1')
+  return new Map(rows.map((row) => [Number(row.applied_version), Number(row.count)]))
+}
+
+/** What the service stored: each order's events, complete and in order. */
+export async function assertComplete(pool: Pool, orders: readonly string[], version: number): Promise<void> {
+  const { rows } = await pool.query('SELECT order_id, events FROM model_order')
+  const all = Array.from({ length: version }, (_, n) => n + 1)
+  const stored = new Map(rows.map((row) => [row.order_id, row.events]))
+  assert.equal(stored.size, orders.length)
+  for (const orderId of orders)
+    assert.deepEqual(
+      stored.get(orderId),
+      all.map((v) => `${orderId}-v${v}`),
+    )
+}
+
+export const caughtUp = (inbox: TestInbox) =>
+  until('lag 0 everywhere', async () => {
+    const positions = await inbox.positions()
+    return positions.length === 3 && positions.every(({ lag }) => lag === 0)
+  })
+
+export async function committed(group: string, topic: string): Promise<bigint> {
+  const consumer = new Consumer({ ...kafka, groupId: group })
+  try {
+    const offsets = await consumer.listCommittedOffsets({ topics: [{ topic, partitions: [0, 1, 2] }] })
+    return (offsets.get(topic) ?? []).reduce((sum, offset) => sum + (offset > 0n ? offset : 0n), 0n)
+  } finally {
+    await consumer.close(true)
+  }
+}

@@ -1,0 +1,108 @@
+// A service that reads the order events: what it does with them is its own, everything around that is here.
+import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
+import type { OrderEvent } from '@inorder/contracts/order-event.ts'
+import { orderEvents } from '@inorder/contracts/order-events.ts'
+import { createApp } from '@inorder/http/app.ts'
+import { serviceConfig } from '@inorder/http/config.ts'
+import { opsRoutes } from '@inorder/http/ops.ts'
+import { runService, type Service } from '@inorder/http/service.ts'
+import type { EffectKind } from '@inorder/messaging/effects/effect.ts'
+import { EffectRunner } from '@inorder/messaging/effects/runner.ts'
+import type { Handler } from '@inorder/messaging/inbox/handler.ts'
+import { type Applied, consume, type Inbox } from '@inorder/messaging/inbox/inbox.ts'
+import { Startup } from '@inorder/messaging/startup.ts'
+import { migrate } from '@inorder/storage/migrate.ts'
+import type { Pool } from 'pg'
+import type { Logger } from 'pino'
+import { type Static, type TObject, type TProperties, Type } from 'typebox'
+import { orDatabaseAway } from './database-away.ts'
+import { migrationsOf } from './migrations.ts'
+import { openParts, type ServiceConfig } from './parts.ts'
+
+export interface Surroundings<Settings> {
+  /** The service's own settings. */
+  settings: Settings
+  pool: Pool
+  logger: Logger
+  onClose: Service<unknown>['onClose']
+}
+
+export interface Consumer<State> {
+  handler: Handler<State, OrderEvent>
+  /** Who does the slow effects that `handler.apply` returns. */
+  effects?: Readonly<Record<string, EffectKind>>
+  /** Once the tables are there, before the first event is applied. */
+  start?(): void
+  /** After each commit, with the events it applied, in their order. Must not throw. */
+  onApplied?(applied: readonly Applied<State, OrderEvent>[]): void
+  /** What the service answers besides /ops and what all services do. */
+  routes(inbox: Inbox<State, OrderEvent>): FastifyPluginAsyncTypebox
+}
+
+/** Runs a consumer of the order events, in the group of its name, until a signal ends it. */
+export function runConsumer<State, Settings extends TProperties = Record<never, never>>(options: {
+  name: string
+  port: number
+  openapi: { title: string; description: string }
+  /** Folder of the service's own migrations, beside which come those of inbox, outbox and effects. */
+  migrations: URL
+  /** Environment variables of its own. */
+  settings?: Settings
+  build(surroundings: Surroundings<Static<TObject<Settings>>>): Consumer<State>
+}): Promise<void> {
+  const { name, port, openapi, migrations, build } = options
+  return runService({
+    name,
+    schema: Type.Object({ ...serviceConfig(name, port), ...(options.settings ?? {}) }),
+    async start(service) {
+      const { logger, metrics, stopping, onClose } = service
+      const config = service.config as ServiceConfig & Static<TObject<Settings>>
+      // What it publishes are copies of records that it could not apply.
+      const topics = [{ name: orderEvents.parkedName, partitions: orderEvents.partitions }]
+      const parts = openParts({ ...service, config }, topics)
+      const { url, pool, registry, relay } = parts
+      const consumer = build({ settings: config, pool, logger, onClose })
+
+      const effects = consumer.effects && new EffectRunner({ pool, kinds: consumer.effects, logger, metrics })
+      if (effects) onClose('effects', () => effects.close())
+      const inbox = consume(orderEvents, consumer.handler, {
+        ...parts,
+        group: name,
+        logger,
+        metrics,
+        onApplied: (applied) => {
+          consumer.onApplied?.(applied)
+          effects?.wake()
+        },
+        onCopies: () => relay.wake(),
+      })
+      onClose('inbox', () => inbox.close())
+
+      const startup = new Startup({
+        pool,
+        logger,
+        async prepare() {
+          await migrate(url, migrationsOf(name, migrations))
+          await relay.start()
+          consumer.start?.()
+          inbox.start()
+          effects?.start()
+        },
+        contacts: () => ({
+          kafka: inbox.ready,
+          registry: registry.idOf(orderEvents.subject, orderEvents.value.schema),
+        }),
+      })
+      const ready = async () => [...(await startup.missing()), ...inbox.missing()]
+      const app = await createApp({ service: name, logger, metrics, ready, openapi })
+      await app.register(async (scope) => {
+        scope.setErrorHandler(orDatabaseAway)
+        await scope.register(consumer.routes(inbox))
+        await scope.register(opsRoutes(inbox.ops))
+      })
+      onClose('http', () => app.close())
+      await app.listen({ host: config.HOST, port: config.PORT })
+      await startup.run(stopping)
+    },
+  })
+}

@@ -1,0 +1,42 @@
+// What every service opens: its database, the registry, and the relay of its outbox.
+import type { serviceConfig } from '@inorder/http/config.ts'
+import type { Service } from '@inorder/http/service.ts'
+import { Relay } from '@inorder/messaging/outbox/relay.ts'
+import { SchemaRegistry } from '@inorder/messaging/registry.ts'
+import { openPool } from '@inorder/storage/pool.ts'
+import type { Pool } from 'pg'
+import type { Static, TObject } from 'typebox'
+
+export type ServiceConfig = Static<TObject<ReturnType<typeof serviceConfig>>>
+
+export interface Parts {
+  url: string
+  brokers: string[]
+  /** This process among those of its service, `order-2`. */
+  instance: string
+  pool: Pool
+  registry: SchemaRegistry
+  relay: Relay
+}
+
+/** Opened here, closed at the service's end. `topics` are those that the service publishes to. */
+export function openParts(
+  { config, logger, metrics, onClose }: Service<ServiceConfig>,
+  topics: readonly { name: string; partitions: number }[],
+): Parts {
+  const { DATABASE_URL: url, INSTANCE: instance } = config
+  const brokers = config.KAFKA_BROKERS.split(',')
+  const pool = openPool({
+    url,
+    name: instance,
+    max: 10,
+    // A frozen database is a 503 after 3 s; a frozen holder of a lock loses it after 2 s, so its followers may wait longer.
+    deadlineMs: 2_500,
+    onIdleError: (error) => logger.warn({ err: error }, 'a database session ended'),
+  })
+  onClose('database', () => pool.end())
+  const registry = new SchemaRegistry({ url: config.SCHEMA_REGISTRY_URL, deadlineMs: 2_000 })
+  const relay = new Relay({ pool, url, brokers, registry, topics, instance, logger, metrics })
+  onClose('relay', () => relay.close())
+  return { url, brokers, instance, pool, registry, relay }
+}

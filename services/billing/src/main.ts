@@ -1,0 +1,18 @@
+// The billing service: an invoice for each order, charged and refunded through the payment gateway, and the ledger of it.
+import { runConsumer } from '@inorder/service/consumer.ts'
+import { Type } from 'typebox'
+import { billingHandler, paymentEffects } from './handlers.ts'
+import { billingRoutes } from './routes.ts'
+
+await runConsumer({
+  name: 'billing',
+  port: 3004,
+  openapi: { title: 'Billing service', description: 'Invoices of orders, as read from Kafka, and their ledger.' },
+  migrations: new URL('../migrations', import.meta.url),
+  settings: { PAYMENT_URL: Type.String({ pattern: '^https?://.*[^/]$' }) },
+  build: ({ settings, pool, logger }) => ({
+    handler: billingHandler,
+    effects: paymentEffects(pool, settings.PAYMENT_URL, logger),
+    routes: () => billingRoutes(pool),
+  }),
+})

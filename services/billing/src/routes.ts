@@ -1,0 +1,75 @@
+import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
+import { Order } from '@inorder/contracts/order.ts'
+import { problem } from '@inorder/contracts/problems.ts'
+import { answersOf } from '@inorder/http/answers.ts'
+import type { Pool } from 'pg'
+import { Type } from 'typebox'
+import { find, ledgerOf, type StoredInvoice } from './store.ts'
+
+const { orderId, customerId, totalAmount: amount, currency } = Order.properties
+const ofOrder = Type.Object({ orderId }, { additionalProperties: false })
+const time = (description: string) => Type.String({ format: 'date-time', description })
+
+const InvoiceAnswer = Type.Object({
+  orderId,
+  customerId,
+  status: Type.Enum(['draft', 'charged', 'declined', 'voided', 'refunded']),
+  amount: Type.Number({ ...amount, description: "The order's totalAmount" }),
+  currency,
+  payment: Type.Unsafe<string | null>({ type: ['string', 'null'], description: "The gateway's number of the charge" }),
+  draftedAt: time('When the first event was handled'),
+  statusSince: time('When it came to its status'),
+})
+
+const Ledger = Type.Object({
+  items: Type.Array(
+    Type.Object({
+      orderId,
+      posting: Type.Enum(['charge', 'refund'], { description: 'Two entries each' }),
+      account: Type.String({ description: 'cash or revenue' }),
+      debit: Type.Number(),
+      credit: Type.Number(),
+      currency,
+      reference: Type.String({ description: "The gateway's number of the charge or refund" }),
+      postedAt: time('When the answer of the gateway was stored'),
+    }),
+  ),
+  next: Type.Null(),
+})
+
+const problems = answersOf('invalid-request', 'order-not-found', 'database-away')
+const tags = ['invoices']
+
+export const billingRoutes =
+  (pool: Pool): FastifyPluginAsyncTypebox =>
+  async (app) => {
+    const known = async (orderId: string): Promise<StoredInvoice> => {
+      const invoice = await find(pool, orderId)
+      if (!invoice) throw problem('order-not-found', `No event of the order ${orderId} has been handled.`)
+      return invoice
+    }
+
+    app.get(
+      '/invoices/:orderId',
+      {
+        schema: { summary: "An order's invoice", tags, params: ofOrder, response: { 200: InvoiceAnswer, ...problems } },
+      },
+      ({ params }) => known(params.orderId),
+    )
+
+    app.get(
+      '/ledger',
+      {
+        schema: {
+          summary: 'What was posted of an order, debits and credits',
+          tags,
+          querystring: ofOrder,
+          response: { 200: Ledger, ...problems },
+        },
+      },
+      async ({ query }) => {
+        const { orderId } = await known(query.orderId)
+        return { items: await ledgerOf(pool, orderId), next: null }
+      },
+    )
+  }

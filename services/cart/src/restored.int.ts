@@ -1,0 +1,178 @@
+// Rule 12: the cart's database is restored from a backup, and the log knows more than it does.
+import assert from 'node:assert/strict'
+import { after, before, test } from 'node:test'
+import type { OrderEvent } from '@inorder/contracts/order-event.ts'
+import { orderEvents } from '@inorder/contracts/order-events.ts'
+import { Decoder } from '@inorder/messaging/inbox/decode.ts'
+import { KafkaAdmin } from '@inorder/messaging/kafka/admin.ts'
+import { readLog } from '@inorder/messaging/kafka/log-reader.ts'
+import { SchemaRegistry } from '@inorder/messaging/registry.ts'
+import { brokers, freshDatabase, registryUrl, serverUrl, unique } from '@inorder/testing/parts.ts'
+import { until } from '@inorder/testing/until.ts'
+import pg from 'pg'
+import { startCart } from './running-cart.fixture.ts'
+
+const noKafka = { KAFKA_BROKERS: '127.0.0.1:1' }
+let database: Awaited<ReturnType<typeof freshDatabase>>
+let ids: string[]
+before(async () => {
+  database = await freshDatabase('cart')
+})
+after(() => database.drop())
+
+type Cart = Awaited<ReturnType<typeof startCart>>
+
+async function sql<Row extends pg.QueryResultRow>(url: string, ...statements: string[]): Promise<Row[]> {
+  const client = new pg.Client({ connectionString: url })
+  await client.connect()
+  try {
+    let rows: Row[] = []
+    for (const statement of statements) rows = (await client.query<Row>(statement)).rows
+    return rows
+  } finally {
+    await client.end()
+  }
+}
+
+const name = () => new URL(database.url).pathname.slice(1)
+/** As pg_dump and pg_restore: the backup is another database, and takes the place of the first. */
+const backup = () => sql(serverUrl(), `CREATE DATABASE ${name()}_backup TEMPLATE ${name()}`)
+const restore = () =>
+  sql(serverUrl(), `DROP DATABASE ${name()} WITH (FORCE)`, `ALTER DATABASE ${name()}_backup RENAME TO ${name()}`)
+
+/** `id version status` of these orders' events as the log holds them, repeats left out. */
+async function inLog(orderIds: readonly string[]): Promise<Map<string, string[]>> {
+  const cluster = { brokers: brokers().split(','), clientId: 'restored-test' }
+  const kafka = new KafkaAdmin(cluster)
+  const { id, starts, ends } = await kafka.log(orderEvents.name, 10_000)
+  await kafka.close()
+  const spans = new Map(ends.flatMap((to, p) => (to > starts[p]! ? [[p, { from: starts[p]!, to }] as const] : [])))
+  const decoder = new Decoder(orderEvents, new SchemaRegistry({ url: registryUrl(), deadlineMs: 5_000 }))
+  const log = new Map(orderIds.map((orderId) => [orderId, [] as string[]]))
+  const seen = new Set<string>()
+  await readLog(cluster, { topic: orderEvents.name, topicId: id, spans, partitions: ends.length }, async (records) => {
+    for (const { decoded } of await decoder.entries(id, records)) {
+      const event = decoded?.event as OrderEvent
+      if (seen.has(event.eventId)) continue
+      seen.add(event.eventId)
+      log.get(event.orderId)?.push(`"${event.version}" ${event.order.status}`)
+    }
+  })
+  return log
+}
+
+const accepted = async (answer: Promise<Response>) => {
+  const { status } = await answer
+  assert.ok([200, 201, 202].includes(status), String(status))
+}
+const outboxIsEmpty = () =>
+  until('all is published', async () => {
+    const [row] = await sql<{ n: number }>(database.url, 'SELECT count(*)::int AS n FROM outbox')
+    return row?.n === 0
+  })
+
+async function assertHeld(cart: Cart, expected: Record<string, string[]>): Promise<void> {
+  const log = await inLog(Object.keys(expected))
+  for (const [orderId, versions] of Object.entries(expected)) {
+    assert.equal(await cart.get(orderId), versions.at(-1), orderId)
+    assert.deepEqual(log.get(orderId), versions, orderId)
+  }
+}
+
+test('rule 12: a restored cart lacks no order and gives no version away twice; without Kafka it takes nothing', async () => {
+  ids = ['kept', 'waiting', 'changed', 'new'].map(unique)
+  const [kept, waiting, changed, fresh] = ids as [string, string, string, string]
+  const first = await startCart(database.url)
+  await first.ready()
+  for (const orderId of [kept, changed]) await accepted(first.post(orderId))
+  await outboxIsEmpty()
+  assert.equal(await first.stop(), 0)
+  // Is in the backup, but not in Kafka yet.
+  const alone = await startCart(database.url, noKafka)
+  await until('it takes orders', async () => (await alone.post(waiting)).status === 202)
+  assert.equal(await alone.stop(), 0)
+  await backup()
+
+  const second = await startCart(database.url)
+  await second.ready()
+  for (const status of ['paid', 'shipped']) await accepted(second.put(changed, status))
+  await accepted(second.post(fresh))
+  await outboxIsEmpty()
+  await second.kill()
+  await restore()
+
+  const blind = await startCart(database.url, noKafka)
+  await until('it listens', async () => (await blind.missing()).includes('log'))
+  const answer = await blind.put(changed, 'cancelled')
+  assert.deepEqual([answer.status, answer.headers.has('retry-after')], [503, true])
+  assert.match(((await answer.json()) as { type: string }).type, /not-ready$/)
+  await blind.kill()
+
+  const restored = await startCart(database.url)
+  await restored.ready()
+  assert.equal((await restored.post(fresh)).status, 409)
+  assert.equal((await restored.put(changed, 'delivered')).headers.get('etag'), '"4"')
+  await outboxIsEmpty()
+  await assertHeld(restored, {
+    [kept]: ['"1" new'],
+    [waiting]: ['"1" new'],
+    [changed]: ['"1" new', '"2" paid', '"3" shipped', '"4" delivered'],
+    [fresh]: ['"1" new'],
+  })
+  assert.deepEqual(await sql(database.url, 'SELECT FROM outbox_dropped'), [])
+  assert.equal(await restored.stop(), 0)
+
+  // It is the one that it was again: Kafka is not needed.
+  const again = await startCart(database.url, noKafka)
+  await until('it takes orders', async () => (await again.post(unique('o'))).status === 202)
+  assert.equal(await again.stop(), 0)
+})
+
+test('rule 12: what a restored cart that looks like the old one took without Kafka gives way to the log, and is kept aside', async () => {
+  const [forked, created, untouched] = ['forked', 'created', 'untouched'].map(unique) as [string, string, string]
+  const first = await startCart(database.url)
+  await first.ready()
+  for (const orderId of [forked, untouched]) await accepted(first.post(orderId))
+  await outboxIsEmpty()
+  assert.equal(await first.stop(), 0)
+  const tables = ['orders', 'outbox', 'outbox_published']
+  await sql(database.url, ...tables.map((table) => `CREATE TABLE ${table}_backup AS TABLE ${table}`))
+
+  const second = await startCart(database.url)
+  await second.ready()
+  await accepted(second.put(forked, 'paid'))
+  await accepted(second.post(created))
+  await outboxIsEmpty()
+  assert.equal(await second.stop(), 0)
+  // Nothing tells this from an ordinary restart.
+  await sql(database.url, ...tables.map((table) => `DELETE FROM ${table}`))
+  await sql(
+    database.url,
+    ...tables.map((table) => `INSERT INTO ${table} OVERRIDING SYSTEM VALUE TABLE ${table}_backup`),
+  )
+
+  const blind = await startCart(database.url, noKafka)
+  await until('it takes orders', async () => (await blind.put(forked, 'cancelled')).status === 202)
+  await accepted(blind.put(forked, 'returned'))
+  await accepted(blind.post(created, {}, 'other'))
+  await accepted(blind.put(untouched, 'shipped'))
+  await blind.kill()
+
+  const restored = await startCart(database.url)
+  await restored.ready()
+  await outboxIsEmpty()
+  await assertHeld(restored, {
+    [forked]: ['"1" new', '"2" paid'],
+    [created]: ['"1" new'],
+    [untouched]: ['"1" new', '"2" shipped'],
+  })
+  const dropped = await sql<{ key: string; version: string }>(
+    database.url,
+    `SELECT convert_from(key, 'UTF8') AS key, headers->>'order-version' AS version FROM outbox_dropped ORDER BY 1, 2`,
+  )
+  assert.deepEqual(
+    dropped.map(({ key, version }) => `${key} ${version}`),
+    [`${created} 1`, `${forked} 2`, `${forked} 3`],
+  )
+  assert.equal(await restored.stop(), 0)
+})

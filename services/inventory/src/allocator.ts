@@ -1,0 +1,76 @@
+// Gives stock to orders. What is to be done is found in the tables alone, so that a kill at any point loses nothing, and
+// any instance takes up what another left; two never work at once (a lock).
+import { setTimeout as pause } from 'node:timers/promises'
+import { transaction } from '@inorder/storage/transaction.ts'
+import type { Pool } from 'pg'
+import type { Logger } from 'pino'
+import { allocate, type Decision } from './allocation.ts'
+import { mostChanges, readRound, writeRound } from './allocation-store.ts'
+
+/** What an instance recorded that died before its allocator looked: found after so long. */
+const pollMs = 1_000
+
+/** One transaction of its own. What was decided in it; undefined: there was nothing to do. */
+export const allocateRound = (pool: Pool, limit: number): Promise<Decision[] | undefined> =>
+  transaction(pool, async (tx) => {
+    const round = await readRound(tx, limit)
+    if (!round) return undefined
+    const allocation = allocate(round.orders, round.available, round.ahead)
+    await writeRound(tx, round, allocation)
+    return allocation.decisions
+  })
+
+export class Allocator {
+  readonly #pool: Pool
+  readonly #logger: Logger
+  #alarm = new AbortController()
+  #closing = false
+  #loop: Promise<void> | undefined
+
+  constructor(pool: Pool, logger: Logger) {
+    this.#pool = pool
+    this.#logger = logger
+  }
+
+  start(): void {
+    this.#loop ??= this.#run()
+  }
+
+  /** There is something to do: called after a commit that changed demands or stock. */
+  wake(): void {
+    this.#alarm.abort()
+  }
+
+  /** Resolves when the round under way has ended. */
+  async close(): Promise<void> {
+    this.#closing = true
+    this.wake()
+    await this.#loop
+  }
+
+  async #run(): Promise<void> {
+    let limit = mostChanges
+    while (!this.#closing) {
+      this.#alarm = new AbortController()
+      try {
+        while (!this.#closing && (await this.#round(limit))) limit = Math.min(2 * limit, mostChanges)
+      } catch (error) {
+        // 1,000 orders of 1,000 lines meet the deadline of a statement; half as many may not.
+        limit = Math.ceil(limit / 2)
+        this.#logger.warn({ err: error, limit }, 'stock cannot be allocated now')
+      }
+      await pause(pollMs, undefined, { signal: this.#alarm.signal }).catch(() => undefined)
+    }
+  }
+
+  /** Whether there was something to do. */
+  async #round(limit: number): Promise<boolean> {
+    const decisions = await allocateRound(this.#pool, limit)
+    if (!decisions) return false
+    if (decisions.length > 0) this.#logger.info({ orders: decisions.length }, 'stock allocated')
+    for (const { order, short } of decisions) {
+      if (short.length > 0) this.#logger.warn({ orderId: order.orderId, short }, 'shipped, but not all of it was there')
+    }
+    return true
+  }
+}

@@ -1,0 +1,41 @@
+// The schemas of what this service takes and answers; validation, types and OpenAPI follow from them.
+import { Item, OrderId } from '@inorder/contracts/order.ts'
+import { Type } from 'typebox'
+import type { Status } from './allocation.ts'
+import type * as store from './store.ts'
+
+const closed = { additionalProperties: false }
+const { itemId } = Item.properties
+/** What a count may be: with it every sum of stock stays a number that JSON carries exactly. */
+const mostOnHand = 1_000_000_000_000
+
+export const ItemParams = Type.Object({ itemId }, closed)
+export const OrderParams = Type.Object({ orderId: OrderId }, closed)
+export const OnHand = Type.Object(
+  { onHand: Type.Integer({ minimum: 0, maximum: mostOnHand, description: 'How many there are, as counted' }) },
+  closed,
+)
+
+export const Stock = Type.Object({
+  itemId,
+  onHand: Type.Integer(),
+  reserved: Type.Integer({ description: 'Of these, promised to orders' }),
+  available: Type.Integer({ description: 'onHand - reserved' }),
+})
+export const stock = (found: store.Stock) => ({ ...found, available: found.onHand - found.reserved })
+
+export const Reservation = Type.Object({
+  orderId: OrderId,
+  status: Type.Unsafe<Status>({ type: 'string', enum: ['reserved', 'backordered', 'shipped', 'released'] }),
+  lines: Type.Array(
+    Type.Object({
+      itemId,
+      quantity: Type.Integer({ description: 'All that the order wants of the item' }),
+      short: Type.Integer({ description: 'What was not there when the order was shipped, else 0' }),
+    }),
+  ),
+})
+export function reservation(orderId: string, { status, lines, short }: store.Reservation) {
+  const missing = new Map(short.map(({ itemId, quantity }) => [itemId, quantity]))
+  return { orderId, status, lines: lines.map((line) => ({ ...line, short: missing.get(line.itemId) ?? 0 })) }
+}

@@ -1,0 +1,37 @@
+import { formats } from '@inorder/contracts/formats.ts'
+import type { OrderEvent } from '@inorder/contracts/order-event.ts'
+
+/** What an order wants of the stock. It depends on that order alone; what it gets is the allocator's to say. */
+export interface Demand {
+  /** Nothing leads out of `shipped` and `cancelled`. */
+  state: 'open' | 'shipped' | 'cancelled'
+  lines: readonly Line[]
+}
+
+/** Each item once, however many lines of the order name it. */
+export interface Line {
+  itemId: string
+  quantity: number
+}
+
+const longestId = 128
+
+/** The demand after an event. The items are those of the order's first event: a change of status is all that follows. */
+export function apply(before: Demand | undefined, { order }: OrderEvent): Demand {
+  if (before && before.state !== 'open') return before
+  const state = stateOf(order.status)
+  if (before) return state === before.state ? before : { ...before, state }
+  const quantities = new Map<string, number>()
+  for (const { itemId, quantity } of order.items) {
+    // The contract's limits; a foreign producer's id that no index takes would stop the allocator for all orders.
+    if (!formats.text.validate(itemId) || [...itemId].length > longestId) throw new RangeError(`no item id: ${itemId}`)
+    quantities.set(itemId, (quantities.get(itemId) ?? 0) + quantity)
+  }
+  return { state, lines: [...quantities].map(([itemId, quantity]) => ({ itemId, quantity })) }
+}
+
+function stateOf(status: string): Demand['state'] {
+  if (status === 'cancelled') return 'cancelled'
+  // What is delivered was shipped, also where nobody said so.
+  return status === 'shipped' || status === 'delivered' ? 'shipped' : 'open'
+}

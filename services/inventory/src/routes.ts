@@ -1,0 +1,68 @@
+import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
+import { problem } from '@inorder/contracts/problems.ts'
+import { answersOf } from '@inorder/http/answers.ts'
+import type { Pool } from 'pg'
+import { ItemParams, OnHand, OrderParams, Reservation, reservation, Stock, stock } from './answers.ts'
+import { findReservation, findStock, setOnHand } from './store.ts'
+
+const tags = ['stock']
+
+export const inventoryRoutes =
+  (pool: Pool, allocator: { wake(): void }): FastifyPluginAsyncTypebox =>
+  async (app) => {
+    app.get(
+      '/stock/:itemId',
+      {
+        schema: {
+          summary: 'How many there are of an item, and how many are promised',
+          tags,
+          params: ItemParams,
+          response: { 200: Stock, ...answersOf('invalid-request', 'item-not-found', 'database-away') },
+        },
+      },
+      async ({ params: { itemId } }) => {
+        const found = await findStock(pool, itemId)
+        if (!found) throw problem('item-not-found', `The stock of ${itemId} was never set.`)
+        return stock(found)
+      },
+    )
+
+    app.put(
+      '/stock/:itemId',
+      {
+        schema: {
+          summary: 'Sets how many there are of an item',
+          tags,
+          params: ItemParams,
+          body: OnHand,
+          response: {
+            200: Stock,
+            ...answersOf('invalid-request', 'stock-reserved', 'unsupported-media-type', 'database-away'),
+          },
+        },
+      },
+      async ({ params: { itemId }, body: { onHand } }) => {
+        const set = await setOnHand(pool, itemId, onHand)
+        if (!set) throw problem('stock-reserved', `More than ${onHand} of ${itemId} are reserved.`)
+        allocator.wake()
+        return stock(set)
+      },
+    )
+
+    app.get(
+      '/reservations/:orderId',
+      {
+        schema: {
+          summary: 'What an order has got of the stock',
+          tags,
+          params: OrderParams,
+          response: { 200: Reservation, ...answersOf('invalid-request', 'order-not-found', 'database-away') },
+        },
+      },
+      async ({ params: { orderId } }) => {
+        const found = await findReservation(pool, orderId)
+        if (!found) throw problem('order-not-found', `No event of the order ${orderId} has been handled.`)
+        return reservation(orderId, found)
+      },
+    )
+  }

@@ -1,0 +1,21 @@
+// The shipping service: quotes each order, gets a label from the carrier, and takes it back when the order is cancelled.
+import { runConsumer } from '@inorder/service/consumer.ts'
+import { Type } from 'typebox'
+import { carrierEffects, shippingHandler } from './handlers.ts'
+import { shippingRoutes } from './routes.ts'
+
+await runConsumer({
+  name: 'shipping',
+  port: 3005,
+  openapi: { title: 'Shipping service', description: 'Quotes, labels and shipments of orders, as read from Kafka.' },
+  migrations: new URL('../migrations', import.meta.url),
+  settings: {
+    CARRIER_URL: Type.String({ pattern: '^https?://.*[^/]$' }),
+    SHIP_ON: Type.Enum(['shipped', 'confirmed'], { default: 'shipped' }),
+  },
+  build: ({ settings, pool }) => ({
+    handler: shippingHandler(settings.SHIP_ON),
+    effects: carrierEffects(pool, settings.CARRIER_URL),
+    routes: () => shippingRoutes(pool),
+  }),
+})

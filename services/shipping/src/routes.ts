@@ -1,0 +1,40 @@
+import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
+import { Order } from '@inorder/contracts/order.ts'
+import { problem } from '@inorder/contracts/problems.ts'
+import { answersOf } from '@inorder/http/answers.ts'
+import type { Pool } from 'pg'
+import { Type } from 'typebox'
+import { find } from './store.ts'
+
+const { orderId, currency } = Order.properties
+const textOrNull = (description: string) => Type.Unsafe<string | null>({ type: ['string', 'null'], description })
+const ShipmentAnswer = Type.Object({
+  orderId,
+  status: Type.Enum(['quoted', 'requested', 'dispatched', 'delivered', 'cancelled', 'recalled']),
+  shippingCost: Type.Number({ description: '2 % of totalAmount, rounded half up to the minor unit of the currency' }),
+  currency,
+  label: textOrNull('Where the label is'),
+  tracking: textOrNull("The carrier's number"),
+  reason: textOrNull('Why it was cancelled, unless its customer did it'),
+})
+
+export const shippingRoutes =
+  (pool: Pool): FastifyPluginAsyncTypebox =>
+  async (app) => {
+    app.get(
+      '/shipments/:orderId',
+      {
+        schema: {
+          summary: "An order's shipment",
+          tags: ['shipments'],
+          params: Type.Object({ orderId }),
+          response: { 200: ShipmentAnswer, ...answersOf('invalid-request', 'order-not-found', 'database-away') },
+        },
+      },
+      async ({ params: { orderId } }) => {
+        const shipment = await find(pool, orderId)
+        if (!shipment) throw problem('order-not-found', `No event of the order ${orderId} has been handled.`)
+        return { orderId, ...shipment }
+      },
+    )
+  }

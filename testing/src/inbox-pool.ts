@@ -1,0 +1,98 @@
+// A pool in whose transactions something happens at a statement of one's choice: the session is ended there, or another
+// transaction runs in between as far as the locks let it. No sleeps, so that a run can be repeated.
+import type pg from 'pg'
+
+type Ask = (...args: unknown[]) => Promise<unknown>
+type Interruption = (session: { pid: number; ask: Ask }) => Promise<void>
+
+export class InterruptedPool {
+  readonly pool: pg.Pool
+  readonly #real: pg.Pool
+  #pids: number[] = []
+  #statements = 0
+  #interruption: { at: number; what: Interruption } | undefined
+
+  constructor(real: pg.Pool) {
+    this.#real = real
+    this.pool = new Proxy(real, {
+      get: (target, name) => {
+        if (name === 'connect') return () => this.#connect()
+        const value = Reflect.get(target, name)
+        return typeof value === 'function' ? value.bind(target) : value
+      },
+    })
+  }
+
+  /** The session that sends the n-th statement from now on, counted over transactions, is ended before it. */
+  killAt(at: number): void {
+    this.#set(at, async ({ pid }) => {
+      await this.#real.query('SELECT pg_terminate_backend($1, 5000)', [pid])
+    })
+  }
+
+  /** Does `first`, and before its n-th statement begins `second`, which goes on until it is done or waits for a lock. */
+  async meet(at: number, first: () => Promise<void>, second: () => Promise<void>): Promise<void> {
+    let other: Promise<void> | undefined
+    const begin = async () => {
+      this.#pids = []
+      let done = false
+      const settled = () => {
+        done = true
+      }
+      other = second()
+      other.then(settled, settled)
+      while (!done && !(await this.#isWaiting()));
+    }
+    this.#set(at, async ({ ask }) => {
+      // Its limit is 2 s, which the other may need on a slow day. A transaction that has failed takes no setting.
+      await ask('SET LOCAL idle_in_transaction_session_timeout = 0').catch(() => {})
+      await begin()
+    })
+    await first()
+    this.#interruption = undefined
+    if (!other) await begin() // the first had fewer statements
+    await other
+  }
+
+  /** Whether what was to happen has happened; if not, it will not. */
+  wasInterrupted(): boolean {
+    const was = this.#interruption === undefined
+    this.#interruption = undefined
+    return was
+  }
+
+  #set(at: number, what: Interruption): void {
+    this.#statements = 0
+    this.#interruption = { at, what }
+  }
+
+  async #isWaiting(): Promise<boolean> {
+    const { rows } = await this.#real.query(
+      'SELECT FROM unnest($1::int[]) AS s (pid) WHERE cardinality(pg_blocking_pids(pid)) > 0',
+      [this.#pids],
+    )
+    return rows.length > 0
+  }
+
+  async #connect(): Promise<pg.PoolClient> {
+    const client = await this.#real.connect()
+    const { query, release } = client
+    const pid: number = Reflect.get(client, 'processID')
+    const ask = query.bind(client) as unknown as Ask
+    this.#pids.push(pid)
+    const interrupted: Ask = async (...args) => {
+      const next = this.#interruption
+      if (next && this.#statements++ === next.at) {
+        this.#interruption = undefined
+        await next.what({ pid, ask })
+      }
+      return ask(...args)
+    }
+    client.query = interrupted as unknown as typeof query
+    client.release = (error) => {
+      Object.assign(client, { query, release })
+      release.call(client, error)
+    }
+    return client
+  }
+}
