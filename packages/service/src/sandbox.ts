@@ -55,11 +55,11 @@ export function runSandbox({ name, port, actions }: { name: string; port: number
             schema: {
               headers,
               body: Request,
-              response: { 200: Deed, ...answersOf('unavailable', 'idempotency-key-reused') },
+              response: { 200: Deed, ...answersOf('overloaded', 'idempotency-key-reused') },
             },
           },
           async ({ body, headers }) => {
-            if (mode === 'fail') throw problem('unavailable', `The ${name} sandbox fails, as it was told to.`)
+            if (mode === 'fail') throw problem('overloaded', `The ${name} sandbox fails, as it was told to.`)
             const deed = doOnce(headers['idempotency-key'], action, body)
             if (mode === 'slow') await pause(slowMs)
             return deed
