@@ -3,7 +3,7 @@ import { after, before, test } from 'node:test'
 import { modelHandler, modelRegistry, recordOf } from '@inorder/testing/inbox-topic.ts'
 import { unique } from '@inorder/testing/parts.ts'
 import { event, type InboxRig, ids, inboxRig, poison } from '../inbox/rig.fixture.ts'
-import { UnknownSchema } from '../registry.ts'
+import { RegistryAway, UnknownSchema } from '../registry.ts'
 import { parkedEvents } from './listing.ts'
 
 let rig: InboxRig
@@ -89,6 +89,18 @@ test('a redrive stops at the first that still fails; what the database refuses i
   }
 })
 
+test('a head that can be read by now and still fails has its version, and is known when it comes again', async () => {
+  const o = unique('o')
+  const { registry, find } = lossy()
+  const { operator, commitRecords, name } = consumer({ registry })
+  await commitRecords([recordOf(event(0, o, 1)), newer(1, o, 2, { refused: true })], 0, 2)
+  find()
+  assert.deepEqual(await operator.redrive(o, ann), { orderId: o, applied: 0, remaining: 1, stoppedAt: name(1) })
+  const [head] = await parkedEvents(pool, o)
+  assert.deepEqual([head?.cause, head?.version], ['apply-failed', 2])
+  assert.equal((await commitRecords([newer(2, o, 2, { refused: true })], 2, 3)).duplicates, 1)
+})
+
 test('what arrived swapped, twice, or with a twin, behind a poison comes out sorted, once, and as a conflict', async () => {
   const o = unique('o')
   const { registry, find } = lossy()
@@ -167,16 +179,11 @@ test('a dry run says what each event would do, and changes nothing', async () =>
 
 test('a registry that is away is a refusal, not poison', async () => {
   const o = unique('o')
-  let away = true
-  const registry = {
-    schemaOf: async (id: number) => {
-      if (id === 8 && away) throw new UnknownSchema('unknown')
-      throw new (await import('../registry.ts')).RegistryAway('GET /schemas/ids/8: refused')
-    },
-  }
+  let trouble: Error = new UnknownSchema('unknown')
+  const registry = { schemaOf: () => Promise.reject(trouble) }
   const { operator, commitRecords } = consumer({ registry })
   await commitRecords([newer(0, o, 1)], 0, 1)
-  away = false
+  trouble = new RegistryAway('GET /schemas/ids/8: refused')
   const before = await parkedEvents(pool, o)
   const answer = await operator.redrive(o, ann)
   assert.equal('refused' in answer && answer.refused, 'registry-away')
@@ -288,6 +295,6 @@ test('1,000 orders of one cause, redriven at once under their live traffic: none
   }
   const told = [...results, ...redriven].flatMap(({ applied }) => applied).filter((one) => one.orderId.startsWith(run))
   assert.equal(told.length, 7_000)
-  assert.ok(seconds < 30, `${seconds} s`)
+  assert.ok(seconds < 60, `${seconds} s`)
   console.log(`1,000 orders redriven beside 4,000 live events: ${seconds.toFixed(1)} s`)
 })

@@ -1,0 +1,94 @@
+// Backups that are put back while the rest has gone on: the order service's database, and Kafka's data.
+import assert from 'node:assert/strict'
+import { cpSync, mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { after, before, suite, test } from 'node:test'
+import { type Stack, startStack } from '@inorder/testing/stack.ts'
+import { until } from '@inorder/testing/until.ts'
+import { untilQuiet } from './arrival.ts'
+import { Load } from './load.ts'
+import { Shop, versionOf } from './shop.ts'
+import { sql } from './sql.ts'
+
+suite('restored', () => {
+  const data = mkdtempSync(join(tmpdir(), 'inorder-restored-'))
+  const start = () => startStack({ data, env: { INORDER_SERVICES: 'cart,order' } })
+  let stack: Stack
+  let shop: Shop
+  before(async () => {
+    stack = await start()
+    shop = new Shop(stack)
+  })
+  after(async () => {
+    await stack?.stop()
+    rmSync(data, { recursive: true, force: true })
+  })
+
+  /** Statements about a database that nobody may be connected to meanwhile. */
+  async function alone(name: string, ...statements: string[]): Promise<void> {
+    const server = `postgres://postgres@${stack.address('postgres')}/postgres`
+    const end = `SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE datname = '${name}'`
+    for (const statement of [`ALTER DATABASE ${name} ALLOW_CONNECTIONS false`, end, ...statements])
+      await sql(server, statement)
+    await sql(server, `ALTER DATABASE ${name} ALLOW_CONNECTIONS true`)
+  }
+
+  test("rule 13: the order service's database is restored: it reads again what it lacks, nothing lost, nothing twice", async () => {
+    const load = new Load(shop, 'database')
+    await load.more(300)
+    await alone('inorder_order', 'CREATE DATABASE order_backup TEMPLATE inorder_order')
+    await load.more(500)
+    const applied = () =>
+      sql<{ n: number }>(stack.databaseUrl('order'), 'SELECT sum(applied_version)::int AS n FROM inbox_order')
+    const before = (await applied())[0]?.n ?? 0
+    await alone('inorder_order', 'DROP DATABASE inorder_order', 'ALTER DATABASE order_backup RENAME TO inorder_order')
+    await stack.replaced('order')
+    await load.more(300)
+    await load.arrives(stack)
+    assert.ok((await applied())[0]!.n > before)
+    const [ids] = await sql<{ ids: number; orders: number }>(
+      stack.databaseUrl('order'),
+      `SELECT (SELECT count(*)::int FROM topic_orders, unnest(order_ids)) AS ids,
+        (SELECT count(*)::int FROM inbox_order) AS orders`,
+    )
+    assert.equal(ids?.ids, ids?.orders, 'each order is listed once')
+  })
+
+  test("rule 19: Kafka's data is restored: the services go on, and nothing new is passed over", async () => {
+    const kafka = join(data, 'kafka')
+    await stack.stop()
+    cpSync(kafka, `${kafka}.backup`, { recursive: true })
+    stack = await start()
+    shop = new Shop(stack)
+    const lost = new Load(shop, 'lost')
+    await lost.more(500)
+    await lost.end()
+    await untilQuiet(stack, shop)
+    await stack.stop()
+    rmSync(kafka, { recursive: true })
+    cpSync(`${kafka}.backup`, kafka, { recursive: true })
+
+    stack = await start()
+    shop = new Shop(stack)
+    const after = new Load(shop, 'after')
+    await after.more(300)
+    await after.end()
+    assert.deepEqual(after.unexpected, [])
+    for (const [orderId, statuses] of [...lost.changed, ...after.changed]) {
+      if (statuses.length === 0) continue
+      const details = () => shop.details(orderId, { minVersion: statuses.length, wait: 5 })
+      const answer = await until(`${orderId} is there`, async () => {
+        const found = await details()
+        return found.status === 200 && found
+      })
+      assert.equal(versionOf(answer), statuses.length)
+    }
+    const someLost = [...lost.changed].find(([, statuses]) => statuses.length > 0)?.[0] ?? assert.fail()
+    const changed = await shop.update(someLost, 'changed-after')
+    assert.equal(changed.status, 200, changed.text)
+    const seen = await shop.details(someLost, { minVersion: versionOf(changed), wait: 10 })
+    assert.equal(seen.json().status, 'changed-after', seen.text)
+    assert.deepEqual((await shop.toOrder('/ops/parked')).json().items, [])
+  })
+})
