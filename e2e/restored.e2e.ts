@@ -56,9 +56,9 @@ suite('restored', () => {
   })
 
   test("rule 19: Kafka's data is restored: the services go on, and nothing new is passed over", async () => {
-    const kafka = join(data, 'kafka')
+    const [kafka, backup] = [join(data, 'kafka'), join(data, 'backup')]
     await stack.stop()
-    cpSync(kafka, `${kafka}.backup`, { recursive: true })
+    cpSync(kafka, backup, { recursive: true })
     stack = await start()
     shop = new Shop(stack)
     const lost = new Load(shop, 'lost')
@@ -67,7 +67,7 @@ suite('restored', () => {
     await untilQuiet(stack, shop)
     await stack.stop()
     rmSync(kafka, { recursive: true })
-    cpSync(`${kafka}.backup`, kafka, { recursive: true })
+    cpSync(backup, kafka, { recursive: true })
 
     stack = await start()
     shop = new Shop(stack)

@@ -14,8 +14,8 @@ export interface Round {
 
 /** A block of the sequence `arrivals`. */
 export const mostChanges = 1_000
-/** Queues looked into at once, each as far as the limit then allows. */
-const mostQueues = 100
+/** Queues looked into at once. Who is not in the round waits for a later one, and so do the queues of which nobody is. */
+const mostQueues = 1_000
 
 const demand = `json_build_object('state', state, 'lines', lines) AS demand`
 
@@ -37,12 +37,15 @@ export async function readRound(tx: Tx, limit: number): Promise<Round | undefine
       [limit],
     ),
     tx.query<{ itemId: string; orderId: string | null } & Omit<Order, 'orderId'>>(
-      `WITH due AS (SELECT item_id FROM stock WHERE recheck IS NOT NULL ORDER BY recheck LIMIT least($1::int, ${mostQueues}))
-       SELECT due.item_id AS "itemId", first.order_id AS "orderId", arrival::float8, ${demand}, 'backordered' AS status
-       FROM due LEFT JOIN LATERAL (
-         SELECT order_id, arrival FROM waiting WHERE waiting.item_id = due.item_id
-         ORDER BY arrival LIMIT $1 / greatest(1, (SELECT count(*) FROM due))
-       ) AS first ON true LEFT JOIN demand USING (order_id)`,
+      // Of all queues together those who came first: taken queue by queue, most would still wait in one that was not taken.
+      `WITH due AS (SELECT item_id FROM stock WHERE recheck IS NOT NULL ORDER BY recheck LIMIT ${mostQueues}),
+       first AS (
+         SELECT due.item_id, order_id, arrival FROM due LEFT JOIN LATERAL (
+           SELECT order_id, arrival FROM waiting WHERE waiting.item_id = due.item_id ORDER BY arrival
+           LIMIT least($1::int, greatest(1, 20 * $1 / (SELECT count(*) FROM due)))
+         ) AS queue ON true ORDER BY arrival NULLS FIRST LIMIT $1)
+       SELECT item_id AS "itemId", order_id AS "orderId", arrival::float8, ${demand}, 'backordered' AS status
+       FROM first LEFT JOIN demand USING (order_id)`,
       [limit],
     ),
   ])

@@ -101,10 +101,10 @@ test('rule 19: records that are gone stop their partition, not the others, until
 
 test('rule 19: records that go before the client has fetched them are not taken for markers of transactions', async () => {
   const { topic, start, send } = await service()
-  let away = true
+  const gone = Promise.withResolvers<void>()
   const registry = {
     schemaOf: async (id: number) => {
-      if (away) throw new Error('the registry does not answer')
+      await gone.promise
       return modelRegistry.schemaOf(id)
     },
   }
@@ -118,7 +118,7 @@ test('rule 19: records that go before the client has fetched them are not taken 
     await send(some.map((key) => ({ key, value: framed(Object.assign(event(key, 1), { pad })) })))
   }
   await admin.deleteRecords({ topics: [{ name: topic.name, partitions: [{ partition: 0, offset: -1n }] }] })
-  away = false
+  gone.resolve()
   await until('partition 0 stands still', () => inbox.missing()[0] === `records of ${topic.name}/0`)
   const [stopped] = await inbox.positions()
   assert.ok(stopped!.next < stopped!.end!, `at ${stopped?.next} of ${stopped?.end}`)

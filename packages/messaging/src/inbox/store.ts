@@ -151,7 +151,7 @@ export async function lockOrder<State, Event>(tx: Tx, orderId: string): Promise<
   return {
     orders: new Map([[orderId, newOrder<State, Event>(orderId, row.version, row.eventId)]]),
     rows: new Map([[orderId, { ...row, held: rows[0]?.held ?? false }]]),
-    created: [],
+    created: rows[0] ? [] : [orderId],
   }
 }
 

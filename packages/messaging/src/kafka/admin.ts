@@ -21,6 +21,8 @@ export interface NewTopic {
   configs: Record<string, string>
 }
 
+type NewPartitions = Parameters<Admin['createPartitions']>[0]['topics'][number]
+
 const logEnd = -1n
 const logStart = -2n
 
@@ -85,6 +87,39 @@ export class KafkaAdmin {
             if (!(await client.listTopics({})).includes(name)) throw error
           })
       }
+    })
+  }
+
+  /** How many partitions the topic shall have. */
+  addPartitions(name: string, count: number, deadlineMs: number): Promise<void> {
+    return this.#ask(name, deadlineMs, (client) =>
+      // None given: Kafka spreads them itself. The client's type demands some.
+      client.createPartitions({ topics: [{ name, count } as NewPartitions] }),
+    )
+  }
+
+  /** By consumer group that has ever committed an offset of the topic: the records that it has not committed yet. */
+  lags(name: string, deadlineMs: number): Promise<Map<string, bigint>> {
+    return this.#ask(name, deadlineMs, async (client) => {
+      const starts = await offsets(client, name, logStart)
+      const ends = await offsets(client, name, logEnd)
+      const names = [...(await client.listGroups({})).keys()]
+      const groups = names.length > 0 ? await client.listConsumerGroupOffsets({ groups: names }) : []
+      const lags = new Map<string, bigint>()
+      for (const { groupId, topics } of groups) {
+        const partitions = topics.find((topic) => topic.name === name)?.partitions
+        if (!partitions?.some(({ committedOffset }) => committedOffset >= 0n)) continue
+        const committed = new Map(partitions.map((row) => [row.partitionIndex, row.committedOffset]))
+        const behind = ends.map((end, partition) => {
+          const next = committed.get(partition) ?? -1n
+          return end - (next >= 0n ? next : starts[partition]!)
+        })
+        lags.set(
+          groupId,
+          behind.reduce((sum, lag) => sum + (lag > 0n ? lag : 0n), 0n),
+        )
+      }
+      return lags
     })
   }
 

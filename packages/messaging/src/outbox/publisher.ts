@@ -3,6 +3,7 @@ import { KafkaAdmin } from '../kafka/admin.ts'
 import { KafkaRefused, TopicMissing } from '../kafka/errors.ts'
 import type { ComparedLog } from '../log/second-copy.ts'
 import { Lanes, type LanesOptions } from './lanes.ts'
+import { confirmPause, isToPause } from './pause.ts'
 import { declareTopic, measure, readTopics, relane } from './store.ts'
 
 export interface PublisherOptions extends LanesOptions {
@@ -40,7 +41,7 @@ export class Publisher {
 
   /** Publishes until `lost` (at once: somebody else leads) or `closing` (what is in flight is waited for). */
   async lead(lost: AbortSignal, closing: AbortSignal): Promise<void> {
-    const { metrics, logger } = this.#options
+    const { metrics, logger, circuit } = this.#options
     const ended = AbortSignal.any([lost, closing])
     lost.addEventListener('abort', () => this.#lanes?.abort())
     metrics.leads.set(1)
@@ -61,8 +62,10 @@ export class Publisher {
     }
     await this.#lanes?.finish()
     // So that the next start has nothing to read.
-    if (!lost.aborted && this.#lanes && !this.#options.circuit.away)
-      await this.#probe().catch((error) => logger.debug({ err: error }, 'the positions in the log were not saved'))
+    if (!lost.aborted && this.#lanes && this.log && !circuit.away) {
+      const ends = this.#kafka.probe(this.log.topicName, probeDeadlineMs).then((log) => this.#saveEnds(log))
+      await ends.catch((error) => logger.debug({ err: error }, 'the positions in the log were not saved'))
+    }
     this.#lanes = undefined
     await this.#kafka.close()
     metrics.leads.set(0)
@@ -71,6 +74,7 @@ export class Publisher {
   /** Says whether Kafka is ready to take events. */
   async #tick(): Promise<boolean> {
     const { circuit } = this.#options
+    if (await this.#paused()) return false
     this.#lanes?.wake()
     const trouble = await this.#probe()
     if (trouble) {
@@ -84,12 +88,26 @@ export class Publisher {
     return !trouble
   }
 
+  /** Rule 23: nothing is published while partitions are raised. */
+  async #paused(): Promise<boolean> {
+    const { pool, circuit, logger } = this.#options
+    if (!(await isToPause(pool))) return false
+    await this.#lanes?.finish()
+    this.#lanes = undefined
+    if (await confirmPause(pool)) logger.warn('publishing is paused, because partitions are being raised')
+    circuit.open(new Error('publishing is paused'))
+    return true
+  }
+
+  async #saveEnds(log: { id: string; ends: bigint[]; ready: boolean }): Promise<void> {
+    if (log.ready) await this.log?.published(log)
+  }
+
   /** Asks about each topic, and keeps the lanes as the partitions are. Returns why Kafka would not take an event. */
   async #probe(): Promise<Error | undefined> {
     const { topics } = this.#options
     const partitions = new Map<string, number>()
     let trouble: Error | undefined
-    let ends: { id: string; ends: bigint[] } | undefined
     const answers = await Promise.allSettled(topics.map((topic) => this.#kafka.probe(topic, probeDeadlineMs)))
     for (const [i, answer] of answers.entries()) {
       const topic = topics[i]!
@@ -98,12 +116,12 @@ export class Publisher {
         if (!(answer.reason instanceof TopicMissing) || topics.length === 1) trouble = answer.reason
       } else {
         partitions.set(topic, answer.value.partitions)
-        if (topic === this.log?.topicName && answer.value.ready) ends = answer.value
         if (!answer.value.ready) trouble = new KafkaRefused(`${topic} has a partition that takes nothing now`)
       }
     }
     if (partitions.size > 0) await this.#laneBy(partitions)
-    if (ends) await this.log?.published(ends)
+    const log = answers[topics.indexOf(this.log?.topicName ?? '')]
+    if (log?.status === 'fulfilled') await this.#saveEnds(log.value)
     return trouble
   }
 

@@ -33,7 +33,9 @@ export async function redriveOrder<State, Event>(
   // 1. The order's row; in the next statement what is parked of it (rule 14).
   const locked = await lockOrder<State, Event>(tx, orderId)
   const order = locked.orders.get(orderId)!
-  const parked = await lockParked(tx, orderId)
+  // What belongs to none may bear the name of an order that arrives only now, which nobody has locked: not ours to touch.
+  const isLocked = locked.created.length === 0
+  const parked = (await lockParked(tx, orderId)).filter((row) => row.orderless || isLocked)
   const read = ({ topicId, record, place }: ParkedRecord) => context.decoder.entry(topicId, record, place)
 
   // 2. What is discarded, if it may be.
