@@ -23,8 +23,8 @@ export type Step =
   | { do: 'rewind'; by: number }
   /** A stream that starts ahead of the position. */
   | { do: 'hole' }
-  /** Before this statement of the first the second begins, and gets as far as the first's locks let it. */
-  | { do: 'meet'; first: Action; second: Action; at: number }
+  /** After a repair: before this statement of the first the second begins, and gets as far as the first's locks let it. */
+  | { do: 'meet'; repair: number; first: Action; second: Action; at: number }
 
 export interface History {
   log: ModelRecord[]
@@ -98,7 +98,8 @@ function logOf(pieces: readonly Piece[]): ModelRecord[] {
   return log
 }
 
-const name = fc.nat(9)
+/** Orders that are held come first. */
+const name = fc.oneof(often(1, 0), { weight: 1, arbitrary: fc.nat(9) })
 const batch = fc.record({
   do: fc.constant('batch' as const),
   take: fc.integer({ min: 1, max: 6 }),
@@ -116,9 +117,15 @@ const action: fc.Arbitrary<Action> = fc.oneof(
   { weight: 2, arbitrary: redrive },
   { weight: 2, arbitrary: discard },
 )
-const statement = fc.nat(16)
-const killed = fc.tuple(action, statement).map(([one, killedAt]): Step => ({ ...one, killedAt }))
-const meeting = fc.record({ do: fc.constant('meet' as const), first: action, second: action, at: statement })
+const killed = fc.tuple(action, fc.nat(16)).map(([one, killedAt]): Step => ({ ...one, killedAt }))
+const byHand = fc.oneof(redrive, discard)
+const meeting = fc
+  .tuple(
+    fc.oneof(fc.tuple(batch, byHand), fc.tuple(byHand, batch), fc.tuple(action, action)),
+    fc.constantFrom(...repairs),
+    fc.integer({ min: 1, max: 8 }),
+  )
+  .map(([[first, second], repair, at]): Step => ({ do: 'meet', repair, first, second, at }))
 const redriveAll = fc.record({
   do: fc.constant('redriveAll' as const),
   cause: fc.constantFrom(...causes),
@@ -134,7 +141,7 @@ const step: fc.Arbitrary<Step> = fc.oneof(
   { weight: 1, arbitrary: fc.constantFrom({ do: 'restart' as const }, { do: 'hole' as const }) },
   { weight: 1, arbitrary: fc.nat(8).map((by) => ({ do: 'rewind' as const, by })) },
   { weight: 3, arbitrary: killed },
-  { weight: 3, arbitrary: meeting },
+  { weight: 5, arbitrary: meeting },
 )
 
 export const someHistory: fc.Arbitrary<History> = fc.record(

@@ -1,5 +1,6 @@
-// What the inbox must do with a sequence of records, said once more and as simply as possible: one order at a time, one
-// record at a time, by looking through everything that is not applied yet. It shares no code with the inbox.
+// What the inbox must hold after any history, said once more and as simply as possible: one record at a time, by looking
+// through all that is parked of its order. It shares no code with the inbox but `apply`. All of it is plain data, so that
+// a copy (structuredClone) tells what an action would lead to.
 
 export interface ModelEvent {
   id: string
@@ -9,16 +10,25 @@ export interface ModelEvent {
   refused?: boolean
   /** The database refuses the state that it leads to. */
   unsavable?: boolean
+  /** The repair after which it is neither. */
+  repair?: number
 }
 
 export interface ModelRecord {
-  /** Distinct for each record. */
+  /** Distinct for each record; its offset. */
   place: string
   /** Null: no usable key. */
   orderId: string | null
   /** Undefined: cannot be decoded. */
   event?: ModelEvent
+  /** What stands in the place of an event. */
+  junk?: Junk
+  /** The repair after which the registry knows its schema. */
+  schema?: number
 }
+
+export const junks = ['text', 'tombstone', 'empty', 'cut', 'no version'] as const
+export type Junk = (typeof junks)[number]
 
 /** The handler of the tests: an order's state is the list of its events. */
 export const apply = (state: string[] | undefined, event: ModelEvent): string[] => {
@@ -26,9 +36,245 @@ export const apply = (state: string[] | undefined, event: ModelEvent): string[] 
   return [...(state ?? []), event.id]
 }
 
-interface Pending {
+type Standing = 'head' | 'behind' | 'waiting' | 'conflict'
+
+export interface Parked {
   record: ModelRecord
-  state: 'new' | 'head' | 'behind' | 'waiting' | 'conflict'
+  /** As it was read last; undefined: it could not be. */
+  event: ModelEvent | undefined
+  state: Standing | 'new'
+  /** Where it stood before what is happening now. */
+  stood: Standing | undefined
+  cause: string
+  /** How often it failed at the head. */
+  tries: number
+}
+
+export interface ParkedOrder {
+  version: number
+  /** Null: no event yet, or the version was skipped. */
+  eventId: string | null
+  state: string[]
+  /** In order of arrival. */
+  parked: Parked[]
+}
+
+export interface ModelInbox {
+  position: number
+  repairs: number[]
+  orders: Record<string, ParkedOrder>
+  /** What belongs to no order, by the name it is kept under. */
+  nowhere: Record<string, Parked>
+  /** In the order in which they were applied. */
+  applied: ModelRecord[]
+  /** Places of records that were copied to the topic of parked records. */
+  copies: string[]
+  /** What a discard was answered, by order and place. */
+  answers: Record<string, Answer>
+}
+
+export type Answer = { applied: number; remaining: number; stoppedAt: string | undefined } | { refused: string }
+
+export const emptyInbox = (): ModelInbox => ({
+  position: 0,
+  repairs: [],
+  orders: {},
+  nowhere: {},
+  applied: [],
+  copies: [],
+  answers: {},
+})
+
+export const topicName = 'events'
+export const nowhereName = (place: string): string => `@${topicName}:0:${place}`
+
+/** All that is parked under this name. */
+export const parkedUnder = ({ orders, nowhere }: ModelInbox, name: string): Parked[] => [
+  ...(orders[name]?.parked ?? []),
+  ...(nowhere[name] ? [nowhere[name]] : []),
+]
+
+export const isHeld = ({ parked }: ParkedOrder): boolean => parked.some(({ state }) => state !== 'conflict')
+
+/** Rule 13. False: there is a hole before the batch. */
+export function deliver(inbox: ModelInbox, from: number, next: number, records: readonly ModelRecord[]): boolean {
+  if (from > inbox.position) return false
+  for (const record of records) if (Number(record.place) >= inbox.position) arrive(inbox, record)
+  inbox.position = Math.max(inbox.position, next)
+  return true
+}
+
+/** Rules 15 and 16. */
+export function arrive(inbox: ModelInbox, record: ModelRecord): void {
+  const { event, cause, stray } = readingOf(inbox, record)
+  if (record.orderId === null || stray) {
+    strand(inbox, record, cause)
+    return
+  }
+  inbox.orders[record.orderId] ??= { version: 0, eventId: null, state: [], parked: [] }
+  const order = inbox.orders[record.orderId]!
+  if (event && (isPast(order, event) || order.parked.some((p) => p.state !== 'conflict' && isSame(p, event)))) return
+  if (order.parked.some((p) => p.record.place === record.place)) return
+  const one: Parked = { record, event, state: 'new', stood: undefined, cause, tries: 0 }
+  const blocked = order.parked.some(({ state }) => state === 'head')
+  order.parked.push(one)
+  if (event?.version === order.version) put(inbox, one, 'conflict')
+  else if (blocked) put(inbox, one, 'behind')
+  else {
+    advance(inbox, order)
+    if (one.state === 'new') put(inbox, one, 'waiting')
+  }
+}
+
+/** Rule 18. */
+export function redrive(inbox: ModelInbox, name: string): Answer {
+  if (parkedUnder(inbox, name).length === 0) return { refused: 'nothing-parked' }
+  const appliedBefore = inbox.applied.length
+  const order = inbox.orders[name]
+  if (order) redriveOrder(inbox, order)
+  const left = parkedUnder(inbox, name)
+  const own = order?.parked ?? []
+  const waiting = own.filter(({ state }) => state === 'waiting').sort((a, b) => versionOf(a) - versionOf(b))
+  const stopped = own.find(({ state }) => state === 'head') ?? waiting[0] ?? inbox.nowhere[name]
+  return { applied: inbox.applied.length - appliedBefore, remaining: left.length, stoppedAt: stopped?.record.place }
+}
+
+/** All that a redrive of this cause takes: orders that something holds up for it. */
+export function heldBy(inbox: ModelInbox, cause: string): string[] {
+  const names = new Set([...Object.keys(inbox.orders), ...Object.keys(inbox.nowhere)])
+  return [...names].filter((name) => parkedUnder(inbox, name).some((p) => p.cause === cause && p.state !== 'behind'))
+}
+
+/** Rule 18. */
+export function discard(inbox: ModelInbox, name: string, place: string, skipVersion: boolean): Answer {
+  const order = inbox.orders[name]
+  const parked = parkedUnder(inbox, name)
+  const target = parked.find(({ record }) => record.place === place)
+  const earlier = inbox.answers[`${name} ${place}`]
+  if (!target && earlier) return earlier
+  if (parked.length === 0) return { refused: 'nothing-parked' }
+  if (!target || target.state === 'behind' || target.state === 'waiting') return { refused: 'not-the-head' }
+  if (order && target.state === 'head' && order.parked.includes(target)) {
+    const version = readingOf(inbox, target.record).event?.version
+    const next = order.version + 1
+    if (version === next && !skipVersion) return { refused: 'version-not-skipped' }
+    // What cannot be read may have been the next version, unless that is among the others.
+    const others = order.parked.filter((p) => p !== target && p.state !== 'conflict')
+    const isThere = others.some(({ record }) => readingOf(inbox, record).event?.version === next)
+    if (skipVersion && (version === next || (version === undefined && !isThere))) {
+      order.version = next
+      order.eventId = null
+    }
+  }
+  if (order) order.parked = order.parked.filter((p) => p !== target)
+  if (inbox.nowhere[name] === target) delete inbox.nowhere[name]
+  const left = redrive(inbox, name)
+  const answer = 'refused' in left ? { applied: 0, remaining: 0, stoppedAt: undefined } : left
+  inbox.answers[`${name} ${place}`] = answer
+  return answer
+}
+
+function redriveOrder(inbox: ModelInbox, order: ParkedOrder): void {
+  const own = order.parked.filter(({ state }) => state !== 'conflict')
+  const leave = (one: Parked) => {
+    order.parked = order.parked.filter((p) => p !== one)
+  }
+  // 1. Everything is read anew. What turns out to be of another order leaves.
+  for (const one of own) {
+    const { event, cause, stray } = readingOf(inbox, one.record)
+    Object.assign(one, { event, cause, state: 'new' })
+    if (!stray) continue
+    leave(one)
+    strand(inbox, one.record, cause)
+  }
+  // 2. As far as it goes.
+  advance(inbox, order)
+  // 3. The others wait: for a version if it is in their reach, else behind the head.
+  const head = order.parked.find(({ state }) => state === 'head')
+  const standing = head?.event ? [head] : []
+  let passedHead = head?.event !== undefined
+  for (const one of [...order.parked]) {
+    if (one === head) passedHead = true
+    if (one.state !== 'new') continue
+    const { event } = one
+    if (event && (isPast(order, event) || standing.some((p) => isSame(p, event)))) leave(one)
+    else if (event?.version === order.version) put(inbox, one, 'conflict')
+    else {
+      put(inbox, one, passedHead ? 'behind' : 'waiting')
+      standing.push(one)
+    }
+  }
+}
+
+/** Applies whose turn it is, until there is none or one fails, which then is the head. */
+function advance(inbox: ModelInbox, order: ParkedOrder): void {
+  for (;;) {
+    const open = order.parked.filter(({ state }) => state === 'new' || state === 'waiting')
+    const wall = open.findIndex(({ event }) => !event)
+    const reach = wall < 0 ? open : open.slice(0, wall)
+    const past = reach.filter(({ event }) => event && isPast(order, event))
+    order.parked = order.parked.filter((p) => !past.includes(p))
+    for (const p of reach) if (!past.includes(p) && versionOf(p) === order.version) put(inbox, p, 'conflict')
+    const turn = reach.find((p) => versionOf(p) === order.version + 1) ?? open[wall]
+    if (!turn) return
+    const next = attempt(inbox, order, turn)
+    if (typeof next === 'string') {
+      turn.tries++
+      put(inbox, turn, 'head', next)
+      return
+    }
+    Object.assign(order, { state: next, version: versionOf(turn), eventId: turn.event?.id })
+    inbox.applied.push(turn.record)
+  }
+}
+
+/** The state that it leads to, or the cause why there is none. */
+function attempt(inbox: ModelInbox, order: ParkedOrder, { event, cause }: Parked): string[] | string {
+  if (!event) return cause
+  const now = repaired(inbox.repairs, event)
+  if (now.unsavable) return 'constraint'
+  try {
+    return apply(order.state, now)
+  } catch {
+    return 'apply-failed'
+  }
+}
+
+export function repaired(repairs: readonly number[], event: ModelEvent): ModelEvent {
+  const { refused, unsavable, ...fine } = event
+  return event.repair !== undefined && repairs.includes(event.repair) ? fine : event
+}
+
+function readingOf(inbox: ModelInbox, { orderId, event, junk, schema }: ModelRecord) {
+  const unread = (cause: string, stray = false) => ({ event: undefined, cause, stray })
+  if (orderId === null) return unread('no-key')
+  if (junk === 'tombstone') return unread('tombstone')
+  if (schema !== undefined && !inbox.repairs.includes(schema)) return unread('unknown-schema')
+  if (!event) return unread('undecodable')
+  if (event.orderId !== orderId) return unread('key-mismatch', true)
+  return { event, cause: '', stray: false }
+}
+
+/** It is applied, or its version is. */
+const isPast = (order: ParkedOrder, { version, id }: ModelEvent): boolean =>
+  version < order.version || (version === order.version && (order.eventId === null || order.eventId === id))
+const isSame = ({ event }: Parked, other: ModelEvent) => event?.id === other.id && event.version === other.version
+const versionOf = ({ event }: Parked): number => event?.version ?? 0
+
+function strand(inbox: ModelInbox, record: ModelRecord, cause: string): void {
+  const name = nowhereName(record.place)
+  if (inbox.nowhere[name]) return
+  const one: Parked = { record, event: undefined, state: 'new', stood: undefined, cause, tries: 1 }
+  inbox.nowhere[name] = one
+  put(inbox, one, 'head', cause)
+}
+
+/** Rules 15 and 16: what holds up its order, or conflicts with it, is copied when it begins to. */
+function put(inbox: ModelInbox, one: Parked, state: Standing, cause?: string): void {
+  const causes = { head: one.cause, behind: one.event ? 'behind' : one.cause, waiting: 'gap', conflict: 'conflict' }
+  const isCopied = (state === 'head' || state === 'conflict') && one.stood !== state
+  if (isCopied) inbox.copies.push(one.record.place)
+  Object.assign(one, { state, stood: state, cause: cause ?? causes[state] })
 }
 
 export interface ModelOrder {
@@ -39,50 +285,16 @@ export interface ModelOrder {
   parked: Record<string, string>
 }
 
+/** Where these records lead, one after the other. */
 export function modelOf(records: readonly ModelRecord[]): { orders: Record<string, ModelOrder>; orderless: string[] } {
-  const ids = new Set(records.flatMap(({ orderId }) => orderId ?? []))
+  const inbox = emptyInbox()
+  for (const record of records) arrive(inbox, record)
+  const orders = Object.entries(inbox.orders).map(([id, order]): [string, ModelOrder] => [
+    id,
+    { ...order, parked: Object.fromEntries(order.parked.map(({ record, state }) => [record.place, state])) },
+  ])
   return {
-    orders: Object.fromEntries([...ids].map((id) => [id, oneOrder(records.filter(({ orderId }) => orderId === id))])),
-    orderless: records.filter(({ orderId }) => orderId === null).map(({ place }) => place),
-  }
-}
-
-function oneOrder(records: readonly ModelRecord[]): ModelOrder {
-  const order: ModelOrder = { version: 0, eventId: null, state: [], parked: {} }
-  let pending: Pending[] = []
-  for (const record of records) {
-    const { event } = record
-    if (event && event.version < order.version) continue
-    if (event && event.version === order.version && event.id === order.eventId) continue
-    if (event && pending.some((p) => p.state !== 'conflict' && p.record.event?.id === event.id)) continue
-    if (event && event.version === order.version) {
-      pending.push({ record, state: 'conflict' })
-      continue
-    }
-    pending.push({ record, state: 'new' })
-    const blockedBefore = pending.some((p) => p.state === 'head')
-    pending = advance(order, pending)
-    for (const p of pending) if (p.state === 'new') p.state = blockedBefore ? 'behind' : 'waiting'
-  }
-  order.parked = Object.fromEntries(pending.map((p) => [p.record.place, p.state]))
-  return order
-}
-
-function advance(order: ModelOrder, pending: Pending[]): Pending[] {
-  for (;;) {
-    if (pending.some((p) => p.state === 'head')) return pending
-    const open = pending.filter((p) => p.state === 'new' || p.state === 'waiting')
-    const turn = open.find(({ record: { event } }) => !event || event.version === order.version + 1)
-    if (!turn) return pending
-    const { event } = turn.record
-    if (!event || event.refused || event.unsavable) {
-      turn.state = 'head'
-      return pending
-    }
-    order.state = apply(order.state, event)
-    order.version = event.version
-    order.eventId = event.id
-    pending = pending.filter((p) => p !== turn)
-    for (const p of pending) if (p.record.event?.version === event.version) p.state = 'conflict'
+    orders: Object.fromEntries(orders),
+    orderless: Object.values(inbox.nowhere).map(({ record }) => record.place),
   }
 }

@@ -31,8 +31,12 @@ export class InterruptedPool {
   }
 
   /** Does `first`, and before its n-th statement begins `second`, which goes on until it is done or waits for a lock. */
-  async meet(at: number, first: () => Promise<void>, second: () => Promise<void>): Promise<void> {
-    let other: Promise<void> | undefined
+  async meet<One, Other>(
+    at: number,
+    first: () => Promise<One>,
+    second: () => Promise<Other>,
+  ): Promise<readonly [One, Other]> {
+    let other: Promise<Other> | undefined
     const begin = async () => {
       this.#pids = []
       let done = false
@@ -48,10 +52,10 @@ export class InterruptedPool {
       await ask('SET LOCAL idle_in_transaction_session_timeout = 0').catch(() => {})
       await begin()
     })
-    await first()
+    const one = await first()
     this.#interruption = undefined
     if (!other) await begin() // the first had fewer statements
-    await other
+    return [one, await other!]
   }
 
   /** Whether what was to happen has happened; if not, it will not. */

@@ -9,7 +9,8 @@ import { until } from '@inorder/testing/until.ts'
 import fc from 'fast-check'
 import pg from 'pg'
 import { pino } from 'pino'
-import { mostChanges } from './allocation-store.ts'
+import { allocate } from './allocation.ts'
+import { mostChanges, readRound, writeRound } from './allocation-store.ts'
 import { Allocator, allocateRound } from './allocator.ts'
 import type { Line } from './demand.ts'
 import { demandHandler } from './handlers.ts'
@@ -215,6 +216,23 @@ test('an order arrives when it is committed: one that was numbered before, and c
   await look()
   assert.deepEqual([await statusOf(`${p}-quick`), await statusOf(`${p}-slow`)], ['reserved', 'backordered'])
   await assertSound(p)
+})
+
+test('stock that is set while a round looks at it waits for the round, and is looked at after it', async () => {
+  const p = unique('amid')
+  await setOnHand(pool, p, 1)
+  await batch(fresh(`${p}-1`, of(p, 2)))
+  let set: Promise<unknown> | undefined
+  await transaction(pool, async (tx) => {
+    const round = (await readRound(tx, mostChanges)) ?? assert.fail('nothing to do')
+    set = setOnHand(pool, p, 2)
+    const waits = `SELECT FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND query LIKE 'INSERT INTO stock%'`
+    await until('it waits', async () => (await pool.query(waits)).rowCount === 1, 1_500)
+    await writeRound(tx, round, allocate(round.orders, round.available, round.ahead))
+  })
+  await set
+  await look()
+  assert.equal(await statusOf(`${p}-1`), 'reserved')
 })
 
 /** Counts statements, and changes of rows of stock, of what it runs. */

@@ -1,0 +1,139 @@
+// The inbox and its operator as a history drives them: real, on a real database, which each history finds empty.
+import type { causes } from '@inorder/testing/inbox-history.ts'
+import { apply, type ModelEvent, type ModelRecord, repaired, topicName } from '@inorder/testing/inbox-model.ts'
+import { InterruptedPool } from '@inorder/testing/inbox-pool.ts'
+import { modelRegistry, modelTopic, recordOfHistory } from '@inorder/testing/inbox-topic.ts'
+import { pino } from 'pino'
+import { Registry } from 'prom-client'
+import { Operator } from '../parking/operator.ts'
+import { UnknownSchema } from '../registry.ts'
+import { type BatchContext, commitBatch } from './batch.ts'
+import { Decoder } from './decode.ts'
+import type { Applied } from './inbox.ts'
+import { inboxMetrics } from './metrics.ts'
+import type { InboxRig } from './rig.fixture.ts'
+
+type Context = BatchContext<string[], ModelEvent>
+export type Subject = Awaited<ReturnType<typeof historySubject>>
+
+const topic = modelTopic(topicName)
+const topicId = '0198a000-0000-7000-8000-000000000001'
+const knownSchema = 7
+const operatorName = { operator: 'ann' }
+
+/** No power cut is played here: thousands of commits need not wait for the disk. */
+export const makeHistoryTable = ({ pool }: InboxRig) =>
+  pool.query(`CREATE TABLE history_order (order_id text PRIMARY KEY, events text[], bad boolean CHECK (NOT bad));
+    DO $$ BEGIN EXECUTE format('ALTER DATABASE %I SET synchronous_commit = off', current_database()); END $$`)
+
+const empty = ['inbox_position', 'inbox_order', 'parked', 'topic_orders', 'parking_audit', 'outbox', 'history_order']
+  .map((table) => `DELETE FROM ${table}`)
+  .join(';')
+
+/** All that is stored and that the model knows, in one query. */
+const everything = `SELECT
+  (SELECT next_offset::int FROM inbox_position) AS position,
+  (SELECT coalesce(json_object_agg(o.order_id, json_build_object(
+     'version', applied_version, 'eventId', event_id, 'held', held, 'events', coalesce(events, '{}'))), '{}')
+   FROM inbox_order AS o LEFT JOIN history_order AS h USING (order_id)) AS orders,
+  (SELECT coalesce(json_object_agg(order_id || CASE WHEN orderless THEN ' - ' ELSE ' ' END || record_offset,
+     json_build_object('state', state, 'cause', cause, 'version', version, 'tries', CASE state WHEN 'head' THEN attempts END)
+     ), '{}') FROM parked) AS parked,
+  (SELECT coalesce(array_agg(split_part(headers ->> 'inorder-source', '/', 3) ORDER BY id), '{}') FROM outbox) AS copies`
+
+export interface Stored {
+  position: number | null
+  orders: Record<string, { version: number; eventId: string | null; held: boolean; events: string[] }>
+  /** By order and place; ` - ` between them: it belongs to no order. */
+  parked: Record<string, { state: string; cause: string; version: number | null; tries: number | null }>
+  copies: string[]
+}
+
+export async function historySubject(rig: InboxRig) {
+  await rig.pool.query(empty)
+  const interrupted = new InterruptedPool(rig.pool)
+  const { pool } = interrupted
+  const repairs: number[] = []
+  /** What the service was told of: of a batch, and by a redrive. */
+  const told: Applied<string[], ModelEvent>[] = []
+
+  const registry = {
+    schemaOf: async (id: number) => {
+      if (id !== knownSchema && !repairs.includes(id - knownSchema)) throw new UnknownSchema(`no schema ${id}`)
+      return modelRegistry.schemaOf(id)
+    },
+  }
+  const isBad = (events: string[]) =>
+    events.some((id) => {
+      const repair = /-unsavable-(\d)/.exec(id)?.[1]
+      return repair !== undefined && !repairs.includes(Number(repair))
+    })
+  const handler: Context['handler'] = {
+    async load(tx, orderIds) {
+      const { rows } = await tx.query('SELECT order_id, events FROM history_order WHERE order_id = ANY($1)', [orderIds])
+      return new Map(rows.map((row) => [row.order_id, row.events]))
+    },
+    apply: (state, event) => ({ state: apply(state, repaired(repairs, event)) }),
+    async save(tx, changed) {
+      const rows = [...changed].map(([order_id, events]) => ({ order_id, events, bad: isBad(events) }))
+      await tx.query(
+        `INSERT INTO history_order SELECT * FROM json_to_recordset($1) AS r (order_id text, events text[], bad boolean)
+         ON CONFLICT (order_id) DO UPDATE SET events = excluded.events, bad = excluded.bad`,
+        [JSON.stringify(rows)],
+      )
+    },
+  }
+
+  function start() {
+    const context: Context = {
+      topic,
+      handler,
+      decoder: new Decoder(topic, registry),
+      service: 'test',
+      instance: 'test-1',
+    }
+    const operator = new Operator<string[], ModelEvent>({
+      pool,
+      context,
+      logger: pino({ level: process.env.LOG_LEVEL ?? 'silent' }),
+      metrics: inboxMetrics(new Registry(), async () => []),
+      positions: async () => [],
+      acceptLoss: async () => ({ refused: 'nothing-lost', detail: 'of a rig' }),
+      onSaved: (saved) => told.push(...saved.applied),
+    })
+    return { context, operator }
+  }
+  let { context, operator } = start()
+
+  return {
+    interrupted,
+    told,
+    repair: (repair: number) => repairs.push(repair),
+    restart() {
+      ;({ context, operator } = start())
+    },
+    /** Gives the positions that it said were stored. */
+    async batch(from: number, next: number, records: readonly ModelRecord[]): Promise<number[]> {
+      const entries = await context.decoder.entries(topicId, records.map(recordOfHistory))
+      const spans = new Map([[0, { from: BigInt(from), next: BigInt(next) }]])
+      const positions: number[] = []
+      const batch = commitBatch(pool, { topicId, entries, spans }, context, (result) => {
+        told.push(...result.applied)
+        for (const position of result.positions.values()) positions.push(Number(position))
+      })
+      return batch.then(
+        () => positions,
+        (error) => Promise.reject(Object.assign(error, { positions })),
+      )
+    },
+    redrive: (orderId: string, dryRun: boolean) => operator.redrive(orderId, { ...operatorName, dryRun }),
+    redriveAll: (cause: (typeof causes)[number], dryRun: boolean) =>
+      operator.redriveAll(cause, { ...operatorName, dryRun }),
+    discard: (orderId: string, place: string, skipVersion: boolean) =>
+      operator.discard(orderId, { ...operatorName, event: `${topicId}/0/${place}`, reason: 'a test', skipVersion }),
+    rewind: (position: number) => rig.pool.query('UPDATE inbox_position SET next_offset = $1', [position]),
+    async stored(): Promise<Stored> {
+      return (await rig.pool.query({ name: 'everything', text: everything })).rows[0]
+    },
+  }
+}

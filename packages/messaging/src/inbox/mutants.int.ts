@@ -1,0 +1,70 @@
+import { describe } from 'node:test'
+import { eachIsCaught } from './mutants.fixture.ts'
+
+describe('the property fails for an inbox in which', { concurrency: 2 }, () =>
+  eachIsCaught({
+    'no version guard': {
+      file: 'inbox/decide.ts',
+      from: 'if (version < order.version || sameAsApplied || order',
+      to: 'if (order',
+    },
+    'duplicates are known by event id alone': {
+      file: 'inbox/decide.ts',
+      from: 'const sameAsApplied = version === order.version && (order.eventId === null || eventId === order.eventId)',
+      to: 'const sameAsApplied = eventId === order.eventId',
+    },
+    'a parked order is not held': {
+      file: 'inbox/decide.ts',
+      from: "if (place?.state === 'head') order.blocked = true",
+      to: '',
+    },
+    'a conflict blocks': {
+      file: 'inbox/decide.ts',
+      from: "if (place?.state === 'head') order.blocked",
+      to: "if (place?.state === 'head' || place?.state === 'conflict') order.blocked",
+    },
+    'a gap is not waited for': {
+      file: 'inbox/decide.ts',
+      from: 'decoded.version > order.version + 1',
+      to: 'decoded.version < order.version',
+    },
+    'a gap is not healed': {
+      file: 'inbox/decide.ts',
+      from: 'return order.waiting.size > 0 ? successor(order, changes) : undefined',
+      to: 'return undefined',
+    },
+    'the position moves past a batch that failed': {
+      file: 'inbox/batch.ts',
+      from: 'return await transaction(pool, (tx) => applyBatch(tx, part, context, singly))',
+      to: `return await transaction(pool, (tx) => applyBatch(tx, part, context, singly)).catch(async (error) => {
+      await movePositions(pool, part.topicId, new Map([...part.spans].map(([at, { next }]) => [at, next])))
+      throw error
+    })`,
+    },
+    'a stream may start ahead of the position': {
+      file: 'inbox/batch.ts',
+      from: 'if (from > position) throw',
+      to: 'if (from > position + 1_000n) throw',
+    },
+    'what a batch brings a second time is looked at again': {
+      file: 'inbox/batch.ts',
+      from: 'entries.filter((entry) => entry.offset >= (positions.get(entry.partition) ?? 0n))',
+      to: 'entries',
+    },
+    'the batch that the database refuses is skipped': {
+      file: 'inbox/batch.ts',
+      from: 'of partsOf(batch))',
+      to: 'of partsOf({ ...batch, entries: [] }))',
+    },
+    'the second run of a batch starts where the first ended': {
+      file: 'inbox/batch.ts',
+      from: 'for (const entry of fresh) entry.place = entry.before',
+      to: '',
+    },
+    'batches do not lock their orders': {
+      file: 'inbox/store.ts',
+      from: 'xmin <> pg_current_xact_id()::xid ORDER BY order_id FOR UPDATE',
+      to: 'xmin <> pg_current_xact_id()::xid ORDER BY order_id',
+    },
+  }),
+)
