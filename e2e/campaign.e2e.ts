@@ -11,7 +11,7 @@ import { Shop } from './shop.ts'
 import { sql } from './sql.ts'
 import { eventsByOrder } from './topic.ts'
 
-const orders = Number(process.env.CAMPAIGN_ORDERS ?? 1_500)
+const orders = Number(process.env.CAMPAIGN_ORDERS ?? 400)
 const seed = Number(process.env.CAMPAIGN_SEED ?? Date.now() % 1_000_000)
 const clients = 40
 const items = 20
