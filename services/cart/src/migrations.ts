@@ -1,10 +1,4 @@
-import { fileURLToPath } from 'node:url'
-import type { Migrations } from '@inorder/storage/migrate.ts'
-
-const outbox = import.meta.resolve('@inorder/messaging/outbox/outbox.ts')
+import { migrationsOf } from '@inorder/service/migrations.ts'
 
 /** What the cart's database consists of. */
-export const migrations: Migrations[] = [
-  { name: 'cart', path: fileURLToPath(new URL('../migrations', import.meta.url)) },
-  { name: 'outbox', path: fileURLToPath(new URL('../../migrations/outbox', outbox)) },
-]
+export const migrations = migrationsOf('cart', new URL('../migrations', import.meta.url), ['outbox'])

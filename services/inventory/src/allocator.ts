@@ -1,7 +1,7 @@
 // Gives stock to orders. What is to be done is found in the tables alone, so that a kill at any point loses nothing, and
 // any instance takes up what another left; two never work at once (a lock).
-import { setTimeout as pause } from 'node:timers/promises'
 import { transaction } from '@inorder/storage/transaction.ts'
+import { WokenLoop } from '@inorder/storage/woken-loop.ts'
 import type { Pool } from 'pg'
 import type { Logger } from 'pino'
 import { allocate, type Decision } from './allocation.ts'
@@ -23,9 +23,8 @@ export const allocateRound = (pool: Pool, limit: number): Promise<Decision[] | u
 export class Allocator {
   readonly #pool: Pool
   readonly #logger: Logger
-  #alarm = new AbortController()
-  #closing = false
-  #loop: Promise<void> | undefined
+  readonly #loop = new WokenLoop(pollMs, () => this.#allocate())
+  #limit = mostChanges
 
   constructor(pool: Pool, logger: Logger) {
     this.#pool = pool
@@ -33,33 +32,27 @@ export class Allocator {
   }
 
   start(): void {
-    this.#loop ??= this.#run()
+    this.#loop.start()
   }
 
   /** There is something to do: called after a commit that changed demands or stock. */
   wake(): void {
-    this.#alarm.abort()
+    this.#loop.wake()
   }
 
   /** Resolves when the round under way has ended. */
-  async close(): Promise<void> {
-    this.#closing = true
-    this.wake()
-    await this.#loop
+  close(): Promise<void> {
+    return this.#loop.close()
   }
 
-  async #run(): Promise<void> {
-    let limit = mostChanges
-    while (!this.#closing) {
-      this.#alarm = new AbortController()
-      try {
-        while (!this.#closing && (await this.#round(limit))) limit = Math.min(2 * limit, mostChanges)
-      } catch (error) {
-        // 1,000 orders of 1,000 lines meet the deadline of a statement; half as many may not.
-        limit = Math.ceil(limit / 2)
-        this.#logger.warn({ err: error, limit }, 'stock cannot be allocated now')
-      }
-      await pause(pollMs, undefined, { signal: this.#alarm.signal }).catch(() => undefined)
+  async #allocate(): Promise<void> {
+    try {
+      while (!this.#loop.closing && (await this.#round(this.#limit)))
+        this.#limit = Math.min(2 * this.#limit, mostChanges)
+    } catch (error) {
+      // 1,000 orders of 1,000 lines meet the deadline of a statement; half as many may not.
+      this.#limit = Math.ceil(this.#limit / 2)
+      this.#logger.warn({ err: error, limit: this.#limit }, 'stock cannot be allocated now')
     }
   }
 

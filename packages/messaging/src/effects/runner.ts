@@ -10,6 +10,7 @@ import type { EffectOps, ParkedEffect, ShownEffect } from '@inorder/contracts/ef
 import type { List } from '@inorder/contracts/ops.ts'
 import { GroupCommit } from '@inorder/storage/group-commit.ts'
 import { sqlFault, transaction } from '@inorder/storage/transaction.ts'
+import { WokenLoop } from '@inorder/storage/woken-loop.ts'
 import type { Pool } from 'pg'
 import type { Logger } from 'pino'
 import type { Registry } from 'prom-client'
@@ -61,9 +62,7 @@ export class EffectRunner implements EffectOps {
   readonly #settlements: GroupCommit<Settlement, boolean>
   /** Kinds that failed last: the log is told of the first failure, not of each. */
   readonly #failing = new Set<string>()
-  #alarm = new AbortController()
-  #closing = false
-  #loop: Promise<void> | undefined
+  readonly #loop = new WokenLoop(pollMs, () => this.#claim())
 
   constructor(options: EffectRunnerOptions) {
     this.#options = options
@@ -83,37 +82,31 @@ export class EffectRunner implements EffectOps {
   }
 
   start(): void {
-    this.#loop ??= this.#run()
+    this.#loop.start()
   }
 
   /** Something may be due: called after a commit that stored effects. */
   wake(): void {
-    this.#alarm.abort()
+    this.#loop.wake()
   }
 
   /** Claims no more; what runs may end, or is given back. */
   async close(): Promise<void> {
-    this.#closing = true
-    this.wake()
-    await this.#loop
+    await this.#loop.close()
     const ended = Promise.all(this.#running.keys())
     await Promise.race([ended, pause(closeWithinMs, undefined, { ref: false })])
     for (const attempt of this.#running.values()) attempt.abort(new Error('the instance ends'))
     await ended
   }
 
-  async #run(): Promise<void> {
+  async #claim(): Promise<void> {
     const { pool, logger } = this.#options
-    while (!this.#closing) {
-      this.#alarm = new AbortController()
-      try {
-        const places = this.#concurrency - this.#running.size
-        const claims = places > 0 ? await claimEffects(pool, places, this.#deadlineMs + leaseBeyondMs) : []
-        for (const claim of claims) this.#attempt(claim)
-      } catch (error) {
-        logger.warn({ err: error }, 'effects cannot be claimed now')
-      }
-      await pause(pollMs, undefined, { signal: this.#alarm.signal }).catch(() => undefined)
+    try {
+      const places = this.#concurrency - this.#running.size
+      const claims = places > 0 ? await claimEffects(pool, places, this.#deadlineMs + leaseBeyondMs) : []
+      for (const claim of claims) this.#attempt(claim)
+    } catch (error) {
+      logger.warn({ err: error }, 'effects cannot be claimed now')
     }
   }
 
@@ -187,7 +180,7 @@ export class EffectRunner implements EffectOps {
     const { pool, logger } = this.#options
     const { orderId, key: effect, kind, attempt: attempts } = claim
     const fault: Fault = faultOf(cause ?? 'failed', error)
-    const again = this.#closing ? 0 : fullJitter(Math.min(longestBackoffMs, firstBackoffMs * 2 ** (attempts - 1)))
+    const again = this.#loop.closing ? 0 : fullJitter(Math.min(longestBackoffMs, firstBackoffMs * 2 ** (attempts - 1)))
     try {
       const ours = await giveBack(pool, claim, fault, cause === undefined ? again : null)
       this.#metrics.attempts.inc({ kind, outcome: ours ? (cause === undefined ? 'again' : 'parked') : 'late' })
@@ -196,7 +189,7 @@ export class EffectRunner implements EffectOps {
     } catch (giveBackError) {
       logger.debug({ err: giveBackError, orderId, effect }, 'an effect stays ours until its lease ends')
     }
-    if (cause !== undefined || this.#closing) return
+    if (cause !== undefined || this.#loop.closing) return
     if (!this.#failing.has(kind))
       logger.warn({ err: error, orderId, effect, kind }, 'effects fail, and are tried again')
     this.#failing.add(kind)
