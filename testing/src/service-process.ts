@@ -16,6 +16,8 @@ export interface ServiceProcess {
   url: string
   child: ChildProcess
   ready(): Promise<void>
+  /** What it wrote to stderr. */
+  said(): string
   get(path: string): Promise<Response>
   /** Its exit code after SIGTERM. */
   stop(): Promise<number | null>
@@ -32,9 +34,13 @@ export async function startService(main: URL, env: Record<string, string>): Prom
   const parts = { KAFKA_BROKERS: brokers(), SCHEMA_REGISTRY_URL: registryUrl() }
   const child = spawn(process.execPath, [fileURLToPath(main)], {
     env: { PATH: process.env.PATH, PORT: String(port), LOG_LEVEL: 'warn', ...parts, ...env },
-    stdio: ['ignore', 'inherit', 'inherit'],
+    stdio: ['ignore', 'inherit', 'pipe'],
   })
   running.add(child)
+  let said = ''
+  child.stderr.on('data', (piece) => {
+    said += piece
+  })
   const ended = once(child, 'exit').finally(() => running.delete(child))
   const url = `http://127.0.0.1:${port}`
   const end = async (signal: NodeJS.Signals) => {
@@ -51,6 +57,7 @@ export async function startService(main: URL, env: Record<string, string>): Prom
         return (await fetch(`${url}/health/ready`).catch(() => undefined))?.status === 200
       })
     },
+    said: () => said,
     get: (path) => fetch(url + path),
     stop: () => end('SIGTERM'),
     kill: async () => void (await end('SIGKILL')),
