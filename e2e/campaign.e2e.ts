@@ -105,6 +105,11 @@ suite(`${orders} orders, seed ${seed}`, () => {
       kills++
     }
     await working
+    // Whoever was killed last is started again by now, and may not listen yet.
+    for (const name of killed) {
+      const ready = `${stack.url(name)}/health/ready`
+      await until(`${name} is ready again`, async () => (await send(ready)).status === 200)
+    }
     t.diagnostic(`${kills} kills`)
     assert.ok(kills > 0)
   })
