@@ -7,6 +7,13 @@ import { type BatchContext, type BatchResult, commitBatch, Hole } from './batch.
 import { type LogCheck, TopicReplaced } from './log-check.ts'
 
 const maxRecords = 1_000
+/**
+ * A batch of a few records costs nearly as much as one of a hundred. So after one of less than so many the reader rests
+ * for twice the time that it took, and under load the next one is larger; after a silence a record is taken at once.
+ */
+const enoughRecords = 300
+const restFactor = 2
+const longestRestMs = 50
 /** Batches under way at once, each of partitions of its own: one is decoded while the other is in the database. */
 const lanes = 2
 const longestBackoffMs = 5_000
@@ -35,6 +42,8 @@ export class Reader<State, Event> {
   readonly #ending = new AbortController()
   #stream: RecordStream | undefined
   #running: Promise<void> | undefined
+  /** `performance.now()` of the end of the rest. */
+  #restsUntil = 0
   /** Positions that Kafka is not told yet. */
   #untold = new Map<number, bigint>()
 
@@ -88,7 +97,9 @@ export class Reader<State, Event> {
     const lane = async () => {
       try {
         for (let taken = await this.#take(stream); taken; taken = await this.#take(stream)) {
+          const begun = performance.now()
           await this.#apply(stream, taken)
+          if (taken.records.length < enoughRecords) this.#restAfter(performance.now() - begun)
           stream.done(taken)
           onCommitted()
         }
@@ -104,11 +115,20 @@ export class Reader<State, Event> {
   /** The next records; undefined at the end. None at all when there is nothing but a new assignment to check. */
   async #take(stream: RecordStream): Promise<Taken | undefined> {
     while (!this.#ended) {
+      const restMs = this.#restsUntil - performance.now()
+      if (restMs > 0) {
+        await this.#pause(restMs)
+        continue
+      }
       const taken = stream.take(maxRecords)
       if (taken.spans.size > 0 || taken.odd || stream.starts) return taken
       await stream.changed()
     }
     return undefined
+  }
+
+  #restAfter(batchMs: number): void {
+    this.#restsUntil = performance.now() + Math.min(restFactor * batchMs, longestRestMs)
   }
 
   async #apply(stream: RecordStream, { records, spans, odd }: Taken): Promise<void> {
@@ -229,7 +249,11 @@ export class Reader<State, Event> {
   }
 
   async #backoff(failures: number): Promise<void> {
-    const ms = Math.min(longestBackoffMs, 100 * 2 ** failures) * (0.5 + Math.random() / 2)
+    await this.#pause(Math.min(longestBackoffMs, 100 * 2 ** failures) * (0.5 + Math.random() / 2))
+  }
+
+  /** Until then, or until the reader ends. */
+  async #pause(ms: number): Promise<void> {
     await pause(ms, undefined, { signal: this.#ending.signal }).catch(() => undefined)
   }
 }
