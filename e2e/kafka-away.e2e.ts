@@ -82,6 +82,10 @@ suite('Kafka away', () => {
       assert.equal(ids.upToDate, false, 'nobody knows what is in Kafka')
       assert.ok(ids.orderIds.includes('earlier-1'))
       assert.equal((await shop.toCart('/health/ready')).status, 200)
+      await until('the order service says what it lacks', async () => {
+        const { status, text } = await shop.toOrder('/health/ready')
+        return status === 503 && JSON.parse(text).missing.includes('kafka')
+      })
 
       const waiting = await outboxRows(stack)
       const strict = { prefer: 'handling=strict' }
@@ -94,6 +98,7 @@ suite('Kafka away', () => {
       assert.equal(await outboxRows(stack), waiting)
     })
     await untilBack()
+    await until('the order service lacks nothing', async () => (await shop.toOrder('/health/ready')).status === 200)
     await assertArrived(stack, shop, changed)
     assertProblem(await shop.details('strict'), 404, 'order-not-found')
     assert.equal((await create('strict', { prefer: 'handling=strict' })).status, 201)

@@ -14,8 +14,8 @@ const settings = {
   listen_addresses: host,
   // No socket file: a data folder's path may be longer than a socket's may be.
   unix_socket_directories: '',
-  // Up to 15 a process: five services with five instances each.
-  max_connections: 400,
+  // Up to 17 a process: five services with five instances each.
+  max_connections: 450,
   shared_buffers: '128MB',
   // An answered order must survive a power cut.
   synchronous_commit: 'on',

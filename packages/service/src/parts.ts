@@ -15,6 +15,8 @@ export interface Parts {
   /** This process among those of its service, `order-2`. */
   instance: string
   pool: Pool
+  /** For what looks at everything that waits in a table, and takes long where that is much. */
+  maintenance: Pool
   registry: SchemaRegistry
   relay: Relay
 }
@@ -26,17 +28,14 @@ export function openParts(
 ): Parts {
   const { DATABASE_URL: url, INSTANCE: instance } = config
   const brokers = config.KAFKA_BROKERS.split(',')
-  const pool = openPool({
-    url,
-    name: instance,
-    max: 10,
-    // A frozen database is a 503 after 3 s; a frozen holder of a lock loses it after 2 s, so its followers may wait longer.
-    deadlineMs: 2_500,
-    onIdleError: (error) => logger.warn({ err: error }, 'a database session ended'),
-  })
+  const onIdleError = (error: Error) => logger.warn({ err: error }, 'a database session ended')
+  // A frozen database is a 503 after 3 s; a frozen holder of a lock loses it after 2 s, so its followers may wait longer.
+  const pool = openPool({ url, name: instance, max: 10, deadlineMs: 2_500, onIdleError })
   onClose('database', () => pool.end())
+  const maintenance = openPool({ url, name: `${instance} maintenance`, max: 2, deadlineMs: 60_000, onIdleError })
+  onClose('maintenance', () => maintenance.end())
   const registry = new SchemaRegistry({ url: config.SCHEMA_REGISTRY_URL, deadlineMs: 2_000 })
-  const relay = new Relay({ pool, url, brokers, registry, topics, instance, logger, metrics })
+  const relay = new Relay({ pool, maintenance, url, brokers, registry, topics, instance, logger, metrics })
   onClose('relay', () => relay.close())
-  return { url, brokers, instance, pool, registry, relay }
+  return { url, brokers, instance, pool, maintenance, registry, relay }
 }

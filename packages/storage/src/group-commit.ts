@@ -12,6 +12,8 @@ export class QueueFull extends Error {
 
 export interface GroupCommitOptions<Request, Outcome> {
   keys(request: Request): readonly string[]
+  /** 1 for a small one, more for what takes the room of several: what follows counts these. */
+  weight(request: Request): number
   /** One transaction. Gives an outcome for each request, in their order; if it rejects, each of them gets the error. */
   run(group: readonly Request[]): Promise<readonly Outcome[]>
   maxGroup: number
@@ -22,6 +24,7 @@ export interface GroupCommitOptions<Request, Outcome> {
 interface Entry<Request, Outcome> {
   request: Request
   keys: readonly string[]
+  weight: number
   /** Keys of which an earlier request is still held, ready or in flight. */
   blockedBy: number
   /** Who comes next for each key, in the order of `keys`. */
@@ -47,9 +50,10 @@ export class GroupCommit<Request, Outcome> {
     if (this.#queued >= this.#options.maxQueued) return Promise.reject(new QueueFull('too many requests are waiting'))
     return new Promise((resolve, reject) => {
       const keys = this.#options.keys(request)
-      const entry = { request, keys, blockedBy: 0, followers: [], resolve, reject }
+      const weight = this.#options.weight(request)
+      const entry = { request, keys, weight, blockedBy: 0, followers: [], resolve, reject }
       for (const key of keys) this.#follow(key, entry)
-      this.#queued++
+      this.#queued += weight
       if (entry.blockedBy === 0) this.#makeReady(entry)
     })
   }
@@ -77,11 +81,20 @@ export class GroupCommit<Request, Outcome> {
 
   #start(): void {
     while (this.#inFlight < this.#options.maxInFlight && this.#ready.length > 0) {
-      const group = this.#ready.splice(0, this.#options.maxGroup)
-      this.#queued -= group.length
+      const group = this.#nextGroup()
       this.#inFlight++
       void this.#commit(group)
     }
+  }
+
+  /** The first that are ready, but at least one. */
+  #nextGroup(): readonly Entry<Request, Outcome>[] {
+    let count = 0
+    let weight = 0
+    do weight += this.#ready[count++]!.weight
+    while (count < this.#ready.length && weight + this.#ready[count]!.weight <= this.#options.maxGroup)
+    this.#queued -= weight
+    return this.#ready.splice(0, count)
   }
 
   async #commit(group: readonly Entry<Request, Outcome>[]): Promise<void> {

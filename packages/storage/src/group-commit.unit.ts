@@ -6,6 +6,7 @@ import { GroupCommit, QueueFull } from './group-commit.ts'
 interface Request {
   id: number
   keys: string[]
+  weight?: number
 }
 
 /** A commit that each test ends when it likes. */
@@ -15,6 +16,7 @@ function recorder(options: { maxGroup?: number; maxInFlight?: number; maxQueued?
   let most = 0
   const commits = new GroupCommit<Request, number>({
     keys: (request) => request.keys,
+    weight: ({ weight = 1 }) => weight,
     run: async (group) => {
       for (const { id, keys } of group) log.push({ id, keys, at: 'start' })
       const { promise, resolve, reject } = Promise.withResolvers<void>()
@@ -124,4 +126,22 @@ test('the error of a group goes to each of its requests, and to no other', async
   await turn()
   flights.shift()!.end()
   assert.equal(await second, 2)
+})
+
+test('large requests count as several: groups and queue are bounded by what they hold, and the largest goes alone', async () => {
+  const { commits, flights } = recorder({ maxGroup: 10, maxInFlight: 1, maxQueued: 28 })
+  const weights = [4, 5, 2, 25, 1]
+  const all = weights.slice(0, 3).map((weight, id) => commits.submit({ id, keys: [], weight }))
+  await turn()
+  all.push(...weights.slice(3).map((weight, n) => commits.submit({ id: 3 + n, keys: [], weight })))
+  await assert.rejects(commits.submit({ id: 9, keys: [] }), QueueFull)
+  for (let n = 0; n < 4; n++) {
+    await turn()
+    flights[n]!.end()
+  }
+  await Promise.all(all)
+  assert.deepEqual(
+    flights.map(({ group }) => group.map(({ id }) => id)),
+    [[0, 1], [2], [3], [4]],
+  )
 })

@@ -23,6 +23,9 @@ export async function migrate(url: string, folders: readonly Migrations[]): Prom
     application_name: 'migrate',
     connectionTimeoutMillis: 2_000,
     query_timeout: deadlineMs,
+    // One that hangs in the middle must not keep the lock (rule 8).
+    idle_in_transaction_session_timeout: deadlineMs,
+    options: `-c idle_session_timeout=${deadlineMs}`,
   })
   // The query under way fails with the same error.
   client.on('error', () => client.end())

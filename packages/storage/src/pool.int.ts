@@ -56,3 +56,17 @@ for (const [turn, next] of [
     await Promise.all(sessions.map((session) => session.end()))
   })
 }
+
+test('a server that has a connection for one only: the look at its sessions gives that one back', async () => {
+  const pool = openPool({ url: database.url, name: 'scarce', max: 2 })
+  let connects = 0
+  const scarce = {
+    connect: async () => {
+      if (++connects > 1) throw new Error('too many clients already')
+      return pool.connect()
+    },
+  }
+  await assert.rejects(assertSessionPooling(scarce as Pick<pg.Pool, 'connect'>), /too many clients/)
+  assert.equal(pool.totalCount, 0)
+  await pool.end()
+})

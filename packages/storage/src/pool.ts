@@ -66,14 +66,16 @@ export class SharedSessions extends Error {
 export async function assertSessionPooling(pool: Pick<pg.Pool, 'connect'>): Promise<void> {
   const mark = randomUUID()
   const seen = `SELECT current_setting('inorder.session', true) AS mark`
-  const [one, other] = await Promise.all([pool.connect(), pool.connect()])
+  const one = await pool.connect()
+  let other: pg.PoolClient | undefined
   try {
+    other = await pool.connect()
     await one.query(`SELECT set_config('inorder.session', $1, false)`, [mark])
     const ours = (await one.query<{ mark: string }>(seen)).rows[0]?.mark
     const theirs = (await other.query<{ mark: string }>(seen)).rows[0]?.mark
     if (ours !== mark || theirs === mark) throw new SharedSessions()
   } finally {
     one.release(true)
-    other.release(true)
+    other?.release(true)
   }
 }

@@ -27,9 +27,10 @@ await runService({
   schema,
   async start(service) {
     const { config, logger, metrics, stopping, onClose } = service
-    const { url, instance, pool, brokers, registry, relay } = openParts(service, [orderEvents])
+    const parts = openParts(service, [orderEvents])
+    const { url, instance, pool, maintenance, registry, relay } = parts
     const { subject, value } = orderEvents
-    const log = new SecondCopy({ pool, brokers, registry, topic: orderEvents, instance, logger, adopt })
+    const log = new SecondCopy({ ...parts, topic: orderEvents, logger, adopt })
     onClose('log', () => log.close())
     const startup = new Startup({
       pool,
@@ -74,7 +75,8 @@ await runService({
     await startup.run(stopping)
     await log.settle(stopping)
     const forgetting = setInterval(
-      () => forgetOldKeys(pool).catch((error) => logger.warn({ err: error }, 'cannot forget old idempotency keys')),
+      () =>
+        forgetOldKeys(maintenance).catch((error) => logger.warn({ err: error }, 'cannot forget old idempotency keys')),
       600_000,
     )
     onClose('expiry of keys', async () => clearInterval(forgetting))

@@ -1,12 +1,17 @@
 // Rule 12: the cart's database is restored from a backup, and the log knows more than it does.
 import assert from 'node:assert/strict'
+import { randomUUID } from 'node:crypto'
 import { after, before, test } from 'node:test'
+import type { Order } from '@inorder/contracts/order.ts'
 import type { OrderEvent } from '@inorder/contracts/order-event.ts'
 import { orderEvents } from '@inorder/contracts/order-events.ts'
 import { Decoder } from '@inorder/messaging/inbox/decode.ts'
 import { KafkaAdmin } from '@inorder/messaging/kafka/admin.ts'
 import { readLog } from '@inorder/messaging/kafka/log-reader.ts'
+import { readPublished, savePublished } from '@inorder/messaging/log/store.ts'
 import { SchemaRegistry } from '@inorder/messaging/registry.ts'
+import { orderEventsWriter } from '@inorder/service/order-events.fixture.ts'
+import { openPool } from '@inorder/storage/pool.ts'
 import { brokers, freshDatabase, registryUrl, serverUrl, unique } from '@inorder/testing/parts.ts'
 import { until } from '@inorder/testing/until.ts'
 import pg from 'pg'
@@ -155,7 +160,8 @@ test('rule 12: what a restored cart that looks like the old one took without Kaf
   const blind = await startCart(database.url, noKafka)
   await until('it takes orders', async () => (await blind.put(forked, 'cancelled')).status === 202)
   await accepted(blind.put(forked, 'returned'))
-  await accepted(blind.post(created, {}, 'other'))
+  const key = { 'idempotency-key': created }
+  await accepted(blind.post(created, key, 'other'))
   await accepted(blind.put(untouched, 'shipped'))
   await blind.kill()
 
@@ -175,5 +181,44 @@ test('rule 12: what a restored cart that looks like the old one took without Kaf
     dropped.map(({ key, version }) => `${key} ${version}`),
     [`${created} 1`, `${forked} 2`, `${forked} 3`],
   )
+  const repeat = await restored.post(created, { ...key, prefer: 'respond-async' }, 'other')
+  assert.deepEqual([repeat.status, repeat.headers.get('event-delivery')], [202, 'pending'], 'it never was delivered')
   assert.equal(await restored.stop(), 0)
+})
+
+test('rule 12: an event in the log that no cart can have written is passed over, and all others are taken over', async () => {
+  const writer = await orderEventsWriter()
+  const order = (orderId: string): Order => ({
+    orderId,
+    customerId: 'c',
+    orderDate: '2026-11-23T14:20:19.000Z',
+    items: [{ itemId: 'pen', quantity: 1, price: 1 }],
+    totalAmount: 1,
+    currency: 'USD',
+    status: 'new',
+  })
+  const [before, foreign, after] = ['before', 'foreign', 'after'].map((id) => order(unique(id)))
+  await writer.publish(before!)
+  await writer.publish({ ...foreign!, customerId: 'a NUL: \0' })
+  await writer.publish(after!)
+  writer.close()
+
+  const cart = await startCart(database.url)
+  await cart.ready()
+  assert.equal(await cart.get(before!.orderId), '"1" new')
+  assert.equal(await cart.get(after!.orderId), '"1" new')
+  assert.equal(await cart.get(foreign!.orderId), undefined)
+  await accepted(cart.post(unique('own')))
+  assert.equal(await cart.stop(), 0)
+})
+
+test('rule 12: a database that was put in the place of the cart is not told offsets that it knows nothing of', async () => {
+  const pool = openPool({ url: database.url, name: 'published', max: 1 })
+  const topicId = randomUUID()
+  await savePublished(pool, topicId, [5n], true)
+  assert.deepEqual(await readPublished(pool, topicId), new Map([[0, 5n]]))
+  await pool.query(`UPDATE outbox_run SET identity = 'another'`)
+  await savePublished(pool, topicId, [9n], true)
+  assert.deepEqual(await readPublished(pool, topicId), new Map([[0, 5n]]))
+  await pool.end()
 })

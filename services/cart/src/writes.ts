@@ -14,6 +14,11 @@ export interface Answer {
   delivery?: 'delivered' | 'pending'
 }
 
+/** A group of 500 is 4 MiB at most, and what waits 80: not 500 or 10,000 times the largest order. */
+const bytesOfOne = 8 * 1024
+const weightOf = (write: Write): number =>
+  'create' in write ? Math.ceil((write.record(write.create, null).value?.length ?? 1) / bytesOfOne) : 1
+
 export class Writes {
   readonly #pool: pg.Pool
   readonly #delivery: Delivery
@@ -28,6 +33,7 @@ export class Writes {
     this.#commits = new GroupCommit<Write, Result>({
       // Rule 1 asks for one use of an idempotency key in a group, too: KeysUnderWay lets no second one come here.
       keys: (write) => [orderIdOf(write)],
+      weight: weightOf,
       run: async (group) => {
         try {
           const results = await commitGroup(pool, group)

@@ -74,6 +74,7 @@ export class EffectRunner implements EffectOps {
     })
     this.#settlements = new GroupCommit({
       keys: ({ claim }) => [claim.orderId],
+      weight: () => 1,
       run: (group) => this.#settle(group),
       maxGroup: 100,
       maxInFlight: 2,

@@ -16,6 +16,8 @@ export class SchemasMissing extends Error {
 }
 
 const mostUnknown = 10_000
+/** Asked for a larger one, some registries answer as if they were broken, and the batch would be tried for ever. */
+const largestId = 2 ** 31 - 1
 
 type Read<Event> = { readonly decoded: DecodedEvent<Event> } | { readonly fault: Fault }
 
@@ -51,6 +53,7 @@ export class Decoder<Event> {
   async learn(ids: Iterable<number>): Promise<void> {
     for (const id of ids) {
       try {
+        if (id > largestId) throw new UnknownSchema(`${id} is more than a registry gives away`)
         this.#readers.set(id, this.#reader(await this.#registry.schemaOf(id)))
         this.#unknown.delete(id)
       } catch (error) {

@@ -110,9 +110,10 @@ export class Inbox<State, Event> {
     await this.#admin.close()
   }
 
-  /** What it cannot work on without an operator. */
+  /** What it lacks for its work: Kafka, if it was there; records, until an operator accepts their loss. */
   missing(): string[] {
-    return this.#reader.stopped.map((partition) => `records of ${this.#topic.name}/${partition}`)
+    const lost = this.#reader.stopped.map((partition) => `records of ${this.#topic.name}/${partition}`)
+    return this.#topicId !== undefined && this.#reader.away ? ['kafka', ...lost] : lost
   }
 
   /** How far each partition is applied, and how far its log goes. */

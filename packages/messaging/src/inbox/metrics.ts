@@ -2,7 +2,7 @@ import { Counter, Gauge, Histogram, type Registry } from 'prom-client'
 
 export type InboxMetrics = ReturnType<typeof inboxMetrics>
 
-/** `lag` is asked at each scrape: per partition, null where Kafka did not answer. */
+/** `lag` is asked at each scrape: per partition, null where Kafka did not answer; a database that is away leaves it out. */
 export function inboxMetrics(registry: Registry, lag: () => Promise<{ partition: number; lag: number | null }[]>) {
   const registers = [registry]
   const counter = (name: string, help: string) => new Counter({ name, help, registers })
@@ -13,7 +13,8 @@ export function inboxMetrics(registry: Registry, lag: () => Promise<{ partition:
     registers,
     async collect() {
       this.reset()
-      for (const row of await lag()) if (row.lag !== null) this.set({ partition: row.partition }, row.lag)
+      for (const row of await lag().catch(() => []))
+        if (row.lag !== null) this.set({ partition: row.partition }, row.lag)
     },
   })
   return {

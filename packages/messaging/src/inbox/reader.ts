@@ -2,6 +2,7 @@ import { setTimeout as pause } from 'node:timers/promises'
 import type { Pool } from 'pg'
 import type { Logger } from 'pino'
 import type { TopicConsumer } from '../kafka/consumer.ts'
+import { KafkaAway, KafkaRefused } from '../kafka/errors.ts'
 import type { RecordStream, Taken } from '../kafka/record-stream.ts'
 import { type BatchContext, type BatchResult, commitBatch, Hole } from './batch.ts'
 import { type LogCheck, TopicReplaced } from './log-check.ts'
@@ -44,6 +45,7 @@ export class Reader<State, Event> {
   #running: Promise<void> | undefined
   /** `performance.now()` of the end of the rest. */
   #restsUntil = 0
+  #away = false
   /** Positions that Kafka is not told yet. */
   #untold = new Map<number, bigint>()
 
@@ -60,6 +62,11 @@ export class Reader<State, Event> {
     return [...(this.#stream?.stopped ?? [])]
   }
 
+  /** Kafka did not answer when it was asked last. */
+  get away(): boolean {
+    return this.#away
+  }
+
   /** Resolves when the batch under way is committed or given up, and the group is left. */
   async close(): Promise<void> {
     const { source, logger } = this.#options
@@ -70,12 +77,12 @@ export class Reader<State, Event> {
   }
 
   async #run(): Promise<void> {
-    const { source, logger } = this.#options
+    const { logger } = this.#options
     const telling = setInterval(() => void this.#tellKafka(), tellKafkaMs)
     const watching = setInterval(() => void this.#watchLog(), checkLogMs)
     for (let failures = 0; !this.#ended; ) {
       try {
-        this.#stream = await this.#unlessEnded(source.open())
+        this.#stream = await this.#open()
         await this.#read(this.#stream, () => {
           failures = 0
         })
@@ -91,6 +98,15 @@ export class Reader<State, Event> {
     clearInterval(watching)
     await this.#tellKafka()
     await this.#closeStream()
+  }
+
+  async #open(): Promise<RecordStream> {
+    try {
+      return await this.#unlessEnded(this.#options.source.open())
+    } catch (error) {
+      this.#away = !(error instanceof KafkaRefused)
+      throw error
+    }
   }
 
   async #read(stream: RecordStream, onCommitted: () => void): Promise<void> {
@@ -168,7 +184,8 @@ export class Reader<State, Event> {
     const { starts } = stream
     if (!starts) return
     const { log, logger, onAssigned } = this.#options
-    const { right, lost } = await log.standing(stream.topicId, starts.keys())
+    const { right, lost, cut } = await log.standing(stream.topicId, starts.keys())
+    if (cut) throw new Hole('the log is shorter than it was')
     const ahead = [...starts].filter(([partition, start]) => start > right.get(partition)!)
     if (ahead.length > 0)
       throw new Hole(`partitions ${ahead.map(([p]) => p).join(', ')} start ahead of their positions`)
@@ -178,6 +195,7 @@ export class Reader<State, Event> {
         'records above the position are gone: the partition stands still until an operator accepts the loss',
       )
     stream.startsChecked(starts, lost)
+    this.#away = false
     onAssigned(stream.topicId)
   }
 
@@ -195,7 +213,9 @@ export class Reader<State, Event> {
     if (!stream || stream.starts) return
     try {
       await this.#checkLog(stream)
+      this.#away = false
     } catch (error) {
+      this.#away = error instanceof KafkaAway
       if (error instanceof Hole || error instanceof TopicReplaced) stream.fail(error)
       else this.#options.logger.debug({ err: error }, 'the log could not be asked for')
     }

@@ -1,4 +1,5 @@
 import { Consumer } from '@platformatic/kafka'
+import { discard } from './client.ts'
 import { within } from './deadline.ts'
 import { TopicMissing } from './errors.ts'
 import { RecordStream } from './record-stream.ts'
@@ -95,7 +96,13 @@ export class TopicConsumer {
   async close(): Promise<void> {
     const consumer = this.#consumer
     this.#consumer = undefined
-    if (consumer) await within(closeDeadlineMs, 'leaving the group', consumer.close(true))
+    if (!consumer) return
+    try {
+      await within(closeDeadlineMs, 'leaving the group', consumer.close(true))
+    } catch (error) {
+      discard(consumer)
+      throw error
+    }
   }
 
   #member(): Consumer {

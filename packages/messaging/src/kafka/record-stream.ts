@@ -89,8 +89,9 @@ export class RecordStream {
       const from = this.#next.get(partition) ?? buffered[0]!.offset
       // After a rebalance the stream begins at the committed offset again: what was handed out is dropped.
       for (const record of buffered.splice(0, maxRecords - records.length)) {
-        if (record.offset !== (spans.get(partition)?.next ?? from)) odd = true
-        if (record.offset < from) continue
+        const next = spans.get(partition)?.next ?? from
+        if (record.offset !== next) odd = true
+        if (record.offset < next) continue
         records.push(record)
         spans.set(partition, { from, next: record.offset + 1n })
       }

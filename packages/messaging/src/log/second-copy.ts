@@ -1,6 +1,6 @@
 import { setTimeout as pause } from 'node:timers/promises'
 import type { Topic } from '@inorder/contracts/topic.ts'
-import { type Tx, transaction } from '@inorder/storage/transaction.ts'
+import { sqlFault, type Tx, transaction } from '@inorder/storage/transaction.ts'
 import type { Pool } from 'pg'
 import type { Logger } from 'pino'
 import { Decoder } from '../inbox/decode.ts'
@@ -19,6 +19,8 @@ export interface Adopted {
 
 export interface SecondCopyOptions<Event> {
   pool: Pool
+  /** Of the same database, with a long deadline. */
+  maintenance: Pool
   brokers: readonly string[]
   registry: Pick<SchemaRegistry, 'schemaOf'>
   topic: Topic<Event>
@@ -101,7 +103,7 @@ export class SecondCopy<Event> implements ComparedLog {
   async published({ id, ends }: Pick<TopicLog, 'id' | 'ends'>): Promise<void> {
     const now = `${id} ${ends}`
     if (now === this.#saved) return
-    await savePublished(this.#options.pool, id, ends)
+    await savePublished(this.#options.pool, id, ends, true)
     this.#saved = now
   }
 
@@ -129,14 +131,21 @@ export class SecondCopy<Event> implements ComparedLog {
         await this.#adopt(entries.flatMap(({ decoded }) => decoded?.event ?? []))
       })
     }
-    await savePublished(pool, log.id, log.ends)
+    await savePublished(pool, log.id, log.ends, false)
     await rememberRun(pool)
   }
 
   async #adopt(events: readonly Event[]): Promise<void> {
-    const { pool, logger, adopt } = this.#options
+    const { maintenance, logger, adopt } = this.#options
     if (events.length === 0) return
-    const { orders, dropped } = await transaction(pool, (tx) => adopt(tx, events))
+    let adopted: Adopted
+    try {
+      adopted = await transaction(maintenance, (tx) => adopt(tx, events))
+    } catch (error) {
+      if (sqlFault(error) !== 'row') throw error
+      return this.#adoptOrderByOrder(events, error)
+    }
+    const { orders, dropped } = adopted
     this.#adopted += orders
     if (orders > 0)
       logger.warn(
@@ -145,6 +154,17 @@ export class SecondCopy<Event> implements ComparedLog {
       )
     for (const eventId of dropped)
       logger.error({ alarm: 'event-dropped', eventId }, 'an event that contradicts the log was taken out of the outbox')
+  }
+
+  /** As in rule 17: an order that the database refuses, which no cart can have written, does not hold up all others. */
+  async #adoptOrderByOrder(events: readonly Event[], refusal: unknown): Promise<void> {
+    const { topic, logger } = this.#options
+    const byOrder = Map.groupBy(events, (event) => topic.describe(event).orderId)
+    if (byOrder.size > 1) for (const ofOrder of byOrder.values()) await this.#adopt(ofOrder)
+    else {
+      const [orderId] = byOrder.keys()
+      logger.error({ alarm: 'order-not-adopted', orderId, err: refusal }, 'what the log holds of an order is no order')
+    }
   }
 }
 

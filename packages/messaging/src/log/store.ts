@@ -9,23 +9,28 @@ export async function readPublished(db: Tx, topicId: string): Promise<Map<number
   return new Map(rows.map((row) => [row.partition, BigInt(row.next_offset)]))
 }
 
-export async function savePublished(db: Tx, topicId: string, next: readonly bigint[]): Promise<void> {
-  await db.query({
-    name: 'outbox-published',
-    text: `INSERT INTO outbox_published (topic_id, partition, next_offset)
-           SELECT $1, n - 1, next FROM unnest($2::bigint[]) WITH ORDINALITY AS new (next, n)
-           ON CONFLICT (topic_id, partition) DO UPDATE SET next_offset = excluded.next_offset
-           WHERE outbox_published.next_offset <> excluded.next_offset`,
-    values: [topicId, next],
-  })
-}
-
 // Another server, one that was restored to a point in time or promoted (a new timeline), a copy of the database, or one
 // whose tables a restored dump has made anew.
 const identity = `
 SELECT concat_ws('/', (SELECT system_identifier FROM pg_control_system()),
   left(pg_walfile_name(pg_current_wal_lsn()), 8),
   (SELECT oid FROM pg_database WHERE datname = current_database()), 'outbox_run'::regclass::oid) AS identity`
+
+/**
+ * With `sameRun` only if the database is still the one that was compared with the log: one that is put in its place must
+ * not be given offsets up to which it knows nothing.
+ */
+export async function savePublished(db: Tx, topicId: string, next: readonly bigint[], sameRun: boolean): Promise<void> {
+  await db.query({
+    name: 'outbox-published',
+    text: `INSERT INTO outbox_published (topic_id, partition, next_offset)
+           SELECT $1, n - 1, next FROM unnest($2::bigint[]) WITH ORDINALITY AS new (next, n)
+           WHERE NOT $3 OR (SELECT identity FROM outbox_run) = (${identity})
+           ON CONFLICT (topic_id, partition) DO UPDATE SET next_offset = excluded.next_offset
+           WHERE outbox_published.next_offset <> excluded.next_offset`,
+    values: [topicId, next, sameRun],
+  })
+}
 
 /** False: the database is a restored one. One that was never compared with a log counts as the same. */
 export async function isSameRun(db: Tx): Promise<boolean> {

@@ -63,9 +63,9 @@ export class Channel {
   }
 
   /** One connection's life. The question each second finds out that it has died, which it would not say by itself. */
-  async #listen(signal: AbortSignal): Promise<void> {
+  async #listen(closing: AbortSignal): Promise<void> {
     const client = openSession(this.#url, `${this.#from} channel`, deadlineMs)
-    const ended = endOf(client)
+    const signal = AbortSignal.any([closing, endOf(client)])
     client.on('notification', ({ payload }) => this.#received(payload ?? ''))
     try {
       await client.connect()
@@ -74,7 +74,7 @@ export class Channel {
       this.#client = client
       await this.#flush(client)
       while (!signal.aborted) {
-        await Promise.race([pause(checkMs, undefined, { signal }), ended])
+        await pause(checkMs, undefined, { signal })
         await client.query('SELECT 1')
       }
     } finally {
@@ -99,15 +99,13 @@ export class Channel {
   }
 
   #received(payload: string): void {
-    let message: Message
     try {
-      message = JSON.parse(payload)
+      const message: Message = JSON.parse(payload)
+      if (message.from !== this.#from) this.#onMessage(message)
     } catch (error) {
       // Whoever reaches the database may say anything here.
       this.#logger.debug({ cause: (error as Error).message }, 'a notification that is none of ours')
-      return
     }
-    if (message.from !== this.#from) this.#onMessage(message)
   }
 }
 

@@ -16,6 +16,7 @@ const retryMs = 500
 /** Deletes what Kafka has acknowledged. What comes while a statement runs goes together into the next. */
 export class Deletions {
   readonly #pool: Pool
+  readonly #maintenance: Pool
   readonly #logger: Logger
   readonly #onDeleted: (rows: readonly OutboxRow[]) => void
   #queue: Acknowledged[] = []
@@ -24,8 +25,9 @@ export class Deletions {
   #failing = false
   #dead = 0
 
-  constructor(pool: Pool, logger: Logger, onDeleted: (rows: readonly OutboxRow[]) => void) {
+  constructor(pool: Pool, maintenance: Pool, logger: Logger, onDeleted: (rows: readonly OutboxRow[]) => void) {
     this.#pool = pool
+    this.#maintenance = maintenance
     this.#logger = logger
     this.#onDeleted = onDeleted
   }
@@ -71,7 +73,7 @@ export class Deletions {
 
   #vacuum(): void {
     this.#dead = 0
-    vacuum(this.#pool).catch((error: Error) =>
+    vacuum(this.#maintenance).catch((error: Error) =>
       this.#logger.warn({ cause: error.message }, 'vacuum of the outbox failed'),
     )
   }

@@ -108,3 +108,18 @@ test('rule 10: through losses and changes of the leader the first occurrences of
       )
     }
   }))
+
+test('a notification that is none of ours changes nothing', () =>
+  withRigAndProxy(async (rig) => {
+    const leader = await rig.relay('leader')
+    await leader.contact
+    const follower = await rig.relay('follower')
+    await follower.contact
+    for (const junk of ['null', '{"acked":5}', '[]', 'no JSON', ''])
+      await rig.pool.query(`NOTIFY ${channelName}, '${junk}'`)
+    const record = rig.record({ key: key('after'), origin: 'follower' })
+    const outcome = follower.delivery.expect(record.eventId).within(60_000)
+    await rig.add([record])
+    follower.wake()
+    assert.equal(await outcome, 'delivered')
+  }))

@@ -59,6 +59,7 @@ export class Lane implements LaneRead {
     this.failures = 0
     this.trouble = undefined
     this.alone = false
+    this.maxBytes = Math.min(2 * this.maxBytes, largestChunk)
     this.#state = 'idle'
   }
 

@@ -100,3 +100,14 @@ test('a lane is not read while more acknowledged rows wait to be deleted than a 
   lane.acknowledged.delete('0')
   assert.equal(lane.readable, true)
 })
+
+test('a lane whose chunk was halved takes larger ones again once they go out', () => {
+  const lane = laneOf()
+  const largest = lane.maxBytes
+  lane.halve([row(1, 400_000), row(2, 100_000)])
+  assert.equal(lane.maxBytes, 250_000)
+  lane.sent([row(1, 250_000)])
+  assert.equal(lane.maxBytes, 500_000)
+  lane.sent([row(2, 250_000)])
+  assert.equal(lane.maxBytes, largest)
+})

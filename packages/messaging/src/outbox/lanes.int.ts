@@ -189,3 +189,18 @@ test('rows get other lanes when Kafka has other partitions than they were spread
     await until('the outbox is empty', async () => (await rig.waiting()) === 0)
     for (const { key, partition } of await rig.log()) assert.equal(partition, partitionOf(Buffer.from(key!), 6))
   }))
+
+test('the circuit closes also if what could not be sent has gone from the outbox by another way', () =>
+  withRig({}, (rig) =>
+    withProxy(async (proxy) => {
+      const relay = await rig.relay(undefined, { brokers: [proxy.address] })
+      await relay.contact
+      proxy.fate = () => 'swallowed'
+      await rig.add(numbered(rig, 'taken over', 1))
+      relay.wake()
+      await until('the send is overdue', () => relay.delivery.away)
+      await rig.pool.query('DELETE FROM outbox')
+      proxy.fate = () => 'through'
+      await until('Kafka counts as there', () => !relay.delivery.away)
+    }),
+  ))

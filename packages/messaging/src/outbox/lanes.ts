@@ -121,7 +121,11 @@ export class Lanes {
       const { rows, more } = found[i]!
       if (more) lane.wanted = true
       lane.empty = rows.length === 0
-      if (lane.empty) continue
+      if (lane.empty) {
+        // What it failed with is gone by another way, and must not keep the circuit open for ever.
+        lane.trouble = undefined
+        continue
+      }
       lane.sending()
       if (lane.alone) {
         this.#start([{ lane, rows }])

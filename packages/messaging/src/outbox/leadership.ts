@@ -47,7 +47,7 @@ export class Leadership {
   async #session(closing: AbortSignal): Promise<void> {
     const { url, instance, logger, heartbeat, lead } = this.#options
     const client = openSession(url, `${instance} leadership`, pingDeadlineMs)
-    const ended = endOf(client)
+    const signal = AbortSignal.any([closing, endOf(client)])
     const leading = new AbortController()
     let leads = false
     try {
@@ -64,7 +64,7 @@ export class Leadership {
             continue
           }
         }
-        await Promise.race([pause(pingMs, undefined, { signal: closing }), ended])
+        await pause(pingMs, undefined, { signal })
       }
     } finally {
       leading.abort()

@@ -65,12 +65,13 @@ export async function addToOutbox(tx: Tx, records: readonly OutboxRecord[]): Pro
 
 const nothing = Buffer.alloc(0)
 
-/** Rules 2 and 6: those of the events that are still in the outbox. */
+/** Rules 2 and 6: those of the events that are still in the outbox, or were dropped from it unpublished (rule 12). */
 export async function stillInOutbox(tx: Tx, eventIds: readonly string[]): Promise<Set<string>> {
   if (eventIds.length === 0) return new Set()
   const { rows } = await tx.query<{ event_id: string }>({
     name: 'outbox-still-in',
-    text: 'SELECT outbox_holds($1) AS event_id',
+    text: `SELECT outbox_holds($1) AS event_id
+           UNION ALL SELECT event_id FROM outbox_dropped WHERE event_id = ANY ($1)`,
     values: [eventIds],
   })
   return new Set(rows.map((row) => row.event_id))

@@ -7,6 +7,7 @@ import { confirmPause, isToPause } from './pause.ts'
 import { declareTopic, measure, readTopics, relane } from './store.ts'
 
 export interface PublisherOptions extends LanesOptions {
+  maintenance: LanesOptions['pool']
   topics: readonly string[]
 }
 
@@ -53,7 +54,11 @@ export class Publisher {
         if ((await this.#tick()) && this.#options.circuit.away) pauseMs = soonMs
         if (tick % ticksBetweenMeasures === 0) await this.#measure()
       } catch (error) {
-        if (!ended.aborted) logger.warn({ cause: (error as Error).message }, 'the outbox cannot be published')
+        if (!ended.aborted) {
+          logger.warn({ cause: (error as Error).message }, 'the outbox cannot be published')
+          // Nobody may wait for what does not come.
+          if (!this.#lanes) circuit.open(error as Error)
+        }
       }
       if (!ended.aborted)
         await pause(Math.max(began + pauseMs - performance.now(), 0), undefined, { signal: ended }).catch(
@@ -127,7 +132,7 @@ export class Publisher {
 
   /** Makes the lanes at the start, and anew when Kafka has other partitions than the rows were spread over. */
   async #laneBy(seen: ReadonlyMap<string, number>): Promise<void> {
-    const { pool, topics, logger } = this.#options
+    const { pool, maintenance, topics, logger } = this.#options
     if (this.#lanes && [...seen].every(([topic, count]) => this.#lanes?.partitions.get(topic) === count)) return
     await this.#lanes?.finish()
     this.#lanes = undefined
@@ -140,7 +145,7 @@ export class Publisher {
         logger.warn({ topic, partitions: count, before: declared.get(topic) }, 'rows of the outbox get other lanes')
         await declareTopic(pool, topic, count)
       }
-      await relane(pool, topic, count)
+      await relane(maintenance, topic, count)
     }
     this.#lanes = new Lanes(this.#options, partitions)
     this.#lanes.wake()

@@ -16,6 +16,8 @@ import { Waiters } from './waiters.ts'
 
 export interface RelayOptions {
   pool: Pool
+  /** Of the same database, with a long deadline: for what looks at everything that waits. */
+  maintenance: Pool
   /** The same database as `pool`, for connections of the relay's own (lock, LISTEN). */
   url: string
   brokers: string[]
@@ -52,7 +54,7 @@ export class Relay {
   #watch: NodeJS.Timeout | undefined
 
   constructor(options: RelayOptions) {
-    const { pool, url, brokers, registry, topics, instance } = options
+    const { pool, maintenance, url, brokers, registry, topics, instance } = options
     const logger = options.logger.child({ part: 'relay' })
     const metrics = outboxMetrics(options.metrics)
     this.#options = options
@@ -71,13 +73,14 @@ export class Relay {
       retryAfter: retryAfterSeconds,
       expect: (eventId) => this.#waiters.expect(eventId),
     }
-    this.#deletions = new Deletions(pool, logger, (rows) => {
+    this.#deletions = new Deletions(pool, maintenance, logger, (rows) => {
       // Once more: a request that changes nothing may have begun to wait for such an event meanwhile.
       for (const row of rows) this.#waiters.delivered(row.eventId)
       this.#publisher.deleted()
     })
     this.#publisher = new Publisher({
       pool,
+      maintenance,
       cluster: { brokers, clientId: `${instance}-relay` },
       topics: topics.map(({ name }) => name),
       schemas: new SchemaIds(pool, registry),

@@ -67,6 +67,7 @@ export async function outboxRig({ partitions = 6, configs = {}, otherTopics = 0 
     async relay(instance = unique('relay'), over: Partial<RelayOptions> = {}): Promise<Relay> {
       const relay = new Relay({
         pool,
+        maintenance: pool,
         url: database.url,
         brokers: brokers().split(','),
         registry: new SchemaRegistry({ url: registryUrl(), deadlineMs: 1_000 }),

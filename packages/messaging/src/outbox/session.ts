@@ -12,15 +12,13 @@ export function openSession(url: string, name: string, deadlineMs: number): pg.C
   })
 }
 
-/** Rejects when the connection ends, whatever ends it. */
-export function endOf(client: pg.Client): Promise<never> {
-  const { promise, reject } = Promise.withResolvers<never>()
-  const ended = (error = new Error('the connection has ended')) => reject(error)
+/** Aborted when the connection ends, whatever ends it. Not a promise: to wait for one each second would keep every wait. */
+export function endOf(client: pg.Client): AbortSignal {
+  const gone = new AbortController()
+  const ended = (error = new Error('the connection has ended')) => gone.abort(error)
   client.on('error', ended)
   client.on('end', ended)
-  // Nobody may be waiting for it in that moment.
-  promise.catch(ended)
-  return promise
+  return gone.signal
 }
 
 /** Without waiting: a server that has frozen never says goodbye. */
