@@ -98,7 +98,7 @@ export function runConsumer<State, Settings extends TProperties = Record<never, 
       await app.register(async (scope) => {
         scope.setErrorHandler(orDatabaseAway)
         await scope.register(consumer.routes(inbox))
-        await scope.register(opsRoutes(inbox.ops))
+        await scope.register(opsRoutes(inbox.ops, effects))
       })
       onClose('http', () => app.close())
       await app.listen({ host: config.HOST, port: config.PORT })

@@ -1,6 +1,7 @@
 // The service and its gateway as processes, with a real Kafka, registry and PostgreSQL.
 import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
+import type { ParkedEffect, ShownEffect } from '@inorder/contracts/effects.ts'
 import type { Order } from '@inorder/contracts/order.ts'
 import { orderEventsWriter } from '@inorder/service/order-events.fixture.ts'
 import { openPool } from '@inorder/storage/pool.ts'
@@ -64,11 +65,17 @@ const quiet = (orderId: string, version: number) =>
       AND NOT EXISTS (SELECT FROM effect WHERE order_id = $1)`
     return (await pool.query(asked, [orderId, version])).rowCount === 1
   })
+const post = (url: string, body?: object, headers = {}) =>
+  fetch(url, {
+    method: 'POST',
+    ...(body && { headers: { 'content-type': 'application/json', ...headers }, body: JSON.stringify(body) }),
+  })
 const behave = async (mode: string) => {
   const body = JSON.stringify({ mode })
   const headers = { 'content-type': 'application/json' }
   assert.equal((await fetch(`${gateway.url}/behaviour`, { method: 'PUT', headers, body })).status, 200)
 }
+type OrderEffects = { effects: ShownEffect[] }
 interface Deed {
   action: string
   status: string
@@ -187,6 +194,40 @@ test('killed while a charge is under way, its answer lost: charged once', async 
   assert.equal(payment, (await deeds(orderId))[0]?.id)
   assert.equal((await ledger(orderId)).length, 2)
   assert.deepEqual(await done(cancelled), ['charges done', 'refunds done'])
+})
+
+test('an effect that is refused for good is parked: an operator sees it, tries it again, and gives it up', async () => {
+  const orderId = `ü/${unique('o')}`
+  const path = `/ops/effects/${encodeURIComponent(orderId)}`
+  const effects = async () => (await json<OrderEffects>(`/ops/orders/${encodeURIComponent(orderId)}`)).effects
+  const parkedAfter = (attempts: number) =>
+    until('the refund is parked', async () => {
+      const { items } = await json<{ items: ParkedEffect[] }>('/ops/effects')
+      return items.find((one) => one.orderId === orderId && one.attempts > attempts)
+    })
+  await behave('fail')
+  await publish(orderId, 'confirmed', 'cancelled')
+  const [, refund] = await until('both are asked for', async () => (await effects()).length === 2 && effects())
+  assert.deepEqual([refund?.kind, refund?.state], ['refund', 'behind'])
+  // While the charge takes its time, the refund's key is used for something else.
+  await behave('slow')
+  const other = { 'idempotency-key': refund!.effect }
+  assert.equal((await post(`${gateway.url}/refunds`, { orderId: 'another' }, other)).status, 200)
+  await behave('ok')
+
+  const parked = await parkedAfter(0)
+  assert.deepEqual([parked.effect, parked.cause, parked.behind], [refund?.effect, 'receiver-refused', 0])
+  assert.match(parked.detail ?? '', /answered 422/)
+  assert.deepEqual(
+    (await effects()).map(({ effect, state }) => [effect, state]),
+    [[refund?.effect, 'parked']],
+  )
+  assert.equal((await post(`${billing.url}${path}/redrive`)).status, 200)
+  await parkedAfter(parked.attempts)
+  const discarded = await post(`${billing.url}${path}/discard`, { effect: refund?.effect, reason: 'paid back by hand' })
+  assert.deepEqual([discarded.status, await discarded.json()], [200, { orderId, effects: [] }])
+  assert.deepEqual(await json('/ops/effects'), { items: [], next: null })
+  assert.equal((await post(`${billing.url}${path}/redrive`)).status, 404)
 })
 
 test('an order of nothing is charged and voided without a call', async () => {
