@@ -101,6 +101,12 @@ suite('what every service answers alike', () => {
     const many = assertProblem(await get('/list?limit=x&wait=y&colour=red'), 400, 'invalid-request').json()
     assert.deepEqual(many.errors?.map(({ field }) => field).sort(), ['colour', 'limit', 'wait'])
     assertProblem(await get('/orders/o-1?x=1'), 400, 'invalid-request')
+    const everywhere = await fixture.send('PUT', '/orders/%00?x=1', order({ status: '' }))
+    const { errors } = assertProblem(everywhere, 400, 'invalid-request').json()
+    assert.deepEqual(
+      errors?.map(({ field }) => field),
+      ['orderId', 'status', 'x'],
+    )
     assertProblem(await fixture.send('POST', '/orders?x=1', order()), 400, 'invalid-request')
   })
 

@@ -1,8 +1,10 @@
 // Whatever is thrown below a route becomes one of the table's answers.
 import { Problem, type ProblemName, problem } from '@inorder/contracts/problems.ts'
 import type { FastifyReply, FastifyRequest } from 'fastify'
+import { invalidRequest } from './field-errors.ts'
 import { NoAnswer } from './no-answer.ts'
 import { readOn } from './read-on.ts'
+import { badFields } from './validation.ts'
 
 const ofFastify: Record<string, [name: ProblemName, detail: string]> = {
   FST_ERR_BAD_URL: ['bad-url', 'The path is not percent-encoded UTF-8.'],
@@ -19,7 +21,8 @@ export function answerError(error: Error, request: FastifyRequest, reply: Fastif
     request.raw.socket.destroy()
     return
   }
-  const answer = problemOf(error)
+  const bad = badFields(error, request)
+  const answer = bad.length > 0 ? invalidRequest(bad) : problemOf(error)
   // `unavailable` stands for what nobody expected. It is never a bare 500, and its stack is in the log.
   if (answer.name === 'unavailable') request.log.error({ err: error, method, url }, 'unexpected error')
   sendProblem(answer, request, reply)

@@ -1,10 +1,16 @@
 // Schemas decide, and every bad field is named at once. Nothing is coerced but the numbers of a query, which can only be
 // text there, and nothing is dropped.
 import { formats } from '@inorder/contracts/formats.ts'
+import { type FieldError, Problem } from '@inorder/contracts/problems.ts'
 import { Ajv, type SchemaObject } from 'ajv'
+import type { FastifyRequest } from 'fastify'
+import type { Static, TSchema } from 'typebox'
 import { fieldErrors, invalidRequest } from './field-errors.ts'
 
 const ajv = new Ajv({ allErrors: true, useDefaults: true, verbose: true, formats })
+
+/** Whether a value has this shape, for what a route asks besides its schemas. */
+export const shapeOf = <Schema extends TSchema>(schema: Schema) => ajv.compile<Static<Schema>>(schema)
 
 interface RouteSchema {
   schema: SchemaObject
@@ -19,6 +25,25 @@ export function validatorCompiler({ schema, httpPart }: RouteSchema) {
     if (validate(value)) return { value }
     return { error: invalidRequest(fieldErrors(validate.errors ?? [], httpPart ?? 'body')) }
   }
+}
+
+/** In the order in which Fastify looks at them. */
+const parts = ['params', 'body', 'querystring', 'headers'] as const
+type Part = (typeof parts)[number]
+
+/**
+ * Every field that the schemas of a route refuse. Fastify stops at the first part that is bad, and `failed` is what it
+ * found there; undefined: there is none.
+ */
+export function badFields(failed: Error | undefined, request: FastifyRequest): FieldError[] {
+  if (!(failed instanceof Problem && 'validationContext' in failed)) return []
+  const later = parts.slice(parts.indexOf(failed.validationContext as Part) + 1)
+  return [...(failed.errors ?? []), ...later.flatMap((part) => errorsOf(part, request))]
+}
+
+function errorsOf(part: Part, request: FastifyRequest): readonly FieldError[] {
+  const validate = request.getValidationFunction(part) as ReturnType<typeof validatorCompiler> | undefined
+  return validate?.(request[part === 'querystring' ? 'query' : part] ?? null).error?.errors ?? []
 }
 
 const numbersOf = ({ properties = {} }: SchemaObject): string[] =>

@@ -28,20 +28,32 @@ export const NewOrder = Type.Object(
 )
 export type NewOrder = Static<typeof NewOrder>
 
+/** What of a request its total is made of: looked at also where other fields are bad. */
+export const Priced = Type.Object({ items: field.items, totalAmount: Type.Optional(field.totalAmount) })
+
+/** What is wrong with the total of these items, and with the one that was given. */
+export const wrongTotal = ({ items, totalAmount }: Static<typeof Priced>): FieldError[] =>
+  totalErrors(totalOf(items), totalAmount)
+
 /** The order, or every field that is wrong with it. `random` gives numbers in [0, 1). */
 export function newOrder(request: NewOrder, now: Date, random: () => number): Order | FieldError[] {
   const { orderId, itemsNum, currency = 'USD', status = 'new', orderDate } = request
-  const errors: FieldError[] = []
   const items = request.items ?? madeUpItems(itemsNum ?? 0, random)
   const totalAmount = totalOf(items)
-  if (totalAmount > maxTotal) errors.push({ field: 'items', message: `their total is more than ${maxTotal}` })
-  if (request.totalAmount !== undefined && request.totalAmount !== totalAmount) {
-    errors.push({ field: 'totalAmount', message: `is not the sum of price x quantity, which is ${totalAmount}` })
-  }
+  const errors = totalErrors(totalAmount, request.totalAmount)
   if (errors.length > 0) return errors
   const customerId = request.customerId ?? `customer-${upTo(10_000, random)}`
   const date = orderDate === undefined ? now.toISOString() : canonicalTime(orderDate)
   return { orderId, customerId, orderDate: date, items, totalAmount, currency, status }
+}
+
+function totalErrors(total: number, given: number | undefined): FieldError[] {
+  const errors: FieldError[] = []
+  if (total > maxTotal) errors.push({ field: 'items', message: `their total is more than ${maxTotal}` })
+  if (given !== undefined && given !== total) {
+    errors.push({ field: 'totalAmount', message: `is not the sum of price x quantity, which is ${total}` })
+  }
+  return errors
 }
 
 const upTo = (n: number, random: () => number) => 1 + Math.floor(random() * n)

@@ -147,12 +147,32 @@ test('create: 400 names every bad field', async () => {
       ['currency', 'items[0].price', 'items[0].quantity'],
     ],
     [{ orderId: 'o', customerId: 'c', items: [{ itemId: 'a', quantity: 1_000_000, price: 99_999_999 }] }, ['items']],
+    [{ orderId: '', items, totalAmount: 0.31 }, ['customerId', 'orderId', 'totalAmount']],
+    [{ orderId: '', customerId: 'c', items, totalAmount: 0.3 }, ['orderId']],
+    [
+      { orderId: '', customerId: 'c', items: [{ itemId: '', quantity: 1, price: 1 }], totalAmount: 2 },
+      ['items[0].itemId', 'orderId'],
+    ],
   ]
   for (const [body, fields] of cases) {
     const answer = await create(body)
     assert.equal(answer.status, 400, JSON.stringify(body))
     assert.deepEqual(fieldsOf(answer.body), fields, JSON.stringify(body))
   }
+})
+
+test('every bad field of path, body and headers is named at once', async () => {
+  const key = { 'idempotency-key': 'x'.repeat(256) }
+  const body = { orderId: '', customerId: 'c', items, totalAmount: 0.31 }
+  const created = await call('POST', '/create-order?colour=red', body, key)
+  assert.deepEqual(
+    [created.status, fieldsOf(created.body)],
+    [400, ['Idempotency-Key', 'colour', 'orderId', 'totalAmount']],
+  )
+  const valid = await create({ ...body, orderId: 'o' }, key)
+  assert.deepEqual([valid.status, fieldsOf(valid.body)], [400, ['Idempotency-Key', 'totalAmount']])
+  const updated = await update('', 'paid', { ...key, 'if-match': '3' })
+  assert.deepEqual([updated.status, fieldsOf(updated.body)], [400, ['Idempotency-Key', 'If-Match', 'orderId']])
 })
 
 test('create: 409 for an order that exists, which stays as it is', async () => {

@@ -3,9 +3,10 @@ import { randomUUID } from 'node:crypto'
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import { allowedAfter, lifecycle } from '@inorder/contracts/lifecycle.ts'
 import { Order } from '@inorder/contracts/order.ts'
-import { problem } from '@inorder/contracts/problems.ts'
+import { type FieldError, problem } from '@inorder/contracts/problems.ts'
 import { answersOf } from '@inorder/http/answers.ts'
 import { invalidRequest } from '@inorder/http/field-errors.ts'
+import { badFields, shapeOf } from '@inorder/http/validation.ts'
 import type { Delivery } from '@inorder/messaging/outbox/delivery.ts'
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import type pg from 'pg'
@@ -14,7 +15,7 @@ import { answered, failure, illegalMove, notFound } from './answers.ts'
 import type { Write } from './group.ts'
 import { type KeyUse, requestHash } from './idempotency.ts'
 import { entityTag, parseIfMatch } from './if-match.ts'
-import { NewOrder, newOrder } from './new-order.ts'
+import { NewOrder, newOrder, Priced, wrongTotal } from './new-order.ts'
 import { created, eventOf } from './order.ts'
 import { largestEvent, recordOf } from './order-record.ts'
 import { parsePrefer } from './prefer.ts'
@@ -58,6 +59,7 @@ const writeProblems = [
   'not-ready',
 ] as const
 const tags = ['orders']
+const isPriced = shapeOf(Priced)
 
 export const cartRoutes =
   ({ writes, pool, delivery, instance, strict, strictLifecycle, now, random }: CartRoutes): FastifyPluginAsyncTypebox =>
@@ -65,6 +67,7 @@ export const cartRoutes =
     app.post(
       '/create-order',
       {
+        attachValidation: true,
         schema: {
           summary: 'Creates an order, made up or real',
           tags,
@@ -74,8 +77,11 @@ export const cartRoutes =
         },
       },
       async (request, reply) => {
+        const { validationError, body } = request
+        const wrong = [...badFields(validationError, request), ...wrongKey(request)]
+        if (wrong.length > 0) throw invalidRequest(isPriced(body) ? [...wrong, ...wrongTotal(body)] : wrong)
         const time = now()
-        const order = newOrder(request.body, time, random)
+        const order = newOrder(body, time, random)
         if (Array.isArray(order)) throw invalidRequest(order)
         if (strictLifecycle && !isIn(lifecycle.first, order.status))
           throw illegalMove(null, order.status, lifecycle.first)
@@ -91,6 +97,7 @@ export const cartRoutes =
     app.put(
       '/update-order',
       {
+        attachValidation: true,
         schema: {
           summary: 'Changes the status of an order',
           tags,
@@ -105,8 +112,9 @@ export const cartRoutes =
       },
       async (request, reply) => {
         const accepts = parseIfMatch(request.headers['if-match'])
-        if (!accepts)
-          throw invalidRequest([{ field: 'If-Match', message: 'must be * or a list of entity tags such as "3"' }])
+        const wrong = [...badFields(request.validationError, request), ...wrongKey(request)]
+        if (!accepts) wrong.push({ field: 'If-Match', message: 'must be * or a list of entity tags such as "3"' })
+        if (!accepts || wrong.length > 0) throw invalidRequest(wrong)
         const trace = traceOf(request)
         return decide(request, reply, {
           eventId: randomUUID(),
@@ -162,13 +170,18 @@ function fail(error: unknown): never {
   throw failure(error)
 }
 
-function keyOf({ method, routeOptions, headers, body }: FastifyRequest): KeyUse | undefined {
-  const key = headers['idempotency-key']
-  if (key === undefined) return undefined
-  if (typeof key !== 'string' || !/^[^\p{Cc}]{1,255}$/u.test(key)) {
-    throw invalidRequest([{ field: 'Idempotency-Key', message: 'must have 1 to 255 characters' }])
-  }
-  return { key, operation: `${method} ${routeOptions.url}`, hash: requestHash(body) }
+const keyIn = ({ headers }: FastifyRequest) => headers['idempotency-key']?.toString()
+
+function wrongKey(request: FastifyRequest): FieldError[] {
+  const key = keyIn(request)
+  if (key === undefined || /^[^\p{Cc}]{1,255}$/u.test(key)) return []
+  return [{ field: 'Idempotency-Key', message: 'must have 1 to 255 characters' }]
+}
+
+function keyOf(request: FastifyRequest): KeyUse | undefined {
+  const { method, routeOptions, body } = request
+  const key = keyIn(request)
+  return key === undefined ? undefined : { key, operation: `${method} ${routeOptions.url}`, hash: requestHash(body) }
 }
 
 /** The W3C trace that the request belongs to, if it names a valid one. */
