@@ -131,7 +131,14 @@ suite('what every service answers alike', () => {
       const options = await fixture.send('OPTIONS', path)
       assert.deepEqual([options.status, options.headers.allow, options.text], [204, allow, ''])
     }
-    assertProblem(await fixture.send('POST', '/list', 'x', { 'content-type': 'text/plain' }), 405, 'method-not-allowed')
+    for (const body of ['x', '{', '', '\ufeff', 'x'.repeat(3_000_000)])
+      for (const type of ['text/plain', 'application/json', 'json'])
+        for (const method of ['POST', 'PUT', 'DELETE', 'PATCH']) {
+          const send = (path: string) => fixture.send(method, path, body, { 'content-type': type })
+          assertProblem(await send('/nowhere'), 404, 'route-not-found')
+          const wrong = assertProblem(await send('/list'), 405, 'method-not-allowed')
+          assert.equal(wrong.headers.allow, 'GET, HEAD, OPTIONS')
+        }
   })
 
   test('HEAD is GET without its body', async () => {

@@ -2,8 +2,11 @@ import { problem } from '@inorder/contracts/problems.ts'
 import type { FastifyInstance } from 'fastify'
 import { sendProblem } from './errors.ts'
 
-/** What no route takes: a known path with another method is 405 (OPTIONS is told what there is), all else 404. */
-export function otherMethods(app: Pick<FastifyInstance, 'addHook' | 'setNotFoundHandler'>): void {
+/**
+ * What no route takes: a known path with another method is 405 (OPTIONS is told what there is), all else 404. Answered
+ * before the body is parsed: what is wrong with that is not the point.
+ */
+export function otherMethods(app: Pick<FastifyInstance, 'addHook'>): void {
   const routes = new Map<string, { path: RegExp; methods: Set<string> }>()
   app.addHook('onRoute', ({ url, method }) => {
     const route = routes.get(url) ?? { path: pathOf(url), methods: new Set() }
@@ -11,7 +14,8 @@ export function otherMethods(app: Pick<FastifyInstance, 'addHook' | 'setNotFound
     routes.set(url, route)
   })
 
-  app.setNotFoundHandler((request, reply) => {
+  app.addHook('onRequest', (request, reply, done) => {
+    if (!request.is404) return done()
     const path = request.url.split('?', 1)[0] ?? ''
     const allowed = [...routes.values()].filter((route) => route.path.test(path)).flatMap(({ methods }) => [...methods])
     if (allowed.length === 0) {
