@@ -66,7 +66,8 @@ suite('what every service answers alike', () => {
     for (const id of ['%00', '%0A', 'x'.repeat(129), '%F0%9F%9B%92'.repeat(129), 'x'.repeat(10_000)])
       assertProblem(await get(`/orders/${id}`), 400, 'invalid-request')
     for (const id of ['%', '%zz', '%C3%28', '%ED%A0%BD', 'a%2']) {
-      assertProblem(await get(`/orders/${id}`), 400, 'bad-url')
+      const { errors } = assertProblem(await get(`/orders/${id}`), 400, 'bad-url').json()
+      assert.deepEqual(errors, [{ field: 'path', message: 'is not percent-encoded UTF-8' }])
       assertProblem(await fixture.send('DELETE', `/orders/${id}`), 400, 'bad-url')
     }
   })

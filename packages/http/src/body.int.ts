@@ -122,7 +122,14 @@ suite('a body is taken as it was sent, or refused', () => {
     const bad = Buffer.concat([Buffer.from('{"orderId":"'), Buffer.from([0xc3, 0x28]), Buffer.from('"}')])
     const surrogate = Buffer.concat([Buffer.from('{"orderId":"'), Buffer.from([0xed, 0xa0, 0xbd]), Buffer.from('"}')])
     const bodies = ['', '{', '{"a":NaN}', "{'a':1}", '{"a":1}{}', '\ufeff{}', '[1,]', bad, surrogate]
-    for (const body of bodies) assertProblem(await post(body), 400, 'malformed-json')
+    for (const body of bodies) {
+      const { errors } = assertProblem(await post(body), 400, 'malformed-json')
+      assert.deepEqual(
+        errors?.map(({ field }) => field),
+        ['body'],
+      )
+      assert.match(errors?.[0]?.message ?? '', /^(is not valid UTF-8|cannot be read as JSON: .+)$/)
+    }
     for (const number of ['', '1.2345678901234567'])
       assertProblem(await post('['.repeat(100_000) + number + ']'.repeat(100_000)), 400, 'malformed-json')
   })

@@ -7,7 +7,6 @@ import { readOn } from './read-on.ts'
 import { badFields } from './validation.ts'
 
 const ofFastify: Record<string, [name: ProblemName, detail: string]> = {
-  FST_ERR_BAD_URL: ['bad-url', 'The path is not percent-encoded UTF-8.'],
   FST_ERR_CTP_BODY_TOO_LARGE: ['body-too-large', 'A body may have 262,144 bytes (256 KiB).'],
   FST_ERR_CTP_INVALID_MEDIA_TYPE: ['unsupported-media-type', 'A body must be application/json.'],
   FST_ERR_CTP_INVALID_CONTENT_LENGTH: ['malformed-http', 'The body is not as long as Content-Length says.'],
@@ -46,6 +45,10 @@ function problemOf(error: Error & { code?: string; statusCode?: number }): Probl
   if (error instanceof Problem) return error
   const known = ofFastify[error.code ?? '']
   if (known) return problem(...known)
+  if (error.code === 'FST_ERR_BAD_URL') {
+    const message = 'is not percent-encoded UTF-8'
+    return problem('bad-url', `The path ${message}.`, { errors: [{ field: 'path', message }] })
+  }
   // The client's own doing, such as a connection it has cut in the middle of the body.
   if (error.statusCode !== undefined && error.statusCode < 500) return problem('malformed-http', error.message)
   return problem('unavailable', 'Something unexpected failed. It is logged; try again.')

@@ -14,7 +14,7 @@ const mayLoseDigits = /\d[\d.]{15}|\d[eE]-\d{3}/
 /** What is read without a word of protest but means another thing than was sent does not pass. */
 export function parseJson(body: Buffer): unknown {
   // Decoding would put U+FFFD in the place of bad bytes.
-  if (!isUtf8(body)) throw problem('malformed-json', 'The body is not valid UTF-8.')
+  if (!isUtf8(body)) throw malformed('is not valid UTF-8')
   const text = body.toString()
   try {
     const value: unknown = mayLoseDigits.test(text) ? JSON.parse(text, exactly) : JSON.parse(text)
@@ -22,9 +22,12 @@ export function parseJson(body: Buffer): unknown {
     return value
   } catch (error) {
     const reason = error instanceof Error ? error.message : String(error)
-    throw problem('malformed-json', `The body cannot be read as JSON: ${reason.slice(0, 200)}.`)
+    throw malformed(`cannot be read as JSON: ${reason.slice(0, 200)}`)
   }
 }
+
+const malformed = (message: string) =>
+  problem('malformed-json', `The body ${message}.`, { errors: [{ field: 'body', message }] })
 
 /** NaN in the place of a number that lost digits: no schema takes it, so its field is named along with all other bad ones. */
 function exactly(_key: string, value: unknown, context?: { source?: string }): unknown {
