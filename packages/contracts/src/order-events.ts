@@ -1,5 +1,6 @@
 import { isUtf8 } from 'node:buffer'
 import { createHash } from 'node:crypto'
+import { formats } from './formats.ts'
 import type { OrderEvent } from './order-event.ts'
 import { decoder, encode, schema } from './order-event-avro.ts'
 import type { Topic } from './topic.ts'
@@ -19,6 +20,8 @@ export const orderEvents: Topic<OrderEvent> = {
       if (!isUtf8(key)) throw new RangeError('the key is not UTF-8')
       const length = orderId.length > longestKey ? [...orderId].length : orderId.length
       if (length < 1 || length > longestKey) throw new RangeError(`a key of ${length} code points`)
+      // No path and no cursor could name such an order.
+      if (!formats.text.validate(orderId)) throw new RangeError('the key holds control characters')
       return orderId
     },
   },

@@ -172,14 +172,16 @@ suite('a key', () => {
     )
   })
 
-  test('that is empty, too long or not UTF-8 is refused', () => {
+  test('that no order can have is refused: empty, too long, not UTF-8, control characters, half a surrogate pair', () => {
     for (const key of [
       Buffer.alloc(0),
       Buffer.from('x'.repeat(129)),
       Buffer.from('🛒'.repeat(129)),
       Buffer.from([0xff]),
+      Buffer.from([0xed, 0xa0, 0xbd]),
+      ...['\0', 'a\nb', '\x7f', 'a\x85'].map((text) => Buffer.from(text)),
     ]) {
-      assert.throws(() => orderEvents.key.decode(key), RangeError)
+      assert.throws(() => orderEvents.key.decode(key), RangeError, key.toString('hex'))
     }
     assert.equal(orderEvents.key.decode(Buffer.from('🛒'.repeat(128))), '🛒'.repeat(128))
   })

@@ -17,7 +17,7 @@ export interface Topic<Event> {
 
 export interface KeyCodec<Event> {
   encode(event: Event): Buffer
-  /** The order id in a record's key. Throws when it is no usable key (not UTF-8, empty, over 128 code points). */
+  /** The order id in a record's key. Throws when it is no usable key (not UTF-8, empty, over 128 code points, control characters). */
   decode(key: Buffer): string
 }
 
