@@ -51,7 +51,8 @@ export async function createApp({ logger, metrics, ready, openapi }: AppOptions)
   app.setErrorHandler(answerError)
   app.removeAllContentTypeParsers()
   app.addContentTypeParser<Buffer>('application/json', { parseAs: 'buffer' }, (_request, body, done) => {
-    done(null, parseJson(body))
+    // Many clients name the type of a body that they do not send. Whether one may be left out is for the schema to say.
+    done(null, body.length === 0 ? undefined : parseJson(body))
   })
   endKeepAlive(app)
   app.addHook('onRoute', ({ schema }) => {

@@ -121,7 +121,7 @@ suite('a body is taken as it was sent, or refused', () => {
   test('what is not JSON, or not UTF-8, is malformed', async () => {
     const bad = Buffer.concat([Buffer.from('{"orderId":"'), Buffer.from([0xc3, 0x28]), Buffer.from('"}')])
     const surrogate = Buffer.concat([Buffer.from('{"orderId":"'), Buffer.from([0xed, 0xa0, 0xbd]), Buffer.from('"}')])
-    const bodies = ['', '{', '{"a":NaN}', "{'a':1}", '{"a":1}{}', '\ufeff{}', '[1,]', bad, surrogate]
+    const bodies = [' ', '{', '{"a":NaN}', "{'a':1}", '{"a":1}{}', '\ufeff{}', '[1,]', bad, surrogate]
     for (const body of bodies) {
       const { errors } = assertProblem(await post(body), 400, 'malformed-json')
       assert.deepEqual(
@@ -184,10 +184,13 @@ suite('a body is taken as it was sent, or refused', () => {
   })
 
   test('no body at all is no order', async () => {
-    const answer = await fixture.send('POST', '/orders')
-    assert.deepEqual(
-      assertProblem(answer, 400, 'invalid-request').errors?.map(({ field }) => field),
-      ['body'],
-    )
+    for (const answer of [await fixture.send('POST', '/orders'), await post('')]) {
+      const { errors } = assertProblem(answer, 400, 'invalid-request')
+      assert.deepEqual(errors, [{ field: 'body', message: 'must be an object' }])
+    }
+    const { socket, closed } = fixture.open()
+    const head = 'POST /orders HTTP/1.1\r\nhost: a\r\ncontent-type: application/json\r\nconnection: close\r\n'
+    socket.end(`${head}transfer-encoding: chunked\r\n\r\n0\r\n\r\n`)
+    assert.match(await closed, /^HTTP\/1\.1 400 .*invalid-request/s)
   })
 })

@@ -72,6 +72,8 @@ test('redrive answers with what is to be done yet, and 404 when nothing is parke
   const app = await appOf()
   const answer = await app.inject({ method: 'POST', url: '/ops/effects/o-1/redrive' })
   assert.deepEqual(answer.json(), { orderId: 'o-1', effects: [parked, behind] })
+  const headers = { 'content-type': 'application/json' }
+  assert.equal((await app.inject({ method: 'POST', url: '/ops/effects/o-1/redrive', headers })).statusCode, 200)
   const none = await app.inject({ method: 'POST', url: '/ops/effects/o-2/redrive' })
   assert.equal(none.statusCode, 404)
   assert.match(none.json().type, /nothing-parked$/)

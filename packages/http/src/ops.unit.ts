@@ -155,6 +155,8 @@ test('a redrive of one order, tried or done, and of all with one cause', async (
   const stopped = { applied: 1, remaining: 2, stoppedAt: parkedEvent.event }
   const redriven = await post('/ops/parked/redrive/redrive')
   assert.deepEqual([redriven.statusCode, redriven.json()], [200, { orderId: 'redrive', ...stopped }])
+  const json = { 'content-type': 'application/json' }
+  assert.equal((await post('/ops/parked/empty/redrive', undefined, json)).statusCode, 200)
   const tried = await post('/ops/parked/o-1/redrive', { dryRun: true }, { 'x-operator': 'ann' })
   assert.deepEqual([tried.json().events[0].becomes, tried.json().events[0].version], ['head', null])
   const healthy = await post('/ops/parked/healthy/redrive', {})
@@ -164,6 +166,7 @@ test('a redrive of one order, tried or done, and of all with one cause', async (
   assert.equal(all.json().items[1].error, 'away')
   assert.deepEqual(asked, [
     ['redrive', { operator: '127.0.0.1', dryRun: false }],
+    ['empty', { operator: '127.0.0.1', dryRun: false }],
     ['o-1', { operator: 'ann', dryRun: true }],
     ['healthy', { operator: '127.0.0.1', dryRun: false }],
     ['constraint', { operator: '127.0.0.1', dryRun: false }],
@@ -171,6 +174,7 @@ test('a redrive of one order, tried or done, and of all with one cause', async (
   for (const body of [{ dryRun: 'yes' }, { dry: true }, []])
     assert.equal((await post('/ops/parked/o-1/redrive', body)).statusCode, 400)
   assert.equal((await post('/ops/parked/redrive', {})).statusCode, 400, 'a cause is needed')
+  assert.equal((await post('/ops/parked/redrive', undefined, json)).statusCode, 400, 'and a body')
 })
 
 test('a discard names its event and its reason, and is refused where it may not be', async () => {
