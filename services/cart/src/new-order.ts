@@ -48,12 +48,14 @@ export function newOrder(request: NewOrder, now: Date, random: () => number): Or
 }
 
 function totalErrors(total: number, given: number | undefined): FieldError[] {
-  const errors: FieldError[] = []
-  if (total > maxTotal) errors.push({ field: 'items', message: `their total is more than ${maxTotal}` })
-  if (given !== undefined && given !== total) {
-    errors.push({ field: 'totalAmount', message: `is not the sum of price x quantity, which is ${total}` })
+  if (total > maxTotal) {
+    return [
+      { field: 'items', message: `their total is more than ${maxTotal}` },
+      { field: 'totalAmount', message: `must be <= ${maxTotal}, and the sum of price x quantity is more` },
+    ]
   }
-  return errors
+  if (given === undefined || given === total) return []
+  return [{ field: 'totalAmount', message: `is not the sum of price x quantity, which is ${total}` }]
 }
 
 const upTo = (n: number, random: () => number) => 1 + Math.floor(random() * n)

@@ -54,10 +54,11 @@ test('a real order is taken as it is, its total exact', () => {
   })
 })
 
-test('a total that is not the sum, or more than money can be, is refused by the name of its field', () => {
+test('a total that is not the sum, or more than money can be, is refused by the names of its fields', () => {
   assert.deepEqual(fields({ customerId: 'c', items, totalAmount: 20.3 }), ['totalAmount'])
   assert.deepEqual(fields({ itemsNum: 3, totalAmount: 20.3 }), ['totalAmount'])
   const dear = { itemId: 'x', quantity: 1_000_000, price: 99_999_999 }
-  assert.deepEqual(fields({ customerId: 'c', items: [dear] }), ['items'])
+  for (const given of [{}, { totalAmount: maxTotal }])
+    assert.deepEqual(fields({ customerId: 'c', items: [dear], ...given }), ['items', 'totalAmount'])
   assert.ok(totalOf([dear]) > maxTotal)
 })
