@@ -11,12 +11,11 @@ await runConsumer({
   port: 3002,
   openapi: { title: 'Order service', description: 'Orders with their shipping cost, as read from Kafka.' },
   migrations: new URL('../migrations', import.meta.url),
-  build({ pool, logger, onClose }) {
+  build({ pool, logger }) {
     const waits = new VersionWaits({
       versionsOf: (orderIds) => versionsOf(pool, orderIds),
       onPollFailed: (error) => logger.debug({ err: error }, 'cannot ask for the versions that are waited for'),
     })
-    onClose('waits', async () => waits.close())
     return {
       handler: orderHandler,
       onApplied: handled(logger, waits),

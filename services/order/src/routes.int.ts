@@ -73,12 +73,15 @@ test("minVersion sees what another instance's inbox has committed", async (t) =>
   assert.ok(performance.now() - saved < 10_000, 'answered when it was there, not at the end of the wait')
 })
 
-test('a service that stops answers those who wait', async () => {
+test('a service that stops answers those who wait, and is not held up by them', async (t) => {
   const stopping = await startOrder(world)
+  const expect = t.mock.method(stopping.waits, 'expect')
   const waiting = stopping.get(details('never', '&minVersion=1&wait=30'))
-  await stopping.json('/health/live')
+  await until('it waits', () => expect.mock.callCount() > 0)
+  const begun = performance.now()
   await stopping.close()
   assert.equal((await waiting).status, 503)
+  assert.ok(performance.now() - begun < 20_000)
 })
 
 interface List {

@@ -23,6 +23,9 @@ export interface OrderRoutes {
 export const orderRoutes =
   ({ pool, logger, waits, topic, inbox }: OrderRoutes): FastifyPluginAsyncTypebox =>
   async (app) => {
+    // Before the app waits for the requests that are under way, which these hold up.
+    app.addHook('preClose', async () => waits.close())
+
     app.get(
       '/order-details',
       {

@@ -121,7 +121,6 @@ export async function startOrder({ topic, cluster, url }: Surroundings, kafka = 
       return detail
     },
     async close() {
-      waits.close()
       await app.close()
       await inbox.close()
       await pool.end()
