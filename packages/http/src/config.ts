@@ -1,6 +1,22 @@
-import { formats } from '@inorder/contracts/formats.ts'
 import { Ajv } from 'ajv'
-import { type Static, type TObject, Type } from 'typebox'
+import { type Static, type TObject, type TSchema, Type } from 'typebox'
+
+/** What a setting's `format` demands. The names are what a bad one is told. */
+const formats = {
+  'postgres://host/database': (text: string) => isUrl(text, ['postgres:', 'postgresql:']),
+  'http://host': (text: string) => isUrl(text, ['http:', 'https:']),
+  'host:port,...': (text: string) => text.split(',').every(isAddress),
+}
+
+function isUrl(text: string, protocols: readonly string[]): boolean {
+  const url = /\s/.test(text) ? null : URL.parse(text)
+  return url !== null && protocols.includes(url.protocol) && url.hostname !== ''
+}
+
+function isAddress(text: string): boolean {
+  const port = Number(text.match(/^[^\s:]+:(\d+)$/)?.[1])
+  return port >= 1 && port <= 65_535
+}
 
 /** Fields of what every process is told. */
 export const processConfig = (name: string, port: number) => ({
@@ -13,9 +29,9 @@ export const processConfig = (name: string, port: number) => ({
 /** The same with what our own services need: `Type.Object({ ...serviceConfig('cart', 3001), DELIVERY: ... })`. */
 export const serviceConfig = (name: string, port: number) => ({
   ...processConfig(name, port),
-  DATABASE_URL: Type.String({ pattern: '^postgres(ql)?://' }),
-  KAFKA_BROKERS: Type.String({ pattern: '^[^\\s,:]+:\\d+(,[^\\s,:]+:\\d+)*$' }),
-  SCHEMA_REGISTRY_URL: Type.String({ pattern: '^https?://' }),
+  DATABASE_URL: Type.String({ format: 'postgres://host/database' }),
+  KAFKA_BROKERS: Type.String({ format: 'host:port,...' }),
+  SCHEMA_REGISTRY_URL: Type.String({ format: 'http://host' }),
 })
 
 /** One line that names every setting that is wrong, and no value: it may be a secret. */
@@ -26,10 +42,8 @@ export class BadConfig extends Error {
 /** The settings of `schema`, from environment variables of the same names; an empty one counts as not given. */
 export function readConfig<Schema extends TObject>(schema: Schema, env: NodeJS.ProcessEnv): Static<Schema> {
   const given = Object.keys(schema.properties).filter((name) => env[name])
-  const config: unknown = Object.fromEntries(given.map((name) => [name, env[name]]))
-  const validate = new Ajv({ allErrors: true, coerceTypes: true, useDefaults: true, formats }).compile<Static<Schema>>(
-    schema,
-  )
+  const config: unknown = Object.fromEntries(given.map((name) => [name, settingOf(schema.properties[name], env[name])]))
+  const validate = new Ajv({ allErrors: true, useDefaults: true, formats }).compile<Static<Schema>>(schema)
   if (validate(config)) return config
   const faults = validate.errors?.map(({ instancePath, keyword, params, message }) =>
     keyword === 'required'
@@ -38,3 +52,7 @@ export function readConfig<Schema extends TObject>(schema: Schema, env: NodeJS.P
   )
   throw new BadConfig(`bad configuration: ${faults?.join('; ')}`)
 }
+
+/** ajv's coercion would take `0x10` and a blank for numbers. */
+const settingOf = (schema: TSchema | undefined, text = ''): unknown =>
+  schema && 'type' in schema && schema.type === 'integer' && /^\d+$/.test(text) ? Number(text) : text

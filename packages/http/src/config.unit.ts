@@ -43,5 +43,40 @@ test('every bad setting is named in one error, without its value', () => {
       return true
     },
   )
-  for (const PORT of ['x', '-1', '3.5', 'NaN']) assert.throws(() => readConfig(schema, { ...given, PORT }), /PORT/)
+  for (const PORT of ['x', '-1', '3.5', 'NaN', '0x10', ' ', '3001 ', '1e3', '9'.repeat(30)])
+    assert.throws(() => readConfig(schema, { ...given, PORT }), /PORT/)
+})
+
+test('an address without a host, or with a port that is none, is refused and not shown', () => {
+  const bad: [name: string, ...values: string[]][] = [
+    ['DATABASE_URL', 'postgres://', 'postgres:///secret', 'postgres://:5433/secret', 'secret', 'postgres://h:secret/d'],
+    [
+      'KAFKA_BROKERS',
+      'secret:99999',
+      'h:0',
+      'h:9092,',
+      'h:9092,secret',
+      'h:9092, secret:9093',
+      ':9092',
+      'h:9092/secret',
+    ],
+    ['SCHEMA_REGISTRY_URL', 'http://', 'https://:8081/secret', 'ftp://secret', 'http://a secret', 'http://h:99999'],
+  ]
+  for (const [name, ...values] of bad) {
+    for (const value of values) {
+      assert.throws(
+        () => readConfig(schema, { ...given, [name]: value }),
+        (error) =>
+          error instanceof BadConfig &&
+          error.message.startsWith(`bad configuration: ${name} must match format "`) &&
+          !/secret|99999|\n/.test(error.message),
+        value,
+      )
+    }
+  }
+  const good = {
+    DATABASE_URL: 'postgresql://u:p%23@%2Fvar%2Frun/d?sslmode=require',
+    KAFKA_BROKERS: 'kafka-1:1,h:65535',
+  }
+  assert.deepEqual(readConfig(schema, { ...given, ...good }).KAFKA_BROKERS, good.KAFKA_BROKERS)
 })

@@ -9,7 +9,7 @@ await runConsumer({
   port: 3004,
   openapi: { title: 'Billing service', description: 'Invoices of orders, as read from Kafka, and their ledger.' },
   migrations: new URL('../migrations', import.meta.url),
-  settings: { PAYMENT_URL: Type.String({ pattern: '^https?://.*[^/]$' }) },
+  settings: { PAYMENT_URL: Type.String({ format: 'http://host', pattern: '[^/]$' }) },
   build: ({ settings, pool, logger }) => ({
     handler: billingHandler,
     effects: paymentEffects(pool, settings.PAYMENT_URL, logger),
