@@ -29,7 +29,7 @@ try {
   }
   await tier('unit', { concurrency: 2, timeout: 60_000 })
   await tier('int', { concurrency: 2, timeout: 120_000 }, withParts)
-  await tier('e2e', { concurrency: 1, timeout: 300_000 })
+  await tier('e2e', { concurrency: 2, timeout: 300_000 })
   if (words.length > 0 && total.passed + total.failed === 0) fail(`no test file's path contains ${words.join(' or ')}`)
   if (stopped.signal.aborted) fail('the run was stopped')
 } catch (error) {
