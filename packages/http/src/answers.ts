@@ -15,6 +15,9 @@ interface ProblemAnswer {
   content: { 'application/problem+json': { schema: TObject } }
 }
 
+/** A 200 that is no JSON. */
+export const plainText = { description: 'text', content: { 'text/plain': { schema: Type.String() } } }
+
 /** The responses of a route that answers these problems, for its OpenAPI: `response: { 200: Order, ...answersOf('order-not-found') }`. */
 export function answersOf(...names: ProblemName[]): Record<number, ProblemAnswer> {
   const answers: Record<number, ProblemAnswer> = {}

@@ -99,6 +99,8 @@ suite('what every service answers alike', () => {
         `${query}: ${JSON.stringify(errors)}`,
       )
     }
+    const below = assertProblem(await get('/list?limit=-1&wait=-0.5'), 400, 'invalid-request').json()
+    assert.deepEqual(below.errors?.map(({ message }) => message).sort(), ['must be >= 0', 'must be >= 1'])
     const many = assertProblem(await get('/list?limit=x&wait=y&colour=red'), 400, 'invalid-request').json()
     assert.deepEqual(many.errors?.map(({ field }) => field).sort(), ['colour', 'limit', 'wait'])
     assertProblem(await get('/orders/o-1?x=1'), 400, 'invalid-request')
@@ -222,7 +224,16 @@ suite('what every service answers alike', () => {
   test('OpenAPI 3.1 with every route and its problems', async () => {
     const { openapi, paths } = (await get('/openapi.json')).json() as {
       openapi: string
-      paths: Record<string, Record<string, { responses: Record<string, { description: string; content: object }> }>>
+      paths: Record<
+        string,
+        Record<
+          string,
+          {
+            parameters?: { name: string; required: boolean }[]
+            responses: Record<string, { description: string; content: object }>
+          }
+        >
+      >
     }
     assert.match(openapi, /^3\.1\./)
     assert.deepEqual(
@@ -233,6 +244,15 @@ suite('what every service answers alike', () => {
     assert.deepEqual(Object.keys(responses), ['201', '400', '413', '415', '503'])
     assert.equal(responses['400']?.description, 'invalid-request, bad-url, malformed-json')
     assert.deepEqual(Object.keys(responses['413']?.content ?? {}), ['application/problem+json'])
+    assert.deepEqual(
+      paths['/list']?.get?.parameters?.map(({ name, required }) => [name, required]),
+      [
+        ['limit', false],
+        ['wait', false],
+        ['orderId', false],
+      ],
+    )
+    assert.deepEqual(Object.keys(paths['/metrics']?.get?.responses['200']?.content ?? {}), ['text/plain'])
     assert.match(paths['/health/ready']?.get?.responses['503']?.description ?? '', /^not-ready, .*unavailable/)
   })
 

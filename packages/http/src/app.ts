@@ -7,7 +7,7 @@ import { answerBrokenHttp } from './broken-http.ts'
 import { docs } from './docs.ts'
 import { answerError } from './errors.ts'
 import { health } from './health.ts'
-import { parseJson } from './json-body.ts'
+import { assertPlainUtf8, parseJson } from './json-body.ts'
 import { endKeepAlive } from './keep-alive.ts'
 import { otherMethods } from './methods.ts'
 import { problemPages } from './problem-pages.ts'
@@ -50,7 +50,8 @@ export async function createApp({ logger, metrics, ready, openapi }: AppOptions)
   app.setValidatorCompiler(validatorCompiler)
   app.setErrorHandler(answerError)
   app.removeAllContentTypeParsers()
-  app.addContentTypeParser<Buffer>('application/json', { parseAs: 'buffer' }, (_request, body, done) => {
+  app.addContentTypeParser<Buffer>('application/json', { parseAs: 'buffer' }, (request, body, done) => {
+    assertPlainUtf8(request.headers)
     // Many clients name the type of a body that they do not send. Whether one may be left out is for the schema to say.
     done(null, body.length === 0 ? undefined : parseJson(body))
   })

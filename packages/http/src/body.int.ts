@@ -174,6 +174,22 @@ suite('a body is taken as it was sent, or refused', () => {
       assert.equal((await post(item({ price }))).status, 201, `${price}`)
   })
 
+  test('a body that is compressed or not in UTF-8 is 415, whatever is in it', async () => {
+    const json = 'application/json'
+    for (const headers of [
+      { 'content-encoding': 'gzip' },
+      { 'content-type': `${json}; charset=utf-16` },
+      { 'content-type': `${json};charset="ISO-8859-1"` },
+    ])
+      assertProblem(await post(order(), headers), 415, 'unsupported-media-type')
+    for (const headers of [
+      { 'content-encoding': 'identity' },
+      { 'content-type': `${json}; charset="UTF-8"` },
+      { 'content-type': `${json};charset=utf8` },
+    ])
+      assert.equal((await post(order(), headers)).status, 201)
+  })
+
   test('a body of another type is 415, also without a type', async () => {
     for (const type of ['text/plain', 'application/x-www-form-urlencoded', 'application/jsonx', 'json', ''])
       assertProblem(await post(JSON.stringify(order()), { 'content-type': type }), 415, 'unsupported-media-type')

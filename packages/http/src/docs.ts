@@ -3,6 +3,7 @@ import type { ProblemName } from '@inorder/contracts/problems.ts'
 import scalar from '@scalar/fastify-api-reference'
 import type { FastifyInstance, FastifySchema } from 'fastify'
 import fastifyPlugin from 'fastify-plugin'
+import type { TObject } from 'typebox'
 import { answersOf } from './answers.ts'
 
 // The page must ask nothing off the machine; its own script and style are inline or from here.
@@ -13,6 +14,27 @@ const contentSecurityPolicy = [
   "img-src 'self' data: blob:",
   "font-src 'self' data:",
 ].join('; ')
+
+/** A parameter that has a default may be left out; to ajv, which fills it in, it is always there. */
+function withOptionalDefaults({ querystring, ...schema }: FastifySchema): FastifySchema {
+  const query = querystring as TObject | undefined
+  if (!query) return schema
+  const required = query.required?.filter((name) => !('default' in (query.properties[name] ?? {})))
+  return { ...schema, querystring: { ...query, required } }
+}
+
+interface Operation {
+  requestBody?: { required: boolean; content: Record<string, { schema: { type?: string | string[] } }> }
+}
+
+/** @fastify/swagger calls every body required; one that may be null may be left out. */
+function withOptionalBodies(document: { paths?: object }) {
+  for (const { post } of Object.values<{ post?: Operation }>({ ...document.paths })) {
+    const type = post?.requestBody?.content['application/json']?.schema.type
+    if (post?.requestBody && Array.isArray(type)) post.requestBody.required = !type.includes('null')
+  }
+  return document
+}
 
 /** What every route may answer stands in no route: the problems that this package throws itself. */
 function withCommonProblems(schema: FastifySchema): FastifySchema {
@@ -32,9 +54,12 @@ function withCommonProblems(schema: FastifySchema): FastifySchema {
 async function pages(app: FastifyInstance, info: { title: string; description: string }): Promise<void> {
   await app.register(swagger, {
     openapi: { openapi: '3.1.0', info: { ...info, version: '1' } },
-    transform: ({ schema, url }) => ({ url, schema: schema && !schema.hide ? withCommonProblems(schema) : schema }),
+    transform: ({ schema, url }) => ({
+      url,
+      schema: schema && !schema.hide ? withCommonProblems(withOptionalDefaults(schema)) : schema,
+    }),
   })
-  app.get('/openapi.json', { schema: { hide: true } }, async () => app.swagger())
+  app.get('/openapi.json', { schema: { hide: true } }, async () => withOptionalBodies(app.swagger()))
   await app.register(scalar, {
     routePrefix: '/docs',
     hooks: {

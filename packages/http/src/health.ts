@@ -1,7 +1,7 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import { problem } from '@inorder/contracts/problems.ts'
 import { Type } from 'typebox'
-import { answersOf } from './answers.ts'
+import { answersOf, plainText } from './answers.ts'
 
 const tags = ['service']
 const status = Type.Literal('ok')
@@ -29,7 +29,7 @@ export const health: FastifyPluginAsyncTypebox<{ ready(): Promise<string[]>; met
 
   app.get(
     '/metrics',
-    { schema: { summary: 'For Prometheus', tags, response: { 200: Type.String() }, querystring: Type.Object({}) } },
+    { schema: { summary: 'For Prometheus', tags, response: { 200: plainText }, querystring: Type.Object({}) } },
     async (_request, reply) => reply.type('text/plain; version=0.0.4; charset=utf-8').send(await metrics()),
   )
 }

@@ -1,5 +1,6 @@
 // The parser of request bodies: JSON in valid UTF-8, none of whose numbers loses a digit.
 import { isUtf8 } from 'node:buffer'
+import type { IncomingHttpHeaders } from 'node:http'
 import { problem } from '@inorder/contracts/problems.ts'
 import Big from 'big.js'
 import { assertKeysOnce } from './json-keys.ts'
@@ -10,6 +11,17 @@ import { assertKeysOnce } from './json-keys.ts'
  * takes 21 µs for an order of three lines, not 3.
  */
 const mayLoseDigits = /\d[\d.]{15}|\d[eE]-\d{3}/
+
+const charset = /;\s*charset\s*=\s*"?([^";\s]*)/i
+
+/** A body that is compressed, or in another encoding, would be read as something else, or called broken. */
+export function assertPlainUtf8(headers: IncomingHttpHeaders): void {
+  const { 'content-encoding': coding = 'identity', 'content-type': type = '' } = headers
+  const encoding = charset.exec(type)?.[1] ?? 'utf-8'
+  if (coding.toLowerCase() !== 'identity')
+    throw problem('unsupported-media-type', 'A body must come without a Content-Encoding.')
+  if (!/^utf-?8$/i.test(encoding)) throw problem('unsupported-media-type', 'A body must be in UTF-8.')
+}
 
 /** What is read without a word of protest but means another thing than was sent does not pass. */
 export function parseJson(body: Buffer): unknown {

@@ -2,7 +2,7 @@ import { readFile } from 'node:fs/promises'
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import { problem, problems } from '@inorder/contracts/problems.ts'
 import { Type } from 'typebox'
-import { answersOf } from './answers.ts'
+import { answersOf, plainText } from './answers.ts'
 
 const folder = new URL('../../../docs/problems/', import.meta.url)
 
@@ -12,7 +12,7 @@ export const problemPages: FastifyPluginAsyncTypebox = async (app) => {
     summary: 'What a problem means',
     tags: ['service'],
     params: Type.Object({ name: Type.String() }),
-    response: { 200: Type.String(), ...answersOf('problem-not-found') },
+    response: { 200: plainText, ...answersOf('problem-not-found') },
   }
   app.get('/problems/:name', { schema }, async ({ params: { name } }, reply) => {
     if (!Object.hasOwn(problems, name)) throw problem('problem-not-found', 'There is no problem of this name.')

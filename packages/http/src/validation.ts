@@ -52,6 +52,6 @@ const numbersOf = ({ properties = {} }: SchemaObject): string[] =>
 function readNumbers(query: Record<string, unknown>, names: string[]): void {
   for (const name of names) {
     const text = query[name]
-    if (typeof text === 'string' && /^\d{1,15}(\.\d{1,9})?$/.test(text)) query[name] = Number(text)
+    if (typeof text === 'string' && /^-?\d{1,15}(\.\d{1,9})?$/.test(text)) query[name] = Number(text)
   }
 }

@@ -10,10 +10,7 @@ import { runService } from '@inorder/http/service.ts'
 import { Type } from 'typebox'
 
 /** `slow`: answers 3 s after it is done. `fail`: 503, nothing done. `decline`: a "no" that is an answer, and is kept. */
-const Behaviour = Type.Object(
-  { mode: Type.Enum(['ok', 'slow', 'fail', 'decline'], { default: 'ok' }) },
-  { additionalProperties: false },
-)
+const Behaviour = Type.Object({ mode: Type.Enum(['ok', 'slow', 'fail', 'decline']) }, { additionalProperties: false })
 const Request = Type.Object({ orderId: Type.String({ minLength: 1 }) }, { additionalProperties: true })
 const Deed = Type.Object({
   key: Type.String({ description: 'the idempotency key' }),

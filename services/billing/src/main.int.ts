@@ -123,6 +123,12 @@ test('from the draft to the refund: what the gateway was asked for, and what is 
     ['refund', 'revenue', 44.98, 0, refund?.id],
     ['refund', 'cash', 0, 44.98, refund?.id],
   ])
+  const page = (query: string) =>
+    json<{ items: LedgerEntry[]; next: string | null }>(`/ledger?orderId=${encodeURIComponent(orderId)}&${query}`)
+  const first = await page('limit=3')
+  assert.deepEqual([first.items.length, first.next], [3, '3'])
+  const { items: rest, next } = await page('limit=3&after=3')
+  assert.deepEqual([rest.map(({ posting, account }) => [posting, account]), next], [[['refund', 'cash']], null])
 })
 
 test('a decline is an answer: nothing is parked, and the next status that is to be paid asks again', async () => {
@@ -248,7 +254,7 @@ test('an order that never came is 404, and what cannot be one is 400 with the fi
     ['/invoices/a?wait=1', 400, 'invalid-request', 'wait'],
     ['/ledger', 400, 'invalid-request', 'orderId'],
     ['/ledger?orderId=', 400, 'invalid-request', 'orderId'],
-    ['/ledger?orderId=a&limit=1', 400, 'invalid-request', 'limit'],
+    ['/ledger?orderId=a&limit=0', 400, 'invalid-request', 'limit'],
   ]
   for (const [path, status, name, field] of bad) {
     const answer = await billing.get(path)

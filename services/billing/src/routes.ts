@@ -8,6 +8,14 @@ import { find, ledgerOf, type StoredInvoice } from './store.ts'
 
 const { orderId, customerId, totalAmount: amount, currency } = Order.properties
 const ofOrder = Type.Object({ orderId }, { additionalProperties: false })
+const LedgerQuery = Type.Object(
+  {
+    orderId,
+    limit: Type.Integer({ minimum: 1, maximum: 1000, default: 100 }),
+    after: Type.Optional(Type.Integer({ minimum: 1, description: 'The next of the page before' })),
+  },
+  { additionalProperties: false },
+)
 const time = (description: string) => Type.String({ format: 'date-time', description })
 
 const InvoiceAnswer = Type.Object({
@@ -34,7 +42,7 @@ const Ledger = Type.Object({
       postedAt: time('When the answer of the gateway was stored'),
     }),
   ),
-  next: Type.Null(),
+  next: Type.Unsafe<string | null>({ type: ['string', 'null'], description: 'What to pass as after, or null' }),
 })
 
 const problems = answersOf('invalid-request', 'order-not-found', 'database-away')
@@ -63,13 +71,15 @@ export const billingRoutes =
         schema: {
           summary: 'What was posted of an order, debits and credits',
           tags,
-          querystring: ofOrder,
+          querystring: LedgerQuery,
           response: { 200: Ledger, ...problems },
         },
       },
-      async ({ query }) => {
-        const { orderId } = await known(query.orderId)
-        return { items: await ledgerOf(pool, orderId), next: null }
+      async ({ query: { orderId, limit, after = 0 } }) => {
+        await known(orderId)
+        const entries = await ledgerOf(pool, orderId)
+        const end = after + limit
+        return { items: entries.slice(after, end), next: entries.length > end ? String(end) : null }
       },
     )
   }

@@ -1,4 +1,5 @@
 // The cart over HTTP: a request becomes a write, and its outcome the answer.
+import { isUtf8 } from 'node:buffer'
 import { randomUUID } from 'node:crypto'
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import { allowedAfter, lifecycle } from '@inorder/contracts/lifecycle.ts'
@@ -170,7 +171,12 @@ function fail(error: unknown): never {
   throw failure(error)
 }
 
-const keyIn = ({ headers }: FastifyRequest) => headers['idempotency-key']?.toString()
+/** Node reads headers as Latin-1; what is UTF-8 has fewer characters than that. */
+function keyIn({ headers }: FastifyRequest): string | undefined {
+  const key = headers['idempotency-key']?.toString()
+  const bytes = Buffer.from(key ?? '', 'latin1')
+  return key !== undefined && isUtf8(bytes) ? bytes.toString() : key
+}
 
 function wrongKey(request: FastifyRequest): FieldError[] {
   const key = keyIn(request)
