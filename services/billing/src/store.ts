@@ -1,3 +1,4 @@
+import { columns } from '@inorder/storage/columns.ts'
 import type { Tx } from '@inorder/storage/transaction.ts'
 import type { Invoice, Kind, Posting } from './invoice.ts'
 
@@ -45,7 +46,6 @@ export const find = async (db: Tx, orderId: string): Promise<StoredInvoice | und
   (await load(db, [orderId])).get(orderId)
 
 export async function save(tx: Tx, changed: ReadonlyMap<string, Invoice>): Promise<void> {
-  const invoices = [...changed.values()]
   await tx.query({
     name: 'save-invoices',
     text: `INSERT INTO invoices (order_id, customer_id, amount, currency, status, asked, payment)
@@ -53,15 +53,15 @@ export async function save(tx: Tx, changed: ReadonlyMap<string, Invoice>): Promi
            ON CONFLICT (order_id) DO UPDATE SET
              status = excluded.status, asked = excluded.asked, payment = excluded.payment,
              status_since = CASE WHEN invoices.status = excluded.status THEN invoices.status_since ELSE now() END`,
-    values: [
-      invoices.map(({ orderId }) => orderId),
-      invoices.map(({ customerId }) => customerId),
-      invoices.map(({ amount }) => amount),
-      invoices.map(({ currency }) => currency),
-      invoices.map(({ status }) => status),
-      invoices.map(({ asked }) => asked),
-      invoices.map(({ payment }) => payment),
-    ],
+    values: columns(changed.values(), ({ orderId, customerId, amount, currency, status, asked, payment }) => [
+      orderId,
+      customerId,
+      amount,
+      currency,
+      status,
+      asked,
+      payment,
+    ]),
   })
 }
 

@@ -1,5 +1,6 @@
 // Idempotency keys: the first use of a key decides, and every repeat gets what it got (rule 2).
 import { createHash } from 'node:crypto'
+import { columns } from '@inorder/storage/columns.ts'
 import type { Tx } from '@inorder/storage/transaction.ts'
 import type { Outcome } from './order.ts'
 
@@ -100,11 +101,7 @@ export async function claimKeys(tx: Tx, uses: readonly KeyUse[]): Promise<Map<st
 
 /** Stores the outcomes of keys that this transaction claimed. */
 export async function decideKeysOf(tx: Tx, decided: readonly { use: KeyUse; outcome: Outcome }[]): Promise<void> {
-  const values = [
-    decided.map(({ use }) => use.key),
-    decided.map(({ use }) => use.operation),
-    decided.map(({ outcome }) => JSON.stringify(outcome)),
-  ]
+  const values = columns(decided, ({ use, outcome }) => [use.key, use.operation, JSON.stringify(outcome)])
   await tx.query({ name: 'decide-keys', text: decideKeys, values })
 }
 

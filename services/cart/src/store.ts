@@ -1,5 +1,6 @@
 // The orders of the cart in SQL. Statements take whole groups and are prepared once a session (`name`).
 import type { Order } from '@inorder/contracts/order.ts'
+import { columns } from '@inorder/storage/columns.ts'
 import type { Tx } from '@inorder/storage/transaction.ts'
 import type { Versioned } from './order.ts'
 
@@ -13,9 +14,9 @@ const insertOrders = `
 
 const eventsOf = `SELECT order_id, event_id FROM orders WHERE order_id = ANY ($1)`
 
-const columns = 'order_id, customer_id, order_date, items, total_amount, currency, status, version, event_id'
-const readOrder = `SELECT ${columns} FROM orders WHERE order_id = $1`
-const lockOrders = `SELECT ${columns} FROM orders WHERE order_id = ANY ($1) ORDER BY order_id FOR UPDATE`
+const all = 'order_id, customer_id, order_date, items, total_amount, currency, status, version, event_id'
+const readOrder = `SELECT ${all} FROM orders WHERE order_id = $1`
+const lockOrders = `SELECT ${all} FROM orders WHERE order_id = ANY ($1) ORDER BY order_id FOR UPDATE`
 
 const updateOrders = `
   UPDATE orders SET status = new.status, version = new.version, event_id = new.event_id
@@ -48,19 +49,20 @@ const fromRow = (row: Row): Versioned => ({
   eventId: row.event_id,
 })
 
+const cellsOf = ({ orderId, customerId, orderDate, items, totalAmount, currency, status }: Order) => [
+  orderId,
+  customerId,
+  orderDate,
+  JSON.stringify(items),
+  totalAmount,
+  currency,
+  status,
+]
+
 /** Inserts new orders, in the order of their ids. Returns the ids that were taken already; those are left as they were. */
 export async function createOrders(tx: Tx, orders: readonly Versioned[]): Promise<Set<string>> {
   const ids = orders.map(({ order }) => order.orderId)
-  const values = [
-    ids,
-    orders.map(({ order }) => order.customerId),
-    orders.map(({ order }) => order.orderDate),
-    orders.map(({ order }) => JSON.stringify(order.items)),
-    orders.map(({ order }) => order.totalAmount),
-    orders.map(({ order }) => order.currency),
-    orders.map(({ order }) => order.status),
-    orders.map(({ eventId }) => eventId),
-  ]
+  const values = columns(orders, (row) => [...cellsOf(row.order), row.eventId])
   const { rowCount } = await tx.query({ name: 'insert-orders', text: insertOrders, values })
   if (rowCount === orders.length) return new Set()
   // Not RETURNING: that would send every id back for the sake of the rare one that is taken.
@@ -81,12 +83,7 @@ export async function lockedOrders(tx: Tx, orderIds: readonly string[]): Promise
 
 /** Writes the new versions of orders that this transaction has locked. */
 export async function updateLocked(tx: Tx, orders: readonly Versioned[]): Promise<void> {
-  const values = [
-    orders.map(({ order }) => order.orderId),
-    orders.map(({ order }) => order.status),
-    orders.map(({ version }) => version),
-    orders.map(({ eventId }) => eventId),
-  ]
+  const values = columns(orders, ({ order, version, eventId }) => [order.orderId, order.status, version, eventId])
   await tx.query({ name: 'update-orders', text: updateOrders, values })
 }
 
@@ -103,19 +100,8 @@ const overwrite = `
 /** Writes orders as they are given; those that are there only if `existing`. Returns how many it wrote. */
 export async function overwriteOrders(tx: Tx, orders: readonly Versioned[], existing: boolean): Promise<number> {
   if (orders.length === 0) return 0
-  const values = [
-    orders.map(({ order }) => order.orderId),
-    orders.map(({ order }) => order.customerId),
-    orders.map(({ order }) => order.orderDate),
-    orders.map(({ order }) => JSON.stringify(order.items)),
-    orders.map(({ order }) => order.totalAmount),
-    orders.map(({ order }) => order.currency),
-    orders.map(({ order }) => order.status),
-    orders.map(({ version }) => version),
-    orders.map(({ eventId }) => eventId),
-    existing,
-  ]
-  return (await tx.query({ text: overwrite, values })).rowCount ?? 0
+  const values = columns(orders, ({ order, version, eventId }) => [...cellsOf(order), version, eventId])
+  return (await tx.query({ text: overwrite, values: [...values, existing] })).rowCount ?? 0
 }
 
 export async function orderOf(db: Tx, orderId: string): Promise<Versioned | undefined> {

@@ -1,4 +1,5 @@
 import type { Order } from '@inorder/contracts/order.ts'
+import { columns } from '@inorder/storage/columns.ts'
 import type { Tx } from '@inorder/storage/transaction.ts'
 import type { ReceivedOrder } from './order.ts'
 
@@ -17,7 +18,6 @@ const received = (row: Row): ReceivedOrder => ({
 
 /** One statement for the batch, prepared once a session: at 1,000 orders a transaction parsing and planning would show. */
 export async function save(tx: Tx, changed: ReadonlyMap<string, ReceivedOrder>): Promise<void> {
-  const orders = [...changed.values()]
   await tx.query({
     name: 'save-orders',
     text: `INSERT INTO orders (order_id, version, status, customer_id, shipping_cost, body)
@@ -25,14 +25,14 @@ export async function save(tx: Tx, changed: ReadonlyMap<string, ReceivedOrder>):
            ON CONFLICT (order_id) DO UPDATE SET
              version = excluded.version, status = excluded.status, customer_id = excluded.customer_id,
              shipping_cost = excluded.shipping_cost, body = excluded.body, updated_at = now()`,
-    values: [
-      orders.map(({ order }) => order.orderId),
-      orders.map(({ version }) => version),
-      orders.map(({ order }) => order.status),
-      orders.map(({ order }) => order.customerId),
-      orders.map(({ shippingCost }) => shippingCost),
-      orders.map(({ order }) => JSON.stringify(order)),
-    ],
+    values: columns(changed.values(), ({ order, version, shippingCost }) => [
+      order.orderId,
+      version,
+      order.status,
+      order.customerId,
+      shippingCost,
+      JSON.stringify(order),
+    ]),
   })
 }
 

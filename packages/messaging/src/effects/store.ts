@@ -1,5 +1,6 @@
 // The effect table. Whoever adds or removes a row holds the order's row in `inbox_order`, so that the first of an order,
 // which alone has `due_at`, is known for certain (rule 14).
+import { columns } from '@inorder/storage/columns.ts'
 import type { Tx } from '@inorder/storage/transaction.ts'
 import type { Fault } from '../inbox/order.ts'
 import type { Effect, StoredEffect } from './effect.ts'
@@ -33,14 +34,14 @@ export async function addEffects(tx: Tx, effects: readonly EffectRow[]): Promise
          AND NOT EXISTS (SELECT FROM effect WHERE order_id = id) THEN now() END
      FROM unnest($1::text[], $2::bigint[], $3::int[], $4::text[], $5::text[], $6::json[])
        AS new (id, version, n, event_id, kind, payload)`,
-    [
-      effects.map(({ orderId }) => orderId),
-      effects.map(({ version }) => version),
-      effects.map(({ n }) => n),
-      effects.map(({ eventId }) => eventId),
-      effects.map(({ kind }) => kind),
-      effects.map(({ payload }) => payload),
-    ],
+    columns(effects, ({ orderId, version, n, eventId, kind, payload }) => [
+      orderId,
+      version,
+      n,
+      eventId,
+      kind,
+      payload,
+    ]),
   )
 }
 
@@ -87,12 +88,8 @@ export async function claimEffects(db: Tx, limit: number, leaseMs: number): Prom
 
 const claims = `unnest($1::text[], $2::bigint[], $3::int[], $4::int[])`
 const stillOurs = `e.order_id = ours.order_id AND e.version = ours.version AND e.n = ours.n AND e.attempts = ours.attempt`
-const keysOf = (claims: readonly Claim[]) => [
-  claims.map(({ orderId }) => orderId),
-  claims.map(({ version }) => version),
-  claims.map(({ n }) => n),
-  claims.map(({ attempt }) => attempt),
-]
+const keysOf = (claims: readonly Claim[]) =>
+  columns(claims, ({ orderId, version, n, attempt }) => [orderId, version, n, attempt])
 
 /** Removes those of these effects of which our token is still the row's, and returns them. Locks the orders, sorted. */
 export async function removeClaimed(tx: Tx, ours: readonly Claim[]): Promise<Set<Claim>> {

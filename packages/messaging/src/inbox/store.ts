@@ -1,3 +1,4 @@
+import { columns } from '@inorder/storage/columns.ts'
 import type { Tx } from '@inorder/storage/transaction.ts'
 import { type Entry, isHeld, newOrder, type Order, type OrderRow } from './order.ts'
 
@@ -119,7 +120,7 @@ export async function lockOrders<State, Event>(
            SELECT id, version, event_id, CASE WHEN version > 0 THEN now() END
            FROM unnest($1::text[], $2::bigint[], $3::text[]) AS new (id, version, event_id) ORDER BY id
            ON CONFLICT DO NOTHING`,
-    values: [orderIds, [...likely.values()].map((row) => row.version), [...likely.values()].map((row) => row.eventId)],
+    values: columns(likely, ([orderId, { version, eventId }]) => [orderId, version, eventId]),
   })
   // Which are new is asked only where some are not: RETURNING them costs 3 of 11 ms for 1,000.
   const known = new Map<string, LockedRow>()
@@ -192,12 +193,9 @@ export async function saveOrders<State, Event>(
            FROM unnest($1::text[], $2::bigint[], $3::text[], $4::boolean[], $5::boolean[])
              AS new (id, version, event_id, held, applied)
            WHERE o.order_id = new.id`,
-    values: [
-      changed.map((order) => order.orderId),
-      changed.map((order) => order.version),
-      changed.map((order) => order.eventId),
-      changed.map((order) => isHeld(order)),
-      changed.map((order) => order.version !== rows.get(order.orderId)?.version),
-    ],
+    values: columns(changed, (order) => {
+      const { orderId, version, eventId } = order
+      return [orderId, version, eventId, isHeld(order), version !== rows.get(orderId)?.version]
+    }),
   })
 }

@@ -1,3 +1,4 @@
+import { columns } from '@inorder/storage/columns.ts'
 import { transaction } from '@inorder/storage/transaction.ts'
 import type { Pool } from 'pg'
 
@@ -39,12 +40,12 @@ export async function readLanes(pool: Pool, lanes: readonly LaneRead[]): Promise
     text: `SELECT lane, id::text, event_id::text, key, value, fingerprint, headers::text, bytes, origin, more
            FROM outbox_first($1, $2, $3, $4, ${maxRows})`,
     rowMode: 'array',
-    values: [
-      lanes.map((lane) => lane.topic),
-      lanes.map((lane) => lane.partition),
-      lanes.map((lane) => lane.maxBytes),
-      lanes.map((lane) => `{${[...lane.acknowledged].join()}}`),
-    ],
+    values: columns(lanes, ({ topic, partition, maxBytes, acknowledged }) => [
+      topic,
+      partition,
+      maxBytes,
+      `{${[...acknowledged].join()}}`,
+    ]),
   })
   const found = lanes.map(() => ({ rows: [] as OutboxRow[], more: false }))
   for (const [n, id, eventId, key, value, fingerprint, headers, bytes, origin, more] of rows) {
