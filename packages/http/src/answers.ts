@@ -1,5 +1,5 @@
-import { type ProblemName, problems } from '@inorder/contracts/problems.ts'
-import { type TObject, Type } from 'typebox'
+import { type ProblemName, problem, problems } from '@inorder/contracts/problems.ts'
+import { type TObject, type TSchema, Type } from 'typebox'
 
 const schema = Type.Object({
   type: Type.String({ description: 'Path of a page about this problem' }),
@@ -10,8 +10,24 @@ const schema = Type.Object({
   errors: Type.Optional(Type.Array(Type.Object({ field: Type.String(), message: Type.String() }))),
 })
 
+const headers = {
+  ETag: Type.String({ description: 'The version of the order, such as "3"' }),
+  'Event-Delivery': Type.String({ description: 'delivered or pending' }),
+  Location: Type.String({ description: 'Where the order is' }),
+  'Retry-After': Type.Integer({ description: 'Seconds' }),
+}
+type HeaderName = keyof typeof headers
+const named = (names: readonly HeaderName[]) => Object.fromEntries(names.map((name) => [name, headers[name]]))
+
+/** An answer with these headers, for its OpenAPI. */
+export const withHeaders = <Schema extends TSchema>(schema: Schema, ...names: HeaderName[]): Schema => ({
+  ...schema,
+  headers: named(names),
+})
+
 interface ProblemAnswer {
   description: string
+  headers?: Record<string, TSchema>
   content: { 'application/problem+json': { schema: TObject } }
 }
 
@@ -23,9 +39,12 @@ export function answersOf(...names: ProblemName[]): Record<number, ProblemAnswer
   const answers: Record<number, ProblemAnswer> = {}
   for (const name of names) {
     const { status } = problems[name]
-    const before = answers[status]?.description
+    const before = answers[status]
+    const isTemporary = 'retry-after' in problem(name, '').headers
     answers[status] = {
-      description: before ? `${before}, ${name}` : name,
+      ...before,
+      ...(isTemporary && { headers: named(['Retry-After']) }),
+      description: before ? `${before.description}, ${name}` : name,
       content: { 'application/problem+json': { schema } },
     }
   }

@@ -205,3 +205,10 @@ test('the audit, page by page', async () => {
   await app.inject(`/ops/audit?limit=5&after=${next}`)
   assert.deepEqual(structuredClone(asked), [{ limit: 100 }, { limit: 5, after: 7 }])
 })
+
+test('OpenAPI says that a redrive may come without a body, a discard may not', async () => {
+  const app = await appOf()
+  const { paths } = (await app.inject('/openapi.json')).json()
+  const isRequired = (path: string) => paths[`/ops/parked/${path}`].post.requestBody.required
+  assert.deepEqual(['{orderId}/redrive', '{orderId}/discard', 'redrive'].map(isRequired), [false, true, true])
+})

@@ -66,6 +66,8 @@ after(async () => {
   await database.drop()
 })
 
+type Path = Record<string, { responses: Record<number, { headers?: object }> }>
+
 /** An order, or a problem. */
 type Body = Order & { type?: string; errors?: { field: string }[] }
 
@@ -119,6 +121,16 @@ test('create: a real order comes back to the last digit', async () => {
   const { status, body } = await create(order)
   assert.deepEqual([status, body], [201, order])
   assert.deepEqual((await call('GET', `/orders/${order.orderId}`)).body, order)
+})
+
+test('OpenAPI names the headers of each answer', async () => {
+  const { paths } = (await call('GET', '/openapi.json')).body as unknown as { paths: Record<string, Path> }
+  const headersOf = (path: string, method: string, status: number) =>
+    Object.keys(paths[path]?.[method]?.responses[status]?.headers ?? {}).sort()
+  assert.deepEqual(headersOf('/create-order', 'post', 202), ['ETag', 'Event-Delivery', 'Location'])
+  assert.deepEqual(headersOf('/create-order', 'post', 409), ['Retry-After'])
+  assert.deepEqual(headersOf('/update-order', 'put', 200), ['ETag', 'Event-Delivery'])
+  assert.deepEqual(headersOf('/orders/{orderId}', 'get', 200), ['ETag'])
 })
 
 test('every valid id works in every path', async () => {

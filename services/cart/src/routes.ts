@@ -5,7 +5,7 @@ import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import { allowedAfter, lifecycle } from '@inorder/contracts/lifecycle.ts'
 import { Order } from '@inorder/contracts/order.ts'
 import { type FieldError, problem } from '@inorder/contracts/problems.ts'
-import { answersOf } from '@inorder/http/answers.ts'
+import { answersOf, withHeaders } from '@inorder/http/answers.ts'
 import { invalidRequest } from '@inorder/http/field-errors.ts'
 import { badFields, shapeOf } from '@inorder/http/validation.ts'
 import type { Delivery } from '@inorder/messaging/outbox/delivery.ts'
@@ -60,6 +60,8 @@ const writeProblems = [
   'not-ready',
 ] as const
 const tags = ['orders']
+const createdOrder = withHeaders(Order, 'ETag', 'Event-Delivery', 'Location')
+const changedOrder = withHeaders(Order, 'ETag', 'Event-Delivery')
 const isPriced = shapeOf(Priced)
 
 export const cartRoutes =
@@ -74,7 +76,11 @@ export const cartRoutes =
           tags,
           headers: Type.Object(writeHeaders),
           body: NewOrder,
-          response: { 201: Order, 202: Order, ...answersOf('order-exists', 'illegal-move', ...writeProblems) },
+          response: {
+            201: createdOrder,
+            202: createdOrder,
+            ...answersOf('order-exists', 'illegal-move', ...writeProblems),
+          },
         },
       },
       async (request, reply) => {
@@ -105,8 +111,8 @@ export const cartRoutes =
           headers: Type.Object({ ...writeHeaders, 'if-match': text('"3", a list of such, or *') }),
           body: StatusChange,
           response: {
-            200: Order,
-            202: Order,
+            200: changedOrder,
+            202: changedOrder,
             ...answersOf('order-not-found', 'version-mismatch', 'illegal-move', ...writeProblems),
           },
         },
@@ -132,7 +138,10 @@ export const cartRoutes =
           summary: 'An order as the cart holds it',
           tags,
           params: Type.Object({ orderId: Order.properties.orderId }),
-          response: { 200: Order, ...answersOf('invalid-request', 'order-not-found', 'database-away') },
+          response: {
+            200: withHeaders(Order, 'ETag'),
+            ...answersOf('invalid-request', 'order-not-found', 'database-away'),
+          },
         },
       },
       async ({ params, log }, reply) => {

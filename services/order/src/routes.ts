@@ -1,7 +1,7 @@
 import { Readable } from 'node:stream'
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import { problem } from '@inorder/contracts/problems.ts'
-import { answersOf } from '@inorder/http/answers.ts'
+import { answersOf, withHeaders } from '@inorder/http/answers.ts'
 import type { OrderIds } from '@inorder/messaging/inbox/order-ids.ts'
 import type { Pool } from 'pg'
 import type { Logger } from 'pino'
@@ -34,7 +34,7 @@ export const orderRoutes =
           tags: ['orders'],
           querystring: DetailsQuery,
           response: {
-            200: Details,
+            200: withHeaders(Details, 'ETag'),
             ...answersOf('invalid-request', 'order-not-found', 'not-yet-processed', 'overloaded', 'database-away'),
           },
         },
