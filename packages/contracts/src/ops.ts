@@ -149,6 +149,7 @@ export interface Ops {
   discard(orderId: string, discard: Discard): Promise<Redriven | Refused>
   /** The newest first. */
   audit(query: { limit: number; after?: number }): Promise<List<AuditEntry>>
+  /** By partition. */
   positions(): Promise<PartitionPosition[]>
   /** Goes on behind records that are gone from the log. */
   acceptLoss(partition: number, operator: string): Promise<Loss | Refused>

@@ -40,6 +40,8 @@ const parkedQuery = Type.Object(
 const orderState = Type.Object({ ...OrderState.properties, effects: Type.Array(ShownEffect) })
 const auditQuery = Type.Object({ limit, after: Type.Optional(Type.Integer({ minimum: 1 })) }, closed)
 
+const positionsQuery = Type.Object({ limit, after: Type.Optional(Type.Integer({ minimum: 0 })) }, closed)
+
 const dryRun = Type.Optional(Type.Boolean({ description: 'Only tell what would happen' }))
 // A redrive needs no body.
 const redriveBody = Type.Unsafe<{ dryRun?: boolean } | null>({
@@ -171,10 +173,15 @@ export function opsRoutes(ops: Ops, effects?: EffectOps): FastifyPluginAsyncType
         schema: {
           summary: 'How far each partition is applied',
           tags: ['ops'],
-          response: { 200: Type.Object({ items: Type.Array(PartitionPosition), next: Type.Null() }) },
+          querystring: positionsQuery,
+          response: { 200: listOf(PartitionPosition), ...answersOf('invalid-request') },
         },
       },
-      async () => ({ items: await ops.positions(), next: null }),
+      async ({ query: { limit, after = -1 } }) => {
+        const later = (await ops.positions()).filter(({ partition }) => partition > after)
+        const items = later.slice(0, limit)
+        return { items, next: later.length > limit ? String(items.at(-1)?.partition) : null }
+      },
     )
 
     app.post(
