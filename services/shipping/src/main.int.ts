@@ -115,6 +115,13 @@ test('killed while the carrier is slow: the order gets one label', async () => {
   assert.deepEqual(await deeds(orderId), ['labels'])
 })
 
+test('the sandbox takes no behaviour that is not named', async () => {
+  for (const body of ['{}', '{"mode":"odd"}', '']) {
+    const headers = { 'content-type': 'application/json' }
+    assert.equal((await fetch(`${carrier.url}/behaviour`, { method: 'PUT', headers, body })).status, 400, body)
+  }
+})
+
 test('an order that never came is a 404', async () => {
   assert.equal((await shipping.get(`/shipments/${unique('o')}`)).status, 404)
 })
