@@ -6,6 +6,7 @@ import { until } from '@inorder/testing/until.ts'
 import { Load } from './load.ts'
 import { cartAndOrder, Shop } from './shop.ts'
 import { sql } from './sql.ts'
+import { membersOf } from './topic.ts'
 
 suite('killed amid load', () => {
   let stack: Stack
@@ -30,6 +31,8 @@ suite('killed amid load', () => {
       await load.more(500)
     }
     await load.arrives(stack)
+    // The one that came back took the place of the one that was killed: nobody waits until Kafka has given that up.
+    assert.deepEqual(await membersOf(stack.address('kafka'), 'order'), ['order'])
   })
 
   test('a cart killed twice has stored and delivers every change that it accepted', async () => {

@@ -1,6 +1,6 @@
 // A topic as a plain client sees it: any Kafka client, the registry's HTTP API and an Avro library. Nothing of the product.
 import { randomUUID } from 'node:crypto'
-import { Consumer, compatibilityPartitioner, Producer } from '@platformatic/kafka'
+import { Admin, Consumer, compatibilityPartitioner, Producer } from '@platformatic/kafka'
 import avro from 'avsc'
 import { send } from './http.ts'
 
@@ -13,6 +13,17 @@ export interface TopicRecord {
 }
 
 const clientOf = (brokers: string) => ({ clientId: 'e2e', bootstrapBrokers: brokers.split(',') })
+
+/** The names under which the members of a consumer group are known, also those that the broker has not given up yet. */
+export async function membersOf(brokers: string, group: string): Promise<(string | null)[]> {
+  const admin = new Admin(clientOf(brokers))
+  try {
+    const { members } = (await admin.describeGroups({ groups: [group] })).get(group)!
+    return [...members.values()].map(({ groupInstanceId }) => groupInstanceId ?? null)
+  } finally {
+    await admin.close()
+  }
+}
 
 /** Everything in the topic up to its end as it is now; each partition's records in their order. */
 export async function readTopic(brokers: string, topic: string): Promise<TopicRecord[]> {

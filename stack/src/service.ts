@@ -64,6 +64,7 @@ export function service(options: { instance: Instance; settings: Settings; surro
         HOST: host,
         PORT: String(port),
         INSTANCE: name,
+        GROUP_INSTANCE_ID: name,
       },
     },
     isReady: () => answersOk(`http://${host}:${port}/health/ready`),

@@ -39,6 +39,9 @@ export interface Consumer<State> {
   routes(inbox: Inbox<State, OrderEvent>): FastifyPluginAsyncTypebox
 }
 
+/** For a process that always comes back under the same name, which no other has: Kafka then knows it again at once. */
+const groupConfig = { GROUP_INSTANCE_ID: Type.Optional(Type.String({ pattern: '^\\S{1,128}$' })) }
+
 /** Runs a consumer of the order events, in the group of its name, until a signal ends it. */
 export function runConsumer<State, Settings extends TProperties = Record<never, never>>(options: {
   name: string
@@ -53,10 +56,10 @@ export function runConsumer<State, Settings extends TProperties = Record<never, 
   const { name, port, openapi, migrations, build } = options
   return runService({
     name,
-    schema: Type.Object({ ...serviceConfig(name, port), ...(options.settings ?? {}) }),
+    schema: Type.Object({ ...serviceConfig(name, port), ...groupConfig, ...(options.settings ?? {}) }),
     async start(service) {
       const { logger, metrics, stopping, onClose } = service
-      const config = service.config as ServiceConfig & Static<TObject<Settings>>
+      const config = service.config as ServiceConfig & Static<TObject<typeof groupConfig>> & Static<TObject<Settings>>
       // What it publishes are copies of records that it could not apply.
       const topics = [{ name: orderEvents.parkedName, partitions: orderEvents.partitions }]
       const parts = openParts({ ...service, config }, topics)
@@ -68,6 +71,7 @@ export function runConsumer<State, Settings extends TProperties = Record<never, 
       const inbox = consume(orderEvents, consumer.handler, {
         ...parts,
         group: name,
+        groupInstanceId: config.GROUP_INSTANCE_ID,
         logger,
         metrics,
         onApplied: (applied) => {

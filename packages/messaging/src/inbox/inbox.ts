@@ -27,6 +27,8 @@ export interface InboxOptions<State, Event> {
   group: string
   /** This process among those of its service, `order-2`. */
   instance: string
+  /** Its name in the consumer group, if it always comes back under the same (Kafka's static membership). */
+  groupInstanceId?: string | undefined
   logger: Logger
   metrics: Registry
   /** After each commit, the events it applied, in their order: for waiting readers and the log. Must not throw. */
@@ -59,7 +61,7 @@ export class Inbox<State, Event> {
   #topicId: string | undefined
 
   constructor(topic: Topic<Event>, handler: Handler<State, Event>, options: InboxOptions<State, Event>) {
-    const { pool, brokers, registry, group, instance, logger, metrics } = options
+    const { pool, brokers, registry, group, instance, groupInstanceId, logger, metrics } = options
     this.#topic = topic
     this.#options = options
     this.orderIds = new OrderIds(pool, topic.name)
@@ -85,6 +87,7 @@ export class Inbox<State, Event> {
         brokers,
         group,
         clientId: instance,
+        groupInstanceId,
         topic: topic.name,
         onTrouble: (error) => logger.debug({ err: error }, 'trouble with Kafka'),
       }),

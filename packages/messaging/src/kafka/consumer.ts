@@ -8,6 +8,8 @@ export interface TopicConsumerOptions {
   brokers: string[]
   group: string
   clientId: string
+  /** Static membership: who comes back under this name takes its partitions over at once. No two at a time may have it. */
+  groupInstanceId?: string | undefined
   topic: string
   /** What the client reports on the side, and what fails while something is given up. */
   onTrouble(error: unknown): void
@@ -111,8 +113,14 @@ export class TopicConsumer {
   }
 
   #create(): Consumer {
-    const { brokers, group, clientId, onTrouble } = this.#options
-    const consumer = new Consumer({ ...settings, bootstrapBrokers: brokers, groupId: group, clientId })
+    const { brokers, group, clientId, groupInstanceId, onTrouble } = this.#options
+    const consumer = new Consumer({
+      ...settings,
+      bootstrapBrokers: brokers,
+      groupId: group,
+      clientId,
+      ...(groupInstanceId && { groupInstanceId }),
+    })
     // The client says so when it could not join again after a rebalance; it then sends no heartbeats any more.
     consumer.on('error', (error: Error) => {
       onTrouble(error)
