@@ -14,7 +14,7 @@ const maxRecords = 1_000
  */
 const enoughRecords = 300
 const restFactor = 2
-const longestRestMs = 50
+const longestRestMs = 10
 /** Batches under way at once, each of partitions of its own: one is decoded while the other is in the database. */
 const lanes = 2
 const longestBackoffMs = 5_000
