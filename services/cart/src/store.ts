@@ -61,7 +61,6 @@ const cellsOf = ({ orderId, customerId, orderDate, items, totalAmount, currency,
 
 /** Inserts new orders, in the order of their ids. Returns the ids that were taken already; those are left as they were. */
 export async function createOrders(tx: Tx, orders: readonly Versioned[]): Promise<Set<string>> {
-  const ids = orders.map(({ order }) => order.orderId)
   const values = columns(orders, (row) => [...cellsOf(row.order), row.eventId])
   const { rowCount } = await tx.query({ name: 'insert-orders', text: insertOrders, values })
   if (rowCount === orders.length) return new Set()
@@ -69,7 +68,7 @@ export async function createOrders(tx: Tx, orders: readonly Versioned[]): Promis
   const { rows } = await tx.query<Pick<Row, 'order_id' | 'event_id'>>({
     name: 'events-of',
     text: eventsOf,
-    values: [ids],
+    values: [orders.map(({ order }) => order.orderId)],
   })
   const ours = new Set(orders.map(({ eventId }) => eventId))
   return new Set(rows.flatMap((row) => (ours.has(row.event_id) ? [] : [row.order_id])))

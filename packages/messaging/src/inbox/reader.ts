@@ -115,7 +115,9 @@ export class Reader<State, Event> {
         for (let taken = await this.#take(stream); taken; taken = await this.#take(stream)) {
           const begun = performance.now()
           await this.#apply(stream, taken)
-          if (taken.records.length < enoughRecords) this.#restAfter(performance.now() - begun)
+          const ended = performance.now()
+          const restMs = Math.min(restFactor * (ended - begun), longestRestMs)
+          if (taken.records.length < enoughRecords) this.#restsUntil = ended + restMs
           stream.done(taken)
           onCommitted()
         }
@@ -141,10 +143,6 @@ export class Reader<State, Event> {
       await stream.changed()
     }
     return undefined
-  }
-
-  #restAfter(batchMs: number): void {
-    this.#restsUntil = performance.now() + Math.min(restFactor * batchMs, longestRestMs)
   }
 
   async #apply(stream: RecordStream, { records, spans, odd }: Taken): Promise<void> {
