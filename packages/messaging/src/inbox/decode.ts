@@ -71,9 +71,11 @@ export class Decoder<Event> {
     const unread = { version: null, eventId: null, decoded: undefined }
     const nowhere = { orderId: `@${this.#topic.name}:${partition}:${offset}`, orderless: true }
 
+    const { reference } = record
+    const unkept = reference && { fault: faultOf(reference.cause, reference.detail) }
     const key = this.#orderIdOf(record.key)
-    if (typeof key !== 'string') return { ...at, ...nowhere, ...unread, fault: key }
-    const read = this.#read(record.value)
+    if (typeof key !== 'string') return { ...at, ...nowhere, ...unread, fault: unkept?.fault ?? key }
+    const read = unkept ?? this.#read(record.value)
     if ('fault' in read) return { ...at, orderId: key, orderless: false, ...unread, fault: read.fault }
     const { decoded } = read
     const { orderId } = this.#topic.describe(decoded.event)

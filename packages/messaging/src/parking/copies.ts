@@ -2,12 +2,14 @@ import { randomUUID } from 'node:crypto'
 import type { Topic } from '@inorder/contracts/topic.ts'
 import type { Tx } from '@inorder/storage/transaction.ts'
 import { type Entry, placeName } from '../inbox/order.ts'
+import type { Reference } from '../inbox/record.ts'
 import { addToOutbox } from '../outbox/outbox.ts'
 
 /**
  * Puts a copy of each record that blocks its order or is in conflict into the outbox, for the topic of parked records:
- * the original bytes and headers, and who could not apply it, why, and where it stands. Those that only wait are not
- * copied, and no record a second time when a redrive leaves it where it was.
+ * the original bytes and headers, and who could not apply it, why, and where it stands. Of a record that is kept by
+ * reference the copy says where it stands in the log, how long it is, and its digest. Those that only wait are not copied,
+ * and no record a second time when a redrive leaves it where it was.
  */
 export async function addCopies<Event>(
   tx: Tx,
@@ -24,7 +26,7 @@ export async function addCopies<Event>(
       eventId: randomUUID(),
       topic: topic.parkedName,
       key: record.key,
-      value: record.value,
+      value: record.reference ? referenceTo(placeName(topicId, at), record.reference) : record.value,
       fingerprint: null,
       origin: instance,
       headers: {
@@ -33,9 +35,13 @@ export async function addCopies<Event>(
         'inorder-cause': place?.cause ?? '',
         'inorder-detail': place?.detail ?? '',
         'inorder-source': placeName(topicId, at),
+        ...(record.reference && { 'inorder-reference': record.reference.cause }),
       },
     }
   })
   await addToOutbox(tx, copies)
   return copied
 }
+
+const referenceTo = (source: string, { bytes, sha256 }: Reference) =>
+  Buffer.from(JSON.stringify({ source, bytes, sha256 }))

@@ -1,6 +1,6 @@
 import type { Tx } from '@inorder/storage/transaction.ts'
 import type { Entry, Place } from '../inbox/order.ts'
-import type { SourceRecord } from '../inbox/record.ts'
+import type { Reference, SourceRecord } from '../inbox/record.ts'
 
 type State = Place['state']
 
@@ -25,6 +25,7 @@ export interface BytesRow {
   record_value: Buffer | null
   headers: [string, string | null][]
   recorded_ms: string
+  reference: Reference | null
 }
 
 /**
@@ -105,7 +106,7 @@ export async function waitingRecords(
   orderIds: readonly string[],
 ): Promise<{ topicId: string; record: SourceRecord }[]> {
   const { rows } = await tx.query<BytesRow>(
-    `SELECT topic_id, partition, record_offset, record_key, record_value, headers, recorded_ms
+    `SELECT topic_id, partition, record_offset, record_key, record_value, headers, recorded_ms, reference
      FROM parked WHERE order_id = ANY($1::text[]) AND NOT orderless AND state = 'waiting'`,
     [orderIds],
   )
@@ -121,6 +122,7 @@ const recordOf = (row: BytesRow): SourceRecord => ({
   key: row.record_key,
   value: row.record_value,
   headers: row.headers.map(([key, value]) => [buffer(key), value === null ? null : buffer(value)] as const),
+  ...(row.reference && { reference: row.reference }),
 })
 
 const keys = 'order_id text, topic_id uuid, partition int, record_offset bigint'
@@ -138,11 +140,12 @@ FROM json_to_recordset($1)
 // A record that is read a second time (a restored database or log) finds itself parked already.
 const insert = `
 INSERT INTO parked (order_id, orderless, topic_id, partition, record_offset, topic, state, cause, detail, attempts,
-  version, event_id, record_key, record_value, headers, recorded_ms)
+  version, event_id, record_key, record_value, headers, recorded_ms, reference)
 SELECT order_id, orderless, topic_id, partition, record_offset, $2, state, cause, detail, attempts,
-  version, event_id, decode(record_key, 'base64'), decode(record_value, 'base64'), headers, recorded_ms
+  version, event_id, decode(record_key, 'base64'), decode(record_value, 'base64'), headers, recorded_ms, reference
 FROM json_to_recordset($1) AS r (${keys}, n int, orderless boolean, state text, cause text, detail text, attempts int,
-  version bigint, event_id text, record_key text, record_value text, headers jsonb, recorded_ms bigint)
+  version bigint, event_id text, record_key text, record_value text, headers jsonb, recorded_ms bigint,
+  reference json)
 ORDER BY n
 ON CONFLICT DO NOTHING`
 
@@ -187,5 +190,6 @@ function bytesOf<Event>({ record, orderless }: Entry<Event>) {
     record_value: record.value?.toString('base64') ?? null,
     headers: record.headers.map(([key, value]) => [key.toString('base64'), value?.toString('base64') ?? null]),
     recorded_ms: String(record.timestamp),
+    reference: record.reference ?? null,
   }
 }
