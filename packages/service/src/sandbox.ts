@@ -1,6 +1,5 @@
 // What stands in for a service of somebody else: it does what it is asked for once per idempotency key, and behaves as told.
 import { randomUUID } from 'node:crypto'
-import { appendFileSync, existsSync, readFileSync, truncateSync } from 'node:fs'
 import { setTimeout as pause } from 'node:timers/promises'
 import { problem } from '@inorder/contracts/problems.ts'
 import { answersOf } from '@inorder/http/answers.ts'
@@ -8,6 +7,7 @@ import { createApp } from '@inorder/http/app.ts'
 import { processConfig } from '@inorder/http/config.ts'
 import { runService } from '@inorder/http/service.ts'
 import { Type } from 'typebox'
+import { Journal } from './journal.ts'
 
 /** `slow`: answers 3 s after it is done. `fail`: 503, nothing done. `decline`: a "no" that is an answer, and is kept. */
 const Behaviour = Type.Object({ mode: Type.Enum(['ok', 'slow', 'fail', 'decline']) }, { additionalProperties: false })
@@ -21,6 +21,8 @@ const Deed = Type.Object({
 })
 type Deed = { key: string; action: string; status: 'done' | 'declined'; request: { orderId: string }; id: string }
 const slowMs = 3_000
+/** Keys that are remembered, the newest. */
+const mostKeys = 300_000
 
 /** Runs until a signal ends it. `actions` are its paths: `POST /charges`. With DATA_FILE it remembers across restarts. */
 export function runSandbox({ name, port, actions }: { name: string; port: number; actions: readonly string[] }) {
@@ -28,9 +30,7 @@ export function runSandbox({ name, port, actions }: { name: string; port: number
     name,
     schema: Type.Object({ ...processConfig(name, port), DATA_FILE: Type.Optional(Type.String()) }),
     async start({ config, logger, metrics, onClose }) {
-      const file = config.DATA_FILE
-      const deeds = new Map<string, Deed>()
-      if (file) for (const deed of remembered(file)) deeds.set(deed.key, deed)
+      const deeds = new Journal<Deed>(config.DATA_FILE, mostKeys)
       let mode = 'ok'
 
       const app = await createApp({
@@ -57,7 +57,7 @@ export function runSandbox({ name, port, actions }: { name: string; port: number
           },
           async ({ body, headers }) => {
             if (mode === 'fail') throw problem('overloaded', `The ${name} sandbox fails, as it was told to.`)
-            const deed = doOnce(headers['idempotency-key'], action, body)
+            const deed = await doOnce(headers['idempotency-key'], action, body)
             if (mode === 'slow') await pause(slowMs)
             return deed
           },
@@ -73,36 +73,20 @@ export function runSandbox({ name, port, actions }: { name: string; port: number
           },
         },
         async ({ query: { orderId } }) => ({
-          items: [...deeds.values()].filter(({ request }) => orderId === undefined || request.orderId === orderId),
+          items: [...deeds].filter(({ request }) => orderId === undefined || request.orderId === orderId),
           next: null,
         }),
       )
       onClose('http', () => app.close())
       await app.listen({ host: config.HOST, port: config.PORT })
 
-      function doOnce(key: string, action: string, request: { orderId: string }): Deed {
-        const before = deeds.get(key)
-        if (before) {
-          const same = before.action === action && JSON.stringify(before.request) === JSON.stringify(request)
-          if (!same) throw problem('idempotency-key-reused', 'This Idempotency-Key came with another request before.')
-          return before
-        }
-        const deed: Deed = { key, action, status: mode === 'decline' ? 'declined' : 'done', request, id: randomUUID() }
-        if (file) appendFileSync(file, `${JSON.stringify(deed)}\n`)
-        deeds.set(key, deed)
+      async function doOnce(key: string, action: string, request: { orderId: string }): Promise<Deed> {
+        const status = mode === 'decline' ? 'declined' : 'done'
+        const deed = await deeds.once(key, () => ({ key, action, status, request, id: randomUUID() }))
+        const same = deed.action === action && JSON.stringify(deed.request) === JSON.stringify(request)
+        if (!same) throw problem('idempotency-key-reused', 'This Idempotency-Key came with another request before.')
         return deed
       }
     },
   })
-}
-
-/** A kill while it was writing leaves a last line without its end: nobody was told of that deed. */
-function remembered(file: string): Deed[] {
-  const text = existsSync(file) ? readFileSync(file, 'utf8') : ''
-  const whole = text.slice(0, text.lastIndexOf('\n') + 1)
-  if (whole !== text) truncateSync(file, Buffer.byteLength(whole))
-  return whole
-    .split('\n')
-    .slice(0, -1)
-    .map((line) => JSON.parse(line))
 }
