@@ -36,6 +36,7 @@ const app = await createApp({
   metrics: new Registry(),
   ready: async () => [],
   openapi: { title: 'one by one', description: 'baseline' },
+  access: { HOST: '127.0.0.1' },
 })
 const { orderId, customerId, items } = Order.properties
 const body = Type.Object({ orderId, customerId, items }, { additionalProperties: false })

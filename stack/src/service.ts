@@ -20,6 +20,8 @@ export interface Surroundings {
  */
 const leanHeap = ['--max-semi-space-size=8', '--heap-growing-percent=40']
 
+const consolePort = 3000
+
 export interface Instance {
   service: Service
   name: string
@@ -62,6 +64,10 @@ export function service(options: { instance: Instance; settings: Settings; surro
         KAFKA_BROKERS: surroundings.kafka,
         SCHEMA_REGISTRY_URL: surroundings.registry,
         HOST: host,
+        // The console's page writes to the services.
+        ALLOWED_ORIGINS: [process.env.ALLOWED_ORIGINS, `http://${host}:${consolePort + settings.offset}`]
+          .filter(Boolean)
+          .join(','),
         PORT: String(port),
         INSTANCE: name,
         GROUP_INSTANCE_ID: name,

@@ -24,6 +24,16 @@ test('instance n has the port 100(n-1) higher; of what stands in for something o
   )
 })
 
+test('a service takes writes of the console, and of the origins that the user names', (t) => {
+  assert.equal(environment('cart').ALLOWED_ORIGINS, 'http://127.0.0.1:4000')
+  process.env.ALLOWED_ORIGINS = 'https://shop.example'
+  t.after(() => delete process.env.ALLOWED_ORIGINS)
+  const [first] = instancesOf(settings)
+  assert.ok(first)
+  const { env = {} } = service({ instance: first, settings, surroundings }).command
+  assert.equal(env.ALLOWED_ORIGINS, 'https://shop.example,http://127.0.0.1:4000')
+})
+
 test('instances share a database and know who they are; every service knows where the stand-in is', () => {
   const { DATABASE_URL, KAFKA_BROKERS, PORT, INSTANCE, GATEWAY_URL } = environment('cart-2')
   assert.deepEqual(

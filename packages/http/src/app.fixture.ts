@@ -7,6 +7,7 @@ import { problem } from '@inorder/contracts/problems.ts'
 import { pino } from 'pino'
 import { Registry } from 'prom-client'
 import { Type } from 'typebox'
+import type { Access } from './access.ts'
 import { createApp } from './app.ts'
 import { pathTo } from './location.ts'
 import { NoAnswer } from './no-answer.ts'
@@ -29,7 +30,7 @@ const ListQuery = Type.Object(
   { additionalProperties: false },
 )
 
-export async function startFixture() {
+export async function startFixture(access: Partial<Access> = {}) {
   const logged: Record<string, unknown>[] = []
   const lines = new Writable({
     write(line, _encoding, done) {
@@ -45,6 +46,7 @@ export async function startFixture() {
     metrics: new Registry(),
     ready: async () => missing,
     openapi: { title: 'Fixture', description: 'A route of each kind.' },
+    access: { HOST: '127.0.0.1', ...access },
   })
   app.post('/orders', { schema: { body: Order, response: { 201: Order } } }, async (incoming, reply) => {
     reply.code(201).header('location', pathTo('/orders', incoming.body.orderId))

@@ -3,6 +3,7 @@ import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox'
 import fastify, { type FastifyBaseLogger, LogController } from 'fastify'
 import { collectDefaultMetrics, type Registry } from 'prom-client'
 import { Type } from 'typebox'
+import { type Access, checkAccess } from './access.ts'
 import { answerBrokenHttp } from './broken-http.ts'
 import { docs } from './docs.ts'
 import { answerError } from './errors.ts'
@@ -25,11 +26,13 @@ export interface AppOptions {
   /** Names of the parts without which the service cannot do its work; none: it is ready. */
   ready(): Promise<string[]>
   openapi: { title: string; description: string }
+  /** The service's settings that say where it listens, and for whom. */
+  access: Access
 }
 
 export type App = Awaited<ReturnType<typeof createApp>>
 
-export async function createApp({ logger, metrics, ready, openapi }: AppOptions) {
+export async function createApp({ logger, metrics, ready, openapi, access }: AppOptions) {
   const app = fastify({
     loggerInstance: logger,
     // A line, or a logger, for each request would set the pace; errors are logged where they are seen.
@@ -38,7 +41,8 @@ export async function createApp({ logger, metrics, ready, openapi }: AppOptions)
     bodyLimit,
     // A slow sender holds a socket, nothing else, and not for ever.
     requestTimeout: 15_000,
-    http: { headersTimeout: 5_000, connectionsCheckingInterval: 1_000 },
+    // Node would answer a missing Host with a 400 of its own, which is no problem+json.
+    http: { headersTimeout: 5_000, connectionsCheckingInterval: 1_000, requireHostHeader: false },
     // An id of 128 characters is longer as %-escapes; what is too long is for the schema to say.
     routerOptions: { maxParamLength: 16_384, querystringParser: parseQuery },
     // Requests that still arrive while the app closes are answered as ever; Fastify's own 503 is no problem+json.
@@ -56,6 +60,7 @@ export async function createApp({ logger, metrics, ready, openapi }: AppOptions)
     done(null, body.length === 0 ? undefined : parseJson(body))
   })
   endKeepAlive(app)
+  checkAccess(app, access)
   app.addHook('onRoute', ({ schema }) => {
     // Who writes `?limt=5` is told, also where there is nothing to ask for.
     if (schema && !schema.hide) schema.querystring ??= Type.Object({}, { additionalProperties: false })

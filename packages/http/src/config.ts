@@ -6,6 +6,9 @@ const formats = {
   'postgres://host/database': (text: string) => isUrl(text, ['postgres:', 'postgresql:']),
   'http://host': (text: string) => isUrl(text, ['http:', 'https:']),
   'host:port,...': (text: string) => text.split(',').every(isAddress),
+  'host,host:port,...': (text: string) =>
+    text.split(',').every((one) => /^(\[[\da-f:.]+\]|[^\s:/]+)(:\d{1,5})?$/i.test(one)),
+  'http://host:port,...': (text: string) => text.split(',').every((one) => URL.parse(one)?.origin === one),
 }
 
 function isUrl(text: string, protocols: readonly string[]): boolean {
@@ -18,12 +21,17 @@ function isAddress(text: string): boolean {
   return port >= 1 && port <= 65_535
 }
 
+export const isLoopback = (host: string): boolean => /^(localhost|::1|(::ffff:)?127(\.\d{1,3}){3})$/i.test(host)
+
 /** Fields of what every process is told. */
 export const processConfig = (name: string, port: number) => ({
   HOST: Type.String({ default: '127.0.0.1', minLength: 1 }),
   PORT: Type.Integer({ default: port, minimum: 0, maximum: 65_535 }),
   LOG_LEVEL: Type.Enum(['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'], { default: 'info' }),
   INSTANCE: Type.String({ default: name, minLength: 1, maxLength: 128 }),
+  ALLOWED_HOSTS: Type.Optional(Type.String({ format: 'host,host:port,...' })),
+  ALLOWED_ORIGINS: Type.Optional(Type.String({ format: 'http://host:port,...' })),
+  INSECURE_LISTEN: Type.Enum(['no', 'yes'], { default: 'no' }),
 })
 
 /** The same with what our own services need: `Type.Object({ ...serviceConfig('cart', 3001), DELIVERY: ... })`. */
@@ -44,13 +52,25 @@ export function readConfig<Schema extends TObject>(schema: Schema, env: NodeJS.P
   const given = Object.keys(schema.properties).filter((name) => env[name])
   const config: unknown = Object.fromEntries(given.map((name) => [name, settingOf(schema.properties[name], env[name])]))
   const validate = new Ajv({ allErrors: true, useDefaults: true, formats }).compile<Static<Schema>>(schema)
-  if (validate(config)) return config
+  if (validate(config)) {
+    assertMayListen(config)
+    return config
+  }
   const faults = validate.errors?.map(({ instancePath, keyword, params, message }) =>
     keyword === 'required'
       ? `${params.missingProperty} is not set`
       : `${instancePath.slice(1)} ${message}${keyword === 'enum' ? `: ${params.allowedValues.join(', ')}` : ''}`,
   )
   throw new BadConfig(`bad configuration: ${faults?.join('; ')}`)
+}
+
+/** Whoever reaches a service may do everything there, as it asks nobody who they are. */
+function assertMayListen({ HOST, INSECURE_LISTEN }: { HOST?: string; INSECURE_LISTEN?: string }): void {
+  if (HOST === undefined || isLoopback(HOST) || INSECURE_LISTEN === 'yes') return
+  throw new BadConfig(
+    'bad configuration: HOST is no loopback address, and the service has no authentication: ' +
+      'set INSECURE_LISTEN=yes where only those reach it who may do everything, or HOST=127.0.0.1',
+  )
 }
 
 /** ajv's coercion would take `0x10` and a blank for numbers. */

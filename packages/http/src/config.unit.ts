@@ -22,7 +22,31 @@ test('settings are read from the environment; what is not given, or empty, has i
     LOG_LEVEL: 'info',
     INSTANCE: 'cart',
     DELIVERY: 'lenient',
+    INSECURE_LISTEN: 'no',
   })
+})
+
+test('off loopback a service listens only with INSECURE_LISTEN=yes', () => {
+  for (const HOST of ['127.0.0.1', '127.0.0.2', 'localhost', '::1', '']) readConfig(schema, { ...given, HOST })
+  for (const HOST of ['0.0.0.0', '::', '10.0.0.7', 'cart.internal', '127.0.0.1.nip.io']) {
+    for (const INSECURE_LISTEN of [undefined, 'no'])
+      assert.throws(
+        () => readConfig(schema, { ...given, HOST, INSECURE_LISTEN }),
+        (error) =>
+          error instanceof BadConfig && /^bad configuration: HOST .*INSECURE_LISTEN=yes[^\n]*$/.test(error.message),
+      )
+    assert.equal(readConfig(schema, { ...given, HOST, INSECURE_LISTEN: 'yes' }).HOST, HOST)
+  }
+  assert.throws(() => readConfig(schema, { ...given, INSECURE_LISTEN: 'maybe' }), /INSECURE_LISTEN/)
+})
+
+test('ALLOWED_HOSTS holds names, ALLOWED_ORIGINS origins as a browser writes them', () => {
+  const good = { ALLOWED_HOSTS: 'shop.example,cart:3001,[::2]:1', ALLOWED_ORIGINS: 'http://a:3000,https://b.example' }
+  assert.equal(readConfig(schema, { ...given, ...good }).ALLOWED_HOSTS, good.ALLOWED_HOSTS)
+  for (const ALLOWED_HOSTS of ['http://a', 'a,', 'a, b', 'a/b'])
+    assert.throws(() => readConfig(schema, { ...given, ALLOWED_HOSTS }), /ALLOWED_HOSTS/)
+  for (const ALLOWED_ORIGINS of ['a:3000', 'http://a/', 'http://a:80', 'null', '*', 'http://a, http://b'])
+    assert.throws(() => readConfig(schema, { ...given, ALLOWED_ORIGINS }), /ALLOWED_ORIGINS/)
 })
 
 test('every bad setting is named in one error, without its value', () => {

@@ -43,6 +43,7 @@ async function appOf(asked: unknown[] = []) {
     metrics: new Registry(),
     ready: async () => [],
     openapi: { title: 'Test', description: 'The operator’s routes.' },
+    access: { HOST: '127.0.0.1' },
   })
   const inbox: Pick<Ops, 'orderState'> = {
     orderState: async (orderId) => ({

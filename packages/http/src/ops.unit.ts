@@ -79,6 +79,7 @@ async function appOf(queries: unknown[] = []) {
     metrics: new Registry(),
     ready: async () => [],
     openapi: { title: 'Test', description: 'The operator’s routes.' },
+    access: { HOST: '127.0.0.1' },
   })
   await app.register(opsRoutes(ops))
   return app

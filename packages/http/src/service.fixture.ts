@@ -21,7 +21,7 @@ await runService({
     else if (mode === 'well') closing('failing', () => Promise.reject(new Error('cannot close')))
     if (mode === 'throws at start') throw new Error(mode)
     const openapi = { title: 'Fixture', description: 'Its life goes as its argument says.' }
-    const app = await createApp({ service: 'fixture', logger, metrics, ready: async () => [], openapi })
+    const app = await createApp({ service: 'fixture', logger, metrics, ready: async () => [], openapi, access: config })
     app.get('/held', () => {
       logger.info('held')
       return never

@@ -86,6 +86,16 @@ suite('the life of a service', { concurrency: 2 }, () => {
     assert.equal(await first.ended, 0)
   })
 
+  test('off loopback it does not listen: one line that names the setting, exit code 1', async () => {
+    const refused = run('well', { ...settings, HOST: '0.0.0.0' })
+    assert.equal(await refused.ended, 1)
+    assert.match(refused.output(), /^bad configuration: HOST .*INSECURE_LISTEN=yes.*\n$/)
+    const told = run('well', { ...settings, HOST: '0.0.0.0', INSECURE_LISTEN: 'yes' })
+    await told.listens()
+    told.child.kill('SIGTERM')
+    assert.equal(await told.ended, 0)
+  })
+
   test('bad settings are all named in one line, and no secret is printed', async () => {
     const { output, ended } = run('well', {
       ...settings,

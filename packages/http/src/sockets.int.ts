@@ -3,7 +3,7 @@ import { after, before, suite, test } from 'node:test'
 import { until } from '@inorder/testing/until.ts'
 import { type Fixture, order, startFixture } from './app.fixture.ts'
 
-const post = 'POST /orders HTTP/1.1\r\nhost: a\r\ncontent-type: application/json\r\n'
+const post = 'POST /orders HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\n'
 const problemIn = (answer: string) => JSON.parse(answer.slice(answer.indexOf('\r\n\r\n') + 4))
 
 suite('connections', { concurrency: true }, () => {
@@ -44,7 +44,7 @@ suite('connections', { concurrency: true }, () => {
 
   test('413, 404 and 415: the rest of a body is read for 1 s and 16 MiB at most, then the connection is closed', async () => {
     const length = 1_000_000_000
-    for (const head of [post, 'POST /nowhere HTTP/1.1\r\nhost: a\r\n', post.replace('json', 'xml')]) {
+    for (const head of [post, 'POST /nowhere HTTP/1.1\r\nhost: localhost\r\n', post.replace('json', 'xml')]) {
       const { socket, closed } = fixture.open()
       const begun = performance.now()
       socket.write(`${head}content-length: ${length}\r\n\r\n{`)
@@ -78,8 +78,8 @@ suite('connections', { concurrency: true }, () => {
   test('what is not HTTP is a 400, headers too large a 431', async () => {
     for (const [sent, status, name] of [
       ['hello\r\n\r\n', 400, 'malformed-http'],
-      ['GET / HTTP/1.1\r\nhost: a\r\ncontent-length: x\r\n\r\n', 400, 'malformed-http'],
-      [`GET /${'a'.repeat(20_000)} HTTP/1.1\r\nhost: a\r\n\r\n`, 431, 'headers-too-large'],
+      ['GET / HTTP/1.1\r\nhost: localhost\r\ncontent-length: x\r\n\r\n', 400, 'malformed-http'],
+      [`GET /${'a'.repeat(20_000)} HTTP/1.1\r\nhost: localhost\r\n\r\n`, 431, 'headers-too-large'],
     ] as const) {
       const { socket, closed } = fixture.open()
       socket.write(sent)
@@ -110,11 +110,11 @@ suite('connections', { concurrency: true }, () => {
   test('while the app closes, what is under way is answered, and its connection ends', async () => {
     const own = await startFixture()
     const { socket, received, closed } = own.open()
-    socket.write('GET /list HTTP/1.1\r\nhost: a\r\n\r\n')
+    socket.write('GET /list HTTP/1.1\r\nhost: localhost\r\n\r\n')
     await until('an answer', () => received().includes('"limit"'))
-    socket.write('GET /held HTTP/1.1\r\nhost: a\r\n\r\n')
+    socket.write('GET /held HTTP/1.1\r\nhost: localhost\r\n\r\n')
     const idle = own.open()
-    idle.socket.write('GET /list HTTP/1.1\r\nhost: a\r\n\r\n')
+    idle.socket.write('GET /list HTTP/1.1\r\nhost: localhost\r\n\r\n')
     await until('an answer', () => idle.received().includes('"limit"'))
     const appClosed = own.close()
     await idle.closed

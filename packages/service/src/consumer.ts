@@ -98,7 +98,7 @@ export function runConsumer<State, Settings extends TProperties = Record<never, 
         }),
       })
       const ready = async () => [...(await startup.missing()), ...inbox.missing()]
-      const app = await createApp({ service: name, logger, metrics, ready, openapi })
+      const app = await createApp({ service: name, logger, metrics, ready, openapi, access: config })
       await app.register(async (scope) => {
         scope.setErrorHandler(orDatabaseAway)
         await scope.register(consumer.routes(inbox))

@@ -39,6 +39,7 @@ export function runSandbox({ name, port, actions }: { name: string; port: number
         metrics,
         ready: async () => [],
         openapi: { title: `${name} sandbox`, description: 'Stands in for a service of somebody else.' },
+        access: config,
       })
       app.put('/behaviour', { schema: { body: Behaviour, response: { 200: Behaviour } } }, async ({ body }) => {
         mode = body.mode

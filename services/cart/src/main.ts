@@ -49,6 +49,7 @@ await runService({
       metrics,
       ready: async () => [...(await startup.missing()), ...(log.settled ? [] : ['log'])],
       openapi: { title: 'Cart service', description: 'Takes orders and their changes, and publishes each change.' },
+      access: config,
     })
     const routes = cartRoutes({
       writes: new Writes({ pool, relay, logger }),

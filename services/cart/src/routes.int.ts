@@ -37,6 +37,7 @@ before(async () => {
     metrics: new Registry(),
     ready: async () => [],
     openapi: { title: 'Cart', description: '' },
+    access: { HOST: '127.0.0.1' },
   })
   const writes = new Writes({ pool, relay, logger })
   const now = () => new Date('2026-11-23T14:20:19.000Z')

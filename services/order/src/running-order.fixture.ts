@@ -90,7 +90,14 @@ export async function startOrder({ topic, cluster, url }: Surroundings, kafka = 
     onApplied: handled(logger, waits),
   })
   const openapi = { title: 'Order service', description: '' }
-  const app = await createApp({ service: 'order', logger, metrics, ready: async () => [], openapi })
+  const app = await createApp({
+    service: 'order',
+    logger,
+    metrics,
+    ready: async () => [],
+    openapi,
+    access: { HOST: '127.0.0.1' },
+  })
   await app.register(async (scope) => {
     scope.setErrorHandler(orDatabaseAway)
     await scope.register(orderRoutes({ pool, logger, waits, topic: topic.name, inbox }))
