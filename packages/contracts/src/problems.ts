@@ -33,6 +33,7 @@ export const problems = {
   'kafka-away': { status: 503, title: 'Kafka is away' },
   'not-ready': { status: 503, title: 'The service is not ready' },
   'not-yet-processed': { status: 503, title: 'This version has not been processed yet' },
+  'order-locked': { status: 503, title: 'The order is locked in the database' },
   'registry-away': { status: 503, title: 'The schema registry is away' },
   overloaded: { status: 503, title: 'The service has more to do than it can take' },
   unavailable: { status: 503, title: 'The service cannot answer this now' },

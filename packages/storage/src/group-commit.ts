@@ -1,9 +1,11 @@
 // Requests that arrive while commits are under way go together into the next one.
 //
 //   submit -> (held: a request with one of its keys is before it) -> ready -> in a group, in flight -> answered
+//                                                                                      '-> continued -> answered
 //
 // A key is an order id or an idempotency key. A request is ready when it is the first of each of its keys, so a group
 // never has two of one key, and two groups in flight never share one. Waiting always points to an earlier request: no cycle.
+// A request that is continued outside its group keeps its keys, but no place in flight: only its followers wait for it.
 
 /** The bounded queue is full: nothing was done, try later. */
 export class QueueFull extends Error {
@@ -14,8 +16,13 @@ export interface GroupCommitOptions<Request, Outcome> {
   keys(request: Request): readonly string[]
   /** 1 for a small one, more for what takes the room of several: what follows counts these. */
   weight(request: Request): number
-  /** One transaction. Gives an outcome for each request, in their order; if it rejects, each of them gets the error. */
-  run(group: readonly Request[]): Promise<readonly Outcome[]>
+  /**
+   * One transaction. Gives for each request, in their order, its outcome, or a promise of it where the request is continued
+   * outside the group. If it rejects, each of them gets the error.
+   */
+  run(group: readonly Request[]): Promise<readonly (Outcome | Promise<Outcome>)[]>
+  /** Asked of a follower when a continued request has failed: whether it is too late for it too, and it gets the same error. */
+  isOverdue?(request: Request): boolean
   maxGroup: number
   maxInFlight: number
   maxQueued: number
@@ -27,6 +34,8 @@ interface Entry<Request, Outcome> {
   weight: number
   /** Keys of which an earlier request is still held, ready or in flight. */
   blockedBy: number
+  /** What it failed with when it was continued, or a continued one before it. */
+  failure: unknown
   /** Who comes next for each key, in the order of `keys`. */
   followers: (Entry<Request, Outcome> | undefined)[]
   resolve(outcome: Outcome): void
@@ -51,7 +60,7 @@ export class GroupCommit<Request, Outcome> {
     return new Promise((resolve, reject) => {
       const keys = this.#options.keys(request)
       const weight = this.#options.weight(request)
-      const entry = { request, keys, weight, blockedBy: 0, followers: [], resolve, reject }
+      const entry = { request, keys, weight, blockedBy: 0, failure: undefined, followers: [], resolve, reject }
       for (const key of keys) this.#follow(key, entry)
       this.#queued += weight
       if (entry.blockedBy === 0) this.#makeReady(entry)
@@ -100,20 +109,55 @@ export class GroupCommit<Request, Outcome> {
   async #commit(group: readonly Entry<Request, Outcome>[]): Promise<void> {
     try {
       const outcomes = await this.#options.run(group.map((entry) => entry.request))
-      for (const [i, entry] of group.entries()) entry.resolve(outcomes[i]!)
+      for (const [i, entry] of group.entries()) {
+        const outcome = outcomes[i]!
+        if (outcome instanceof Promise) void this.#continue(entry, outcome)
+        else this.#answer(entry, outcome)
+      }
     } catch (error) {
       for (const entry of group) entry.reject(error)
+      for (const entry of group) this.#letGo(entry)
     }
-    for (const entry of group) this.#letGo(entry)
     this.#inFlight--
     this.#start()
   }
 
-  #letGo(entry: Entry<Request, Outcome>): void {
-    for (const [i, key] of entry.keys.entries()) {
-      const next = entry.followers[i]
-      if (!next) this.#lastOfKey.delete(key)
-      else if (--next.blockedBy === 0) this.#makeReady(next)
+  #answer(entry: Entry<Request, Outcome>, outcome: Outcome): void {
+    entry.resolve(outcome)
+    this.#letGo(entry)
+  }
+
+  async #continue(entry: Entry<Request, Outcome>, outcome: Promise<Outcome>): Promise<void> {
+    try {
+      this.#answer(entry, await outcome)
+    } catch (error) {
+      entry.failure = error
+      entry.reject(error)
+      this.#letGo(entry)
+    }
+  }
+
+  /** The next of its keys are ready; after a failure, those for which it is too late are answered with it, in their order. */
+  #letGo(first: Entry<Request, Outcome>): void {
+    const answered = [first]
+    for (const entry of answered) {
+      for (const [i, key] of entry.keys.entries()) {
+        const next = entry.followers[i]
+        if (!next) {
+          this.#lastOfKey.delete(key)
+          continue
+        }
+        next.failure ??= entry.failure
+        if (--next.blockedBy > 0) continue
+        if (next.failure !== undefined && this.#options.isOverdue?.(next.request)) {
+          this.#queued -= next.weight
+          next.reject(next.failure)
+          answered.push(next)
+        } else {
+          next.failure = undefined
+          this.#makeReady(next)
+        }
+      }
     }
   }
 }

@@ -7,6 +7,9 @@ interface Request {
   id: number
   keys: string[]
   weight?: number
+  /** Its outcome comes after its group is committed. */
+  continued?: PromiseWithResolvers<number>
+  overdue?: boolean
 }
 
 /** A commit that each test ends when it likes. */
@@ -23,9 +26,14 @@ function recorder(options: { maxGroup?: number; maxInFlight?: number; maxQueued?
       flights.push({ group, end: (error) => (error ? reject(error) : resolve()) })
       most = Math.max(most, flights.length)
       await promise
-      for (const { id, keys } of group) log.push({ id, keys, at: 'end' })
-      return group.map(({ id }) => id)
+      for (const { id, keys, continued } of group) {
+        const end = () => log.push({ id, keys, at: 'end' })
+        if (continued) continued.promise.then(end, end)
+        else end()
+      }
+      return group.map(({ id, continued }) => continued?.promise ?? id)
     },
+    isOverdue: ({ overdue = false }) => overdue,
     maxGroup: 500,
     maxInFlight: 2,
     maxQueued: 10_000,
@@ -60,13 +68,21 @@ test('rule 1: requests that share a key never meet in a group or in flight, and 
       async (keySets, maxGroup, choices) => {
         const { commits, flights, log, most } = recorder({ maxGroup })
         const answers = []
+        const continued: (() => void)[] = []
         for (const [id, keys] of keySets.entries()) {
-          answers.push(commits.submit({ id, keys }))
+          const later = choices.next().value === 1 ? Promise.withResolvers<number>() : undefined
+          if (later) continued.push(() => later.resolve(id))
+          answers.push(commits.submit({ id, keys, ...(later && { continued: later }) }))
           if (choices.next().value === 0) await turn()
         }
         await turn()
-        while (flights.length > 0) {
-          flights.splice(choices.next().value % flights.length, 1)[0]!.end()
+        while (flights.length > 0 || continued.length > 0) {
+          const ofGroup = continued.length === 0 || (flights.length > 0 && choices.next().value > 0)
+          const n = choices.next().value % (ofGroup ? flights : continued).length
+          if (ofGroup) flights.splice(n, 1)[0]!.end()
+          else continued.splice(n, 1)[0]!()
+          await turn()
+          // What a continued one let go is ready only now.
           await turn()
         }
         assert.deepEqual(
@@ -144,4 +160,60 @@ test('large requests count as several: groups and queue are bounded by what they
     flights.map(({ group }) => group.map(({ id }) => id)),
     [[0, 1], [2], [3], [4]],
   )
+})
+
+test('a request that is continued outside its group holds its followers, and nobody else', async () => {
+  const { commits, flights } = recorder({ maxInFlight: 1 })
+  const continued = Promise.withResolvers<number>()
+  const first = commits.submit({ id: 1, keys: ['held'], continued })
+  const follower = commits.submit(request(2, 'held'))
+  const other = commits.submit(request(3, 'other'))
+  await turn()
+  flights.shift()!.end()
+  assert.equal(await other, 3)
+  const another = commits.submit(request(4, 'another'))
+  await turn()
+  flights.shift()!.end()
+  assert.equal(await another, 4)
+  assert.equal(flights.length, 0, 'the follower has not begun')
+  continued.resolve(1)
+  assert.equal(await first, 1)
+  await turn()
+  flights.shift()!.end()
+  assert.equal(await follower, 2)
+})
+
+test('when a continued request fails, those behind it that are overdue get its error in their order, and are not tried', async () => {
+  const { commits, flights } = recorder({ maxQueued: 4 })
+  const continued = Promise.withResolvers<number>()
+  const told: string[] = []
+  const submit = (id: number, more: Partial<Request> = {}) =>
+    commits.submit({ id, keys: ['held'], ...more }).then(
+      () => told.push(`${id} done`),
+      (error: Error) => told.push(`${id} ${error.message}`),
+    )
+  const first = submit(1, { continued })
+  const late = [submit(2, { overdue: true }), submit(3, { overdue: true })]
+  const inTime = submit(4)
+  await turn()
+  flights.shift()!.end()
+  await turn()
+  continued.reject(new Error('locked'))
+  await Promise.all([first, ...late])
+  await turn()
+  assert.deepEqual(told, ['1 locked', '2 locked', '3 locked'])
+  assert.deepEqual(
+    flights.map(({ group }) => group.map(({ id }) => id)),
+    [[4]],
+  )
+  // What succeeds passes no failure on; and the queue has room again.
+  const behind = [5, 6, 7].map((id) => submit(id, { overdue: true }))
+  flights.shift()!.end()
+  await inTime
+  for (const _ of behind) {
+    await turn()
+    flights.shift()!.end()
+  }
+  await Promise.all(behind)
+  assert.deepEqual(told.slice(3), ['4 done', '5 done', '6 done', '7 done'])
 })

@@ -4,6 +4,9 @@ import pg from 'pg'
 export const sqlState = (error: unknown): string | undefined =>
   error instanceof pg.DatabaseError ? error.code : undefined
 
+/** A lock was not there within the transaction's `lockTimeoutMs`. */
+export const isLockTimeout = (error: unknown): boolean => sqlState(error) === '55P03'
+
 /**
  * Rule 5: only classes 22 (data exception) and 23 (constraint violation) are the row's fault and stay so when tried again.
  * All else is ours or passes: a lost connection, a deadlock, and 42xxx too, which is a forgotten migration.

@@ -3,7 +3,7 @@ import { type Begun, outcomeOf } from './commit-outcome.ts'
 import { sqlState } from './sqlstate.ts'
 
 export { CommitUnknown } from './commit-outcome.ts'
-export { sqlFault } from './sqlstate.ts'
+export { isLockTimeout, sqlFault } from './sqlstate.ts'
 
 /** What work inside a transaction may do: ask. */
 export type Tx = Pick<pg.ClientBase, 'query'>
@@ -11,11 +11,20 @@ export type Tx = Pick<pg.ClientBase, 'query'>
 /** Takes a statement that `work` has sent and need not see answered: the COMMIT follows it at once, and fails with it. */
 export type Last = (statement: Promise<unknown>) => void
 
+export interface TransactionOptions {
+  /** Longest time that a statement waits for a lock (ms). What fails by it is told by `isLockTimeout`. */
+  lockTimeoutMs?: number
+}
+
 /**
  * Runs `work` in one transaction (READ COMMITTED) and returns what it returned, once that is stored.
  * Throws CommitUnknown when it cannot be found out whether it is stored; any other error means that nothing is.
  */
-export async function transaction<T>(pool: pg.Pool, work: (tx: Tx, last: Last) => Promise<T>): Promise<T> {
+export async function transaction<T>(
+  pool: pg.Pool,
+  work: (tx: Tx, last: Last) => Promise<T>,
+  { lockTimeoutMs }: TransactionOptions = {},
+): Promise<T> {
   const client = await pool.connect()
   // A session that dies between two statements says so here; the next statement then fails, which is what we act on.
   let broken: Error | undefined
@@ -33,7 +42,7 @@ export async function transaction<T>(pool: pg.Pool, work: (tx: Tx, last: Last) =
   let result: T
   let sent: Promise<unknown> | undefined
   try {
-    begun = await begin(client)
+    begun = await begin(client, lockTimeoutMs)
     // 2. Work.
     result = await work(client, (statement) => {
       sent = statement
@@ -76,10 +85,12 @@ export async function savepoint<T>(tx: Tx, work: () => Promise<T>): Promise<T> {
   }
 }
 
-async function begin(client: pg.ClientBase): Promise<Begun> {
+async function begin(client: pg.ClientBase, lockTimeoutMs: number | undefined): Promise<Begun> {
+  const lockTimeout =
+    lockTimeoutMs === undefined ? '' : `, set_config('lock_timeout', '${Math.ceil(lockTimeoutMs)}', true)`
   // Two statements in one text come back as two results, which the types of pg do not know.
   const results: unknown = await client.query(
-    'BEGIN; SELECT pg_current_xact_id()::text AS xid, pg_stat_get_bgwriter_stat_reset_time()::text AS run',
+    `BEGIN; SELECT pg_current_xact_id()::text AS xid, pg_stat_get_bgwriter_stat_reset_time()::text AS run${lockTimeout}`,
   )
   return (results as [pg.QueryResult, pg.QueryResult<Begun>])[1].rows[0]!
 }

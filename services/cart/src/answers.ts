@@ -10,6 +10,7 @@ import { CommitUnknown } from '@inorder/storage/transaction.ts'
 import type { FastifyReply } from 'fastify'
 import type { Result } from './group.ts'
 import { entityTag } from './if-match.ts'
+import { OrderLocked } from './lock-wait.ts'
 import type { Outcome } from './order.ts'
 import type { Answer } from './writes.ts'
 
@@ -70,6 +71,7 @@ export const notFound = (orderId: string): Problem => problem('order-not-found',
 export function failure(error: unknown): Error {
   if (error instanceof Problem) return error
   if (error instanceof CommitUnknown) return new NoAnswer(error.message, { cause: error })
+  if (error instanceof OrderLocked) return problem('order-locked', `Nothing was stored: ${error.message}.`)
   if (error instanceof QueueFull) return problem('overloaded', 'Too many requests are waiting. Nothing was stored.')
   return problem('database-away', 'The database does not answer as it should. Nothing was stored.')
 }

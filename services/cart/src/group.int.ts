@@ -6,7 +6,7 @@ import { migrate } from '@inorder/storage/migrate.ts'
 import { openPool } from '@inorder/storage/pool.ts'
 import { freshDatabase, unique } from '@inorder/testing/parts.ts'
 import type pg from 'pg'
-import { commitGroup, type Result, type Write } from './group.ts'
+import { commitGroup, commitWaiting, isLocked, type Result, type Write } from './group.ts'
 import { forgetOldKeys, requestHash } from './idempotency.ts'
 import { migrations } from './migrations.ts'
 import { created, eventOf } from './order.ts'
@@ -71,7 +71,16 @@ function change(
   }
 }
 
-const one = async (write: Write, db = pool) => (await commitGroup(db, [write]))[0]!
+/** As `Writes` does it: what another instance holds at this moment is waited for. */
+const commitAll = (db: pg.Pool, group: readonly Write[]): Promise<Result[]> =>
+  commitGroup(db, group).then((results) =>
+    Promise.all(results.map((result, n) => (isLocked(result) ? waited(db, group[n]!) : result))),
+  )
+async function waited(db: pg.Pool, write: Write): Promise<Result> {
+  const result = await commitWaiting(db, write, 60_000)
+  return isLocked(result) ? waited(db, write) : result
+}
+const one = async (write: Write, db = pool) => (await commitAll(db, [write]))[0]!
 const kind = (result: Result) => ('outcome' in result ? result.outcome.kind : result.refused)
 const versionOf = async (orderId: string) => (await orderOf(pool, orderId))?.version
 const eventsOf = async (orderId: string) => {
@@ -81,8 +90,8 @@ const eventsOf = async (orderId: string) => {
 
 test('a group of all kinds: each write has its own outcome', async () => {
   const [a, b, c] = [unique('o'), unique('o'), unique('o')]
-  assert.deepEqual((await commitGroup(pool, [create(a), create(b)])).map(kind), ['created', 'created'])
-  const results = await commitGroup(pool, [change(b, 'paid'), create(a), create(c), change('none', 'paid')])
+  assert.deepEqual((await commitAll(pool, [create(a), create(b)])).map(kind), ['created', 'created'])
+  const results = await commitAll(pool, [change(b, 'paid'), create(a), create(c), change('none', 'paid')])
   assert.deepEqual(results.map(kind), ['changed', 'exists', 'created', 'missing'])
   assert.deepEqual(await Promise.all([a, b, c].map(versionOf)), [1, 2, 1])
 })
@@ -113,7 +122,7 @@ test('rule 1: groups of two instances with the same orders and keys, in any orde
         const key = at < 0.7 ? `${id}-${round % 5}-${at < 0.35}` : undefined
         return at < 0.35 ? create(id, { key }) : change(id, `s${round}`, { key })
       })
-  const rounds = Array.from({ length: 60 }, (_, round) => commitGroup(round % 2 ? pool : second, group(round)))
+  const rounds = Array.from({ length: 60 }, (_, round) => commitAll(round % 2 ? pool : second, group(round)))
   const results = await Promise.all(rounds)
   assert.equal(results.flat().length, 60 * ids.length)
   for (const id of ids) {
@@ -133,7 +142,7 @@ test('rule 1: two groups with the same new keys, or the same new orders, in oppo
       creates: [names, names.toReversed()].map((ids) => ids.map((id) => create(id))),
     }
     for (const [ours, theirs] of Object.values(groups)) {
-      await Promise.all([commitGroup(pool, ours!), commitGroup(second, theirs!)])
+      await Promise.all([commitAll(pool, ours!), commitAll(second, theirs!)])
     }
   }
 })
@@ -203,7 +212,7 @@ test('rule 3: an event holds the row as it is under its lock, and outbox ids asc
 test('rule 5: a row that the database refuses fails alone, stores nothing, and leaves its key unused', async () => {
   const [bad, good, key] = [unique('bad'), unique('good'), unique('k')]
   const group = [create(unique('o')), create(bad, { customerId: 'refused', key }), create(good), change('none', 'paid')]
-  const results = await commitGroup(pool, group)
+  const results = await commitAll(pool, group)
   assert.deepEqual(results.map(kind), ['created', 'data', 'created', 'missing'])
   assert.equal(await versionOf(bad), undefined)
   assert.equal((await eventsOf(good)).length, 1)

@@ -1,10 +1,18 @@
 // A group of writes, in one transaction.
 import { addToOutbox, type OutboxRecord } from '@inorder/messaging/outbox/outbox.ts'
-import { savepoint, sqlFault, type Tx, transaction } from '@inorder/storage/transaction.ts'
+import { isLockTimeout, savepoint, sqlFault, type Tx, transaction } from '@inorder/storage/transaction.ts'
 import type pg from 'pg'
-import { claimKeys, decideKeysOf, type Earlier, type KeyRefusal, type KeyUse, keyName } from './idempotency.ts'
+import {
+  claimKeys,
+  decideKeysOf,
+  type Earlier,
+  type KeyRefusal,
+  type KeyUse,
+  keyName,
+  unclaimKeys,
+} from './idempotency.ts'
 import { type ChangeStatus, changeStatus, type Outcome, type Versioned } from './order.ts'
-import { createOrders, lockedOrders, updateLocked } from './store.ts'
+import { createOrders, lockedIfFree, lockOrder, updateLocked } from './store.ts'
 
 export type Write = {
   /** Of the event that this write makes if it changes something. Made before, so that its waiter can be there before. */
@@ -16,27 +24,68 @@ export type Write = {
 
 /** What became of a write; `data`: the database refuses a value of it. */
 export type Result = { outcome: Outcome } | KeyRefusal | { refused: 'data' }
+/** Another session holds the write's order or key locked: nothing of it is stored. */
+export interface Locked {
+  refused: 'locked'
+}
+
+export const isLocked = (result: Result | Locked): result is Locked =>
+  'refused' in result && result.refused === 'locked'
 
 export const orderIdOf = (write: Write): string =>
   'create' in write ? write.create.order.orderId : write.change.orderId
 
-/** Commits a group; at most one write per order and per key is in it. */
-export async function commitGroup(pool: pg.Pool, group: readonly Write[]): Promise<Result[]> {
+/** Longer than another instance's commit takes as a rule; and what each half of a group loses to a lock that lasts. */
+const lockTimeoutMs = 30
+/** So many lock timeouts a group takes at most, before what is not written yet counts as locked. */
+const maxLockTimeouts = 20
+
+/** Commits a group; at most one write per order and per key is in it. Waits for no lock that another session keeps. */
+export async function commitGroup(pool: pg.Pool, group: readonly Write[]): Promise<(Result | Locked)[]> {
   try {
-    return await transaction(pool, async (tx, last) => {
-      const { results, stored } = await writeAll(tx, group)
-      last(stored)
-      return results
-    })
+    return await transaction(
+      pool,
+      async (tx, last) => {
+        const { results, stored } = await writeAll(tx, group)
+        last(stored)
+        return results
+      },
+      { lockTimeoutMs },
+    )
   } catch (error) {
-    if (sqlFault(error) !== 'row') throw error
-    return await transaction(pool, (tx) => writeOneByOne(tx, group))
+    if (!faultOfOne(error)) throw error
+    const locks = { left: maxLockTimeouts }
+    return await transaction(pool, (tx) => writeInParts(tx, group, locks), { lockTimeoutMs })
+  }
+}
+
+/** Commits a single write, and waits this long for what other sessions hold locked. */
+export async function commitWaiting(pool: pg.Pool, write: Write, waitMs: number): Promise<Result | Locked> {
+  try {
+    return await transaction(
+      pool,
+      async (tx, last) => {
+        // Before its key: while it waits, other instances are to find the key free.
+        if ('change' in write) await lockOrder(tx, write.change.orderId)
+        const { results, stored } = await writeAll(tx, [write])
+        last(stored)
+        return results[0]!
+      },
+      { lockTimeoutMs: waitMs },
+    )
+  } catch (error) {
+    const fault = faultOfOne(error)
+    if (!fault) throw error
+    return { refused: fault }
   }
 }
 
 /** Rule 1: keys, creates, row locks, outbox - and each sorted by its statement, so that no two groups meet crosswise. */
-async function writeAll(tx: Tx, group: readonly Write[]): Promise<{ results: Result[]; stored: Promise<unknown> }> {
-  const results = new Map<Write, Result>()
+async function writeAll(
+  tx: Tx,
+  group: readonly Write[],
+): Promise<{ results: (Result | Locked)[]; stored: Promise<unknown> }> {
+  const results = new Map<Write, Result | Locked>()
   const records: OutboxRecord[] = []
 
   // 1. Keys: those used before have their result already.
@@ -66,19 +115,26 @@ async function writeAll(tx: Tx, group: readonly Write[]): Promise<{ results: Res
     }
   }
 
-  // 3. Row locks; the new versions are built from the rows as read under them (rule 3).
+  // 3. Row locks; the new versions are built from the rows as read under them (rule 3). What is held is left for later.
   const changes = fresh.filter((write) => 'change' in write)
   if (changes.length > 0) {
-    const current = await lockedOrders(tx, changes.map(orderIdOf))
+    const { locked, held } = await lockedIfFree(tx, changes.map(orderIdOf))
     const changed: Versioned[] = []
+    const unused: KeyUse[] = []
     for (const write of changes) {
-      const before = current.get(write.change.orderId)
+      if (held.has(write.change.orderId)) {
+        results.set(write, { refused: 'locked' })
+        if (write.key) unused.push(write.key)
+        continue
+      }
+      const before = locked.get(write.change.orderId)
       const outcome = changeStatus(before, write.change, write.eventId)
       decide(write, outcome)
       if (outcome.kind !== 'changed') continue
       changed.push(outcome.now)
       records.push(write.record(outcome.now, before?.order.status ?? null))
     }
+    if (unused.length > 0) await unclaimKeys(tx, unused)
     if (changed.length > 0) await updateLocked(tx, changed)
   }
 
@@ -94,21 +150,31 @@ async function writeAll(tx: Tx, group: readonly Write[]): Promise<{ results: Res
   return { results: group.map((write) => results.get(write)!), stored }
 }
 
-/** Rule 5: the row that the database refuses fails alone, and leaves its key unused. */
-async function writeOneByOne(tx: Tx, group: readonly Write[]): Promise<Result[]> {
-  const results: Result[] = []
-  for (const write of group) {
-    try {
-      const written = await savepoint(tx, async () => {
-        const { results, stored } = await writeAll(tx, [write])
-        await stored
-        return results
-      })
-      results.push(...written)
-    } catch (error) {
-      if (sqlFault(error) !== 'row') throw error
-      results.push({ refused: 'data' })
-    }
+/**
+ * Rule 5: halves, and halves of these, find the write that the database refuses, or that meets a key or an id which
+ * another session has not committed yet. It fails alone, and leaves its key unused.
+ */
+async function writeInParts(tx: Tx, group: readonly Write[], locks: { left: number }): Promise<(Result | Locked)[]> {
+  if (locks.left <= 0) return group.map(() => ({ refused: 'locked' }))
+  try {
+    return await savepoint(tx, async () => {
+      const { results, stored } = await writeAll(tx, group)
+      await stored
+      return results
+    })
+  } catch (error) {
+    const fault = faultOfOne(error)
+    if (!fault) throw error
+    if (fault === 'locked') locks.left--
+    if (group.length === 1) return [{ refused: fault }]
+    const half = Math.ceil(group.length / 2)
+    const first = await writeInParts(tx, group.slice(0, half), locks)
+    return [...first, ...(await writeInParts(tx, group.slice(half), locks))]
   }
-  return results
+}
+
+/** What an error says of one write of the group, `undefined` where it is the whole group's. */
+function faultOfOne(error: unknown): 'data' | 'locked' | undefined {
+  if (isLockTimeout(error)) return 'locked'
+  return sqlFault(error) === 'row' ? 'data' : undefined
 }

@@ -69,6 +69,10 @@ const decideKeys = `
   FROM unnest($1::text[], $2::text[], $3::json[]) AS new (key, operation, outcome)
   WHERE idempotency.key = new.key AND idempotency.operation = new.operation`
 
+const deleteKeys = `
+  DELETE FROM idempotency USING unnest($1::text[], $2::text[]) AS mine (key, operation)
+  WHERE idempotency.key = mine.key AND idempotency.operation = mine.operation`
+
 interface Row {
   key: string
   operation: string
@@ -97,6 +101,12 @@ export async function claimKeys(tx: Tx, uses: readonly KeyUse[]): Promise<Map<st
     else earlier.set(name, { outcome: row.outcome })
   }
   return earlier
+}
+
+/** Takes back keys that this transaction claimed: as if they had not been used. */
+export async function unclaimKeys(tx: Tx, uses: readonly KeyUse[]): Promise<void> {
+  const values = columns(uses, ({ key, operation }) => [key, operation])
+  await tx.query({ name: 'unclaim-keys', text: deleteKeys, values })
 }
 
 /** Stores the outcomes of keys that this transaction claimed. */

@@ -324,6 +324,20 @@ test('the database goes away and comes back: 503 with Retry-After, then 201, by 
   assert.equal((await create({ orderId, itemsNum: 1 })).status, 201)
 })
 
+test('an order that another session holds locked: 503 that says so and when to come again, and nothing is stored', async () => {
+  const orderId = unique('o')
+  await create({ orderId, itemsNum: 1 })
+  const session = await pool.connect()
+  await session.query('BEGIN; SET LOCAL idle_in_transaction_session_timeout = 0')
+  await session.query('SELECT FROM orders WHERE order_id = $1 FOR UPDATE', [orderId])
+  const refused = await update(orderId, 'paid')
+  assert.deepEqual([refused.status, refused.body.type], [503, '/problems/order-locked'])
+  assert.ok(Number(refused.headers.get('retry-after')) > 0)
+  await session.query('COMMIT')
+  session.release()
+  assert.equal((await update(orderId, 'paid')).headers.get('etag'), '"2"')
+})
+
 test('a frozen database: 503 within the deadline', async () => {
   proxy.fate = () => 'swallowed'
   const began = performance.now()

@@ -55,6 +55,7 @@ const writeProblems = [
   'unsupported-media-type',
   'idempotency-key-reused',
   'database-away',
+  'order-locked',
   'overloaded',
   'kafka-away',
   'not-ready',

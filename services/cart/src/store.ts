@@ -17,6 +17,8 @@ const eventsOf = `SELECT order_id, event_id FROM orders WHERE order_id = ANY ($1
 const all = 'order_id, customer_id, order_date, items, total_amount, currency, status, version, event_id'
 const readOrder = `SELECT ${all} FROM orders WHERE order_id = $1`
 const lockOrders = `SELECT ${all} FROM orders WHERE order_id = ANY ($1) ORDER BY order_id FOR UPDATE`
+const lockFreeOrders = `${lockOrders} SKIP LOCKED`
+const existing = 'SELECT order_id FROM orders WHERE order_id = ANY ($1)'
 
 const updateOrders = `
   UPDATE orders SET status = new.status, version = new.version, event_id = new.event_id
@@ -78,6 +80,25 @@ export async function createOrders(tx: Tx, orders: readonly Versioned[]): Promis
 export async function lockedOrders(tx: Tx, orderIds: readonly string[]): Promise<Map<string, Versioned>> {
   const { rows } = await tx.query<Row>({ name: 'lock-orders', text: lockOrders, values: [orderIds] })
   return new Map(rows.map((row) => [row.order_id, fromRow(row)]))
+}
+
+/** The same without waiting: what another transaction holds is not locked, and named in `held`. */
+export async function lockedIfFree(
+  tx: Tx,
+  orderIds: readonly string[],
+): Promise<{ locked: Map<string, Versioned>; held: Set<string> }> {
+  const { rows } = await tx.query<Row>({ name: 'lock-free-orders', text: lockFreeOrders, values: [orderIds] })
+  const locked = new Map(rows.map((row) => [row.order_id, fromRow(row)]))
+  const absent = orderIds.filter((orderId) => !locked.has(orderId))
+  if (absent.length === 0) return { locked, held: new Set() }
+  // What is held is skipped as if it did not exist; so without a lock it is asked which of them do.
+  const found = await tx.query<Row>({ name: 'existing-orders', text: existing, values: [absent] })
+  return { locked, held: new Set(found.rows.map((row) => row.order_id)) }
+}
+
+/** Waits until the order, if there is one, is locked. */
+export async function lockOrder(tx: Tx, orderId: string): Promise<void> {
+  await tx.query({ name: 'lock-order', text: 'SELECT FROM orders WHERE order_id = $1 FOR UPDATE', values: [orderId] })
 }
 
 /** Writes the new versions of orders that this transaction has locked. */

@@ -5,8 +5,9 @@ import type { Relay } from '@inorder/messaging/outbox/relay.ts'
 import { GroupCommit } from '@inorder/storage/group-commit.ts'
 import type pg from 'pg'
 import type { Logger } from 'pino'
-import { commitGroup, orderIdOf, type Result, type Write } from './group.ts'
+import { commitGroup, commitWaiting, isLocked, orderIdOf, type Result, type Write } from './group.ts'
 import { isDecided, KeysUnderWay, type KeyUse } from './idempotency.ts'
+import { LockWaits } from './lock-wait.ts'
 
 export interface Answer {
   result: Result
@@ -19,32 +20,55 @@ const bytesOfOne = 8 * 1024
 const weightOf = (write: Write): number =>
   'create' in write ? Math.ceil((write.record(write.create, null).value?.length ?? 1) / bytesOfOne) : 1
 
+/** A write that meets somebody else's lock is answered within 3 s of its arrival; half a second is for its answer. */
+const longestLockMs = 2_500
+/** Of the 10 connections that the cart has; two more are for groups. */
+const connectionsForLocks = 3
+
+/** A write, and until when it waits for a lock (`performance.now()`). */
+interface Queued {
+  write: Write
+  until: number
+}
+
 export class Writes {
   readonly #pool: pg.Pool
   readonly #delivery: Delivery
   readonly #logger: Logger
   readonly #keys = new KeysUnderWay()
-  readonly #commits: GroupCommit<Write, Result>
+  readonly #commits: GroupCommit<Queued, Result>
+  readonly #lockWaits: LockWaits
 
   constructor({ pool, relay, logger }: { pool: pg.Pool; relay: Pick<Relay, 'delivery' | 'wake'>; logger: Logger }) {
     this.#pool = pool
     this.#delivery = relay.delivery
     this.#logger = logger
-    this.#commits = new GroupCommit<Write, Result>({
+    const commit = async <T>(writes: number, run: () => Promise<T>): Promise<T> => {
+      try {
+        const results = await run()
+        // Not in here: what it throws would deny the commit.
+        queueMicrotask(() => relay.wake())
+        return results
+      } catch (error) {
+        logger.error({ err: error, writes }, 'a group of writes was not committed')
+        throw error
+      }
+    }
+    this.#lockWaits = new LockWaits({
+      commit: (write, waitMs) => commit(1, () => commitWaiting(pool, write, waitMs)),
+      maxTried: connectionsForLocks,
+      maxWaiting: 1_000,
+    })
+    this.#commits = new GroupCommit<Queued, Result>({
       // Rule 1 asks for one use of an idempotency key in a group, too: KeysUnderWay lets no second one come here.
-      keys: (write) => [orderIdOf(write)],
-      weight: weightOf,
+      keys: ({ write }) => [orderIdOf(write)],
+      weight: ({ write }) => weightOf(write),
       run: async (group) => {
-        try {
-          const results = await commitGroup(pool, group)
-          // Not in here: what it throws would deny the commit.
-          queueMicrotask(() => relay.wake())
-          return results
-        } catch (error) {
-          logger.error({ err: error, writes: group.length }, 'a group of writes was not committed')
-          throw error
-        }
+        const writes = group.map(({ write }) => write)
+        const results = await commit(group.length, () => commitGroup(pool, writes))
+        return results.map((result, n) => (isLocked(result) ? this.#waitForLock(group[n]!) : result))
       },
+      isOverdue: ({ until }) => performance.now() >= until,
       maxGroup: 500,
       maxInFlight: 2,
       maxQueued: 10_000,
@@ -58,14 +82,14 @@ export class Writes {
 
   /**
    * Resolves when the write is decided and its event acknowledged, or `waitMs` after the decision.
-   * Rejects with QueueFull, with CommitUnknown, or with an error that means that nothing is stored.
+   * Rejects with QueueFull, OrderLocked, CommitUnknown, or with another error that means that nothing is stored.
    */
   async write(write: Write, waitMs: number): Promise<Answer> {
     // Rule 7: the relay may be faster than the answer to the commit, so the waiter is there before the transaction.
     const own = this.#delivery.expect(write.eventId)
     let result: Result
     try {
-      const submit = () => this.#commits.submit(write)
+      const submit = () => this.#commits.submit({ write, until: performance.now() + longestLockMs })
       result = await (write.key ? this.#keys.with(write.key, submit) : submit())
     } catch (error) {
       own.forget()
@@ -75,6 +99,14 @@ export class Writes {
     if (event === write.eventId) return { result, delivery: await own.within(waitMs) }
     own.forget()
     return event === undefined ? { result } : { result, delivery: await this.#deliveryOfEarlier(event, waitMs) }
+  }
+
+  #waitForLock({ write, until }: Queued): Promise<Result> {
+    this.#logger.debug(
+      { orderId: orderIdOf(write) },
+      'another session holds an order or its key locked: the write waits',
+    )
+    return this.#lockWaits.wait(write, until)
   }
 
   /** Rules 2 and 6: the event is an earlier write's, perhaps of another instance: what the outbox says counts. */
