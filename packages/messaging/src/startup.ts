@@ -1,7 +1,7 @@
 // What has to be there before a service is ready. It listens before that, and answers 503 while the database is away.
 import { setTimeout as pause } from 'node:timers/promises'
 import { MigrationChanged } from '@inorder/storage/migrate.ts'
-import { assertSessionPooling, SharedSessions } from '@inorder/storage/pool.ts'
+import { assertSessionPooling, SharedSessions, takesWrites } from '@inorder/storage/pool.ts'
 import type { Pool } from 'pg'
 import type { Logger } from 'pino'
 
@@ -47,14 +47,15 @@ export class Startup {
 
   /** Names of the parts without which the service cannot do its work. */
   async missing(): Promise<string[]> {
-    return [...((await this.#databaseAnswers()) ? [] : ['database']), ...this.#unmet]
+    return [...((await this.#databaseWorks()) ? [] : ['database']), ...this.#unmet]
   }
 
-  async #databaseAnswers(): Promise<boolean> {
+  async #databaseWorks(): Promise<boolean> {
     if (!this.#prepared) return false
     try {
-      await this.#options.pool.query('SELECT')
-      return true
+      const works = await takesWrites(this.#options.pool)
+      if (!works) this.#options.logger.warn('the database only reads now: nothing can be stored until it writes again')
+      return works
     } catch (error) {
       this.#options.logger.debug({ err: error }, 'the database does not answer')
       return false

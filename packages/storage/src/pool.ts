@@ -48,6 +48,27 @@ export function openPool({
   return pool
 }
 
+/**
+ * Whether the database takes writes: not while it is a standby, or set to read only. A session that says no is thrown
+ * away, since it may be the only one that still does.
+ */
+export async function takesWrites(pool: Pick<pg.Pool, 'connect'>): Promise<boolean> {
+  const client = await pool.connect()
+  let readOnly: Error | undefined
+  try {
+    const { rows } = await client.query<{ only: boolean }>(
+      `SELECT pg_is_in_recovery() OR current_setting('transaction_read_only')::boolean AS only`,
+    )
+    if (rows[0]?.only) readOnly = new Error('the database is read only')
+  } catch (error) {
+    readOnly = error as Error
+    throw error
+  } finally {
+    client.release(readOnly)
+  }
+  return !readOnly
+}
+
 export class SharedSessions extends Error {
   override name = 'SharedSessions'
   constructor() {

@@ -4,7 +4,7 @@ import { freshDatabase } from '@inorder/testing/parts.ts'
 import { type Fate, type TcpProxy, tcpProxy } from '@inorder/testing/tcp-proxy.ts'
 import { until } from '@inorder/testing/until.ts'
 import type pg from 'pg'
-import { openPool } from './pool.ts'
+import { openPool, takesWrites } from './pool.ts'
 import { CommitUnknown, savepoint, sqlFault, transaction } from './transaction.ts'
 
 let database: Awaited<ReturnType<typeof freshDatabase>>
@@ -179,3 +179,48 @@ async function sessions(name: string, state = 'idle in transaction') {
   )
   return rows[0].n
 }
+
+test('a session that was opened while the database was read only is not kept', async () => {
+  const name = new URL(database.url).pathname.slice(1)
+  const pool = openPool({ url: database.url, name: 'read only', max: 2, deadlineMs: 2_000 })
+  await direct.query(`ALTER DATABASE ${name} SET default_transaction_read_only = on`)
+  try {
+    assert.equal(await takesWrites(pool), false)
+    const refused = await Promise.allSettled([insert(pool, 50), insert(pool, 51)])
+    for (const { status } of refused) assert.equal(status, 'rejected')
+  } finally {
+    await direct.query(`ALTER DATABASE ${name} RESET default_transaction_read_only`)
+  }
+  assert.equal(await takesWrites(pool), true)
+  assert.deepEqual(await Promise.all([insert(pool, 50), insert(pool, 51)]), [50, 51])
+  await pool.end()
+})
+
+test('a session whose transactions fail three times in a row is not kept', async () => {
+  const pool = openPool({ url: database.url, name: 'three failures', max: 1, deadlineMs: 2_000 })
+  const session = () => transaction(pool, async (tx) => (await tx.query('SELECT pg_backend_pid() AS pid')).rows[0].pid)
+  const first = await session()
+  for (let n = 0; n < 2; n++) await assert.rejects(insert(pool, 1))
+  assert.equal(await session(), first, 'what a value is refused for is not the fault of the session')
+  for (let n = 0; n < 3; n++) await assert.rejects(insert(pool, 1))
+  assert.notEqual(await session(), first)
+  await pool.end()
+})
+
+test('a transaction that is not ready for its COMMIT in time is cut, and nothing of it is stored', async () => {
+  const pool = openPool({ url: database.url, name: 'overdue', max: 1, deadlineMs: 20_000 })
+  const began = performance.now()
+  const slow = transaction(
+    pool,
+    async (tx) => {
+      await tx.query('INSERT INTO fact VALUES (60)')
+      await tx.query('SELECT pg_sleep(15)')
+    },
+    { commitBefore: began + 300 },
+  )
+  await assert.rejects(slow, (error) => !(error instanceof CommitUnknown))
+  assert.ok(performance.now() - began < 10_000, 'it did not wait for the statement')
+  assert.equal(await insert(pool, 61), 61, 'the pool has a new session')
+  assert.equal(await stored(60), false)
+  await pool.end()
+})

@@ -14,6 +14,8 @@ export type Last = (statement: Promise<unknown>) => void
 export interface TransactionOptions {
   /** Longest time that a statement waits for a lock (ms). What fails by it is told by `isLockTimeout`. */
   lockTimeoutMs?: number
+  /** A `performance.now()`. Where COMMIT was not sent by then, the session is cut, and nothing is stored. */
+  commitBefore?: number
 }
 
 /**
@@ -23,7 +25,7 @@ export interface TransactionOptions {
 export async function transaction<T>(
   pool: pg.Pool,
   work: (tx: Tx, last: Last) => Promise<T>,
-  { lockTimeoutMs }: TransactionOptions = {},
+  { lockTimeoutMs, commitBefore = Number.POSITIVE_INFINITY }: TransactionOptions = {},
 ): Promise<T> {
   const client = await pool.connect()
   // A session that dies between two statements says so here; the next statement then fails, which is what we act on.
@@ -36,6 +38,10 @@ export async function transaction<T>(
     client.off('error', onError)
     client.release(error ?? broken)
   }
+  // What waits for a server that has frozen fails by that, and so does what comes after it.
+  const cut = () => (client as pg.PoolClient & Pick<pg.Client, 'connection'>).connection.stream.destroy()
+  const overdue =
+    commitBefore < Number.POSITIVE_INFINITY ? setTimeout(cut, commitBefore - performance.now()) : undefined
 
   // 1. Begin, and learn the transaction's id in the same round trip.
   let begun: Begun
@@ -49,16 +55,19 @@ export async function transaction<T>(
       sent.catch(() => {})
     })
   } catch (error) {
+    clearTimeout(overdue)
     // 3. Nothing was sent that could store it. Where the server did not say what failed, the session may hang in a
     // statement, and a ROLLBACK would wait behind it for one more deadline: it is thrown away.
-    if (refused(error)) await client.query('ROLLBACK').then(() => release(), release)
+    if (refused(error) && isFit(client, error)) await client.query('ROLLBACK').then(() => release(), release)
     else release(error as Error)
     throw error
   }
 
   // 4. Commit; only an answer of the server itself is taken as one. After a statement that failed it means ROLLBACK.
+  clearTimeout(overdue)
   try {
     const { command } = await client.query('COMMIT')
+    failuresInARow.delete(client)
     release()
     if (command === 'COMMIT') return result
   } catch (error) {
@@ -70,6 +79,20 @@ export async function transaction<T>(
   }
   await sent
   throw new Error('the transaction had failed before COMMIT, which the server therefore took as ROLLBACK')
+}
+
+const failuresInARow = new WeakMap<pg.ClientBase, number>()
+const mostFailuresInARow = 3
+
+/**
+ * Whether a session in which a transaction failed can be used again. Not when the server says that something other than
+ * the statement's data, or others' work, is wrong: a session that was opened while the server was read only stays so for
+ * ever, and one whose statements were prepared before a migration keeps their plans. Nor when it failed again and again.
+ */
+function isFit(client: pg.ClientBase, error: unknown): boolean {
+  const failures = (failuresInARow.get(client) ?? 0) + 1
+  failuresInARow.set(client, failures)
+  return failures < mostFailuresInARow && /^(22|23|40|54|55|57014|P0)/.test(sqlState(error) ?? '')
 }
 
 /** Runs `work` so that its failure undoes what it did and nothing else; the failure is thrown on. */

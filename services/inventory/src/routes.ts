@@ -1,6 +1,7 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import { problem } from '@inorder/contracts/problems.ts'
 import { answersOf } from '@inorder/http/answers.ts'
+import { transaction } from '@inorder/storage/transaction.ts'
 import type { Pool } from 'pg'
 import { ItemParams, OnHand, OrderParams, Reservation, reservation, Stock, stock } from './answers.ts'
 import { findReservation, findStock, setOnHand } from './store.ts'
@@ -42,7 +43,7 @@ export const inventoryRoutes =
         },
       },
       async ({ params: { itemId }, body: { onHand } }) => {
-        const set = await setOnHand(pool, itemId, onHand)
+        const set = await transaction(pool, (tx) => setOnHand(tx, itemId, onHand))
         if (!set) throw problem('stock-reserved', `More than ${onHand} of ${itemId} are reserved.`)
         allocator.wake()
         return stock(set)

@@ -41,8 +41,8 @@ export async function findStock(db: Tx, itemId: string): Promise<Stock | undefin
 }
 
 /** Undefined, and unchanged, when more is reserved than that. The allocator will look who waits for it. */
-export async function setOnHand(db: Tx, itemId: string, onHand: number): Promise<Stock | undefined> {
-  const { rows } = await db.query<Stock>(
+export async function setOnHand(tx: Tx, itemId: string, onHand: number): Promise<Stock | undefined> {
+  const { rows } = await tx.query<Stock>(
     `INSERT INTO stock (item_id, on_hand, received, recheck) VALUES ($1, $2, $2, now())
      ON CONFLICT (item_id) DO UPDATE SET
        on_hand = excluded.on_hand, received = stock.received + excluded.on_hand - stock.on_hand,
