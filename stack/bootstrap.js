@@ -38,6 +38,8 @@ class Failure extends Error {}
 
 try {
   if (major < 18) throw new Failure(`Node ${process.versions.node} is too old: install Node 18 or later`)
+  // npm runs its scripts with cmd.exe there, and what the starter relies on (signals, process groups, ps) is missing.
+  if (process.platform === 'win32') throw new Failure('Windows is not supported: use WSL 2 (Linux) on it')
   await installPackages()
   // Nothing has begun that could be lost: a stack that was asked to stop has stopped, a test run has not passed.
   if (stopSignal) process.exit(script.endsWith('start.ts') ? 0 : 128 + constants.signals[stopSignal])
@@ -66,10 +68,9 @@ function isNewEnough() {
 
 /** The Node 24 that came with the packages; undefined when it is not there. */
 function brought() {
-  const platform = `${process.platform === 'win32' ? 'win' : process.platform}-${process.arch}`
-  const binary = process.platform === 'win32' ? 'bin/node.exe' : 'bin/node'
+  const platform = `${process.platform}-${process.arch}`
   return [`node-${platform}`, `node-bin-${platform}`]
-    .map((name) => join(root, 'node_modules', name, binary))
+    .map((name) => join(root, 'node_modules', name, 'bin/node'))
     .find((file) => existsSync(file))
 }
 

@@ -1,6 +1,7 @@
 // Kafka and the registry come from Maven Central, once, into a folder that all stacks of this repository share.
 import { existsSync, globSync, mkdirSync, renameSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
+import { mavenEnvironment } from './environment.ts'
 import { StartFailure } from './failure.ts'
 import { step } from './output.ts'
 import type { Settings } from './settings.ts'
@@ -61,7 +62,7 @@ async function installed(
 }
 
 async function runMaven(args: string[], java: string, stopping: AbortSignal): Promise<void> {
-  const env = { ...process.env, JAVA_HOME: process.env.JAVA_HOME || java }
+  const env = mavenEnvironment(process.env, java)
   try {
     await run({ file: 'mvn', args: ['-q', '-B', '-ntp', ...args], env }, stopping)
   } catch (error) {

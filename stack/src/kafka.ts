@@ -4,6 +4,7 @@ import { randomBytes } from 'node:crypto'
 import { existsSync, globSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { delimiter, dirname, join } from 'node:path'
 import { host, ports } from './addresses.ts'
+import { bareEnvironment, javaLocale } from './environment.ts'
 import { StartFailure } from './failure.ts'
 import type { Installed } from './install.ts'
 import { isListening } from './network.ts'
@@ -65,13 +66,24 @@ export async function kafka(options: {
   const folder = join(settings.data, broker.name)
   const properties = join(folder, 'server.properties')
   mkdirSync(folder, { recursive: true })
-  writeFileSync(properties, serverProperties(broker, all, join(folder, 'log')))
+  writeFileSync(properties, serverProperties(broker, all))
   // Named one by one: with `libs/*` a jar that nobody summed would be run as well.
   const classPath = jars.files.map(({ path }) => join(jars.folder, path)).join(delimiter)
   const file = join(java, 'bin/java')
+  const surroundings = { cwd: folder, env: bareEnvironment(process.env) }
   if (!existsSync(join(folder, 'log/meta.properties'))) {
-    const args = ['-cp', classPath, 'kafka.tools.StorageTool', 'format', '-t', clusterId, '-c', properties]
-    await run({ file, args: [...args, '--ignore-formatted'] }, stopping)
+    const args = [
+      ...javaLocale,
+      '-cp',
+      classPath,
+      'kafka.tools.StorageTool',
+      'format',
+      '-t',
+      clusterId,
+      '-c',
+      properties,
+    ]
+    await run({ file, args: [...args, '--ignore-formatted'], ...surroundings }, stopping)
   }
   const logging = `-Dlog4j2.configurationFile=${join(settings.root, 'stack/install/log4j2.xml')}`
   const heap = all.length === 1 ? ['-Xms256m', '-Xmx512m'] : ['-Xms128m', '-Xmx384m']
@@ -81,13 +93,17 @@ export async function kafka(options: {
     name: broker.name,
     address: `${host}:${broker.port}`,
     level: level.kafka,
-    command: { file, args: [...heap, ...frugal, '-cp', classPath, logging, 'kafka.Kafka', properties], cwd: folder },
+    command: {
+      file,
+      args: [...heap, ...frugal, ...javaLocale, '-cp', classPath, logging, 'kafka.Kafka', properties],
+      ...surroundings,
+    },
     isReady: () => isListening(host, broker.port),
     stop: { signal: 'SIGTERM', limit: 2_500 },
   }
 }
 
-function serverProperties(broker: Broker, all: Broker[], folder: string): string {
+function serverProperties(broker: Broker, all: Broker[]): string {
   const replicas = all.length
   const inSync = Math.max(replicas - 1, 1)
   const properties = {
@@ -99,7 +115,8 @@ function serverProperties(broker: Broker, all: Broker[], folder: string): string
     'controller.listener.names': 'CONTROLLER',
     'inter.broker.listener.name': 'PLAINTEXT',
     'listener.security.protocol.map': 'PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT',
-    'log.dirs': folder,
+    // Relative to where the broker runs: Kafka reads this file as Latin-1, and a path with a comma as two.
+    'log.dirs': 'log',
     'default.replication.factor': replicas,
     'min.insync.replicas': inSync,
     'offsets.topic.replication.factor': replicas,

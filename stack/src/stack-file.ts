@@ -1,14 +1,19 @@
 // What runs, for people (`stack.json`) and for the next starter should this one be killed (`processes.json`).
 import { readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { Bookkeeping } from './bookkeeping.ts'
 import { end, type Identity } from './identity.ts'
 import type { Part } from './part.ts'
 
 export type Process = Identity & Pick<Part, 'name' | 'level' | 'stop'>
 
+const retryMs = 2_000
+
 export class StackFile {
   private readonly data: string
   private readonly running = new Map<string, Process & { address: string }>()
+  private readonly writing = new Bookkeeping('writing stack.json', 'it is written again as soon as that is possible')
+  private retry: NodeJS.Timeout | undefined
 
   constructor(data: string) {
     this.data = data
@@ -17,19 +22,19 @@ export class StackFile {
   started(part: Part, who: Identity): void {
     const { name, address, level, stop } = part
     this.running.set(name, { name, address, level, stop, ...who })
-    this.write()
+    this.rewrite()
   }
 
   ended(name: string): void {
     this.running.delete(name)
-    this.write()
+    this.rewrite()
   }
 
   processes(): Process[] {
     return [...this.running.values()]
   }
 
-  /** Writes stack.json even when nothing runs yet, so that it names the starter from the first moment. */
+  /** Also when nothing runs yet, so that it names the starter from the first moment. Throws when that is not possible. */
   write(): void {
     const processes = this.processes()
     // Before stack.json: whoever reads a pid there may rely on the next starter knowing it too.
@@ -39,8 +44,18 @@ export class StackFile {
   }
 
   remove(): void {
-    rmSync(join(this.data, 'stack.json'), { force: true })
-    rmSync(join(this.data, 'processes.json'), { force: true })
+    clearTimeout(this.retry)
+    this.writing.try(() => {
+      rmSync(join(this.data, 'stack.json'), { force: true })
+      rmSync(join(this.data, 'processes.json'), { force: true })
+    })
+  }
+
+  /** At a change while the stack runs: a full disk must not end it. */
+  private rewrite(): void {
+    clearTimeout(this.retry)
+    this.writing.try(() => this.write())
+    if (this.writing.failed) this.retry = setTimeout(() => this.rewrite(), retryMs)
   }
 }
 
@@ -50,12 +65,15 @@ function replace(path: string, content: unknown): void {
   renameSync(`${path}.new`, path)
 }
 
-/** What the last starter of this data folder had running; empty after a clean stop. */
+/**
+ * What the last starter of this data folder had running; empty after a clean stop, and where a power cut left half a file:
+ * nothing has outlived that.
+ */
 export function lastProcesses(data: string): Process[] {
   try {
     return JSON.parse(readFileSync(join(data, 'processes.json'), 'utf8'))
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return []
+    if (error instanceof SyntaxError || (error as NodeJS.ErrnoException).code === 'ENOENT') return []
     throw error
   }
 }

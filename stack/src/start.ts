@@ -1,6 +1,7 @@
 // `npm start`: brings the stack up, stays in the foreground, stops it in order.
 import { once } from 'node:events'
 import { statfsSync } from 'node:fs'
+import { forgetPostgresVariables } from './environment.ts'
 import { StartFailure, Stopped } from './failure.ts'
 import { makeFolder } from './folder.ts'
 import { isAlive } from './identity.ts'
@@ -20,8 +21,11 @@ let failure: unknown
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => giveUp.abort())
 // Whoever started us is gone, by kill -9 for example: stop as on SIGHUP.
 if (process.connected) process.on('disconnect', () => giveUp.abort())
-// A terminal that was closed cannot be written to; SIGHUP brings the stop, an error here would leave parts behind.
-for (const stream of [process.stdout, process.stderr]) stream.on('error', () => giveUp.abort())
+// Whoever read what we write is gone: stop as on SIGHUP. On a full disk what we would write is lost, and the stack goes on.
+for (const stream of [process.stdout, process.stderr])
+  stream.on('error', (error: NodeJS.ErrnoException) => {
+    if (error.code === 'EPIPE') giveUp.abort()
+  })
 process.on('uncaughtException', (error) => {
   failure ??= error
   giveUp.abort()
@@ -29,6 +33,7 @@ process.on('uncaughtException', (error) => {
 
 try {
   const settings = readSettings(process.env, process.argv.slice(2))
+  if (!settings.given.database) forgetPostgresVariables(process.env)
   prepareData(settings)
   const lock = takeLock(settings.data)
   try {

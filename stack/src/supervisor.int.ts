@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { mkdtempSync, readFileSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, test } from 'node:test'
@@ -59,6 +59,33 @@ test('a part that ends before it is ready fails the start with what it said last
 test('a part that may is tried again before it counts as failed', async () => {
   const script = `if (require('fs').readFileSync(${JSON.stringify(join(data, 'logs/late.log'))}, 'utf8').includes('again')) { ${lasting} } else { console.log('again'); process.exit(1) }`
   await supervisor.start(part('late', script, { attempts: 2 }))
+})
+
+test('a full disk under its own files ends nothing: parts are started again, and its files are right once there is space', async (t) => {
+  const said = t.mock.method(process.stdout, 'write', () => true)
+  // Every write to it fails with ENOSPC.
+  const full = ['stack.json.new', 'processes.json.new', 'logs/lasting.log'].map((name) => join(data, name))
+  for (const path of full) {
+    rmSync(path, { force: true })
+    symlinkSync('/dev/full', path)
+  }
+  const before = pidOf('lasting') ?? assert.fail('it does not run')
+  const pid = () => pidOf('lasting')
+  process.kill(before, 'SIGKILL')
+  await until('it runs again', () => pid() !== undefined && pid() !== before)
+  for (const path of full) rmSync(path)
+  const stackFile = () => JSON.parse(readFileSync(join(data, 'stack.json'), 'utf8')).parts as { pid: number }[]
+  await until('stack.json names it', () => stackFile().some((part) => part.pid === pid()))
+  const lines = said.mock.calls.map(({ arguments: [line] }) => String(line)).filter((line) => /stack\.json/.test(line))
+  assert.equal(lines.length, 2, lines.join(''))
+  assert.match(lines[0] ?? '', /writing stack.json fails \(ENOSPC.*: the stack goes on/)
+  assert.match(lines[1] ?? '', /works again/)
+})
+
+test('a part whose log cannot be opened is started without one', async () => {
+  mkdirSync(join(data, 'logs/mute.log'))
+  await supervisor.start(part('mute', lasting, { isReady: async () => pidOf('mute') !== undefined }))
+  assert.ok(pidOf('mute'))
 })
 
 test('the stop ends every part, the deaf and the frozen too, and nothing is started after it', async () => {

@@ -5,6 +5,7 @@ import { type ChildProcess, spawn } from 'node:child_process'
 import { closeSync, mkdirSync, openSync, readFileSync, renameSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as pause } from 'node:timers/promises'
+import { Bookkeeping } from './bookkeeping.ts'
 import { StartFailure, Stopped } from './failure.ts'
 import { startedAt } from './identity.ts'
 import { say } from './output.ts'
@@ -22,6 +23,7 @@ export class Supervisor {
   private readonly logs: string
   private readonly file: StackFile
   private readonly stopping: AbortSignal
+  private readonly logging = new Bookkeeping('writing to the logs', 'what its parts say meanwhile is lost')
 
   constructor(options: { data: string; file: StackFile; stopping: AbortSignal }) {
     this.logs = join(options.data, 'logs')
@@ -32,13 +34,14 @@ export class Supervisor {
 
   /** Resolves when the part is ready; throws StartFailure if it is not to be had. */
   async start(part: Part): Promise<void> {
-    keepLastLog(this.logPath(part))
+    this.logging.try(() => keepLastLog(this.logPath(part)))
     for (let attempt = 1; ; attempt++) {
       const child = this.launch(part)
       const ended = await this.readyOrEnded(part, child)
       if (!ended) return this.keepRunning(part, child, performance.now(), firstPause)
       if (attempt >= (part.attempts ?? 1)) {
-        const why = lastLine(readFileSync(this.logPath(part), 'utf8')) ?? 'it said nothing'
+        const why =
+          lastLine(this.logging.try(() => readFileSync(this.logPath(part), 'utf8')) ?? '') ?? 'it said nothing'
         throw new StartFailure(`${part.name} ${ended} before it was ready: ${why} (more in ${this.logPath(part)})`)
       }
       await this.pause(500)
@@ -58,10 +61,11 @@ export class Supervisor {
   private launch(part: Part): ChildProcess {
     if (this.stopping.aborted) throw new Stopped()
     const { file, args, ...options } = part.command
-    const log = openSync(this.logPath(part), 'a')
+    const log = this.logging.try(() => openSync(this.logPath(part), 'a'))
+    const output = log ?? 'ignore'
     // A process group of its own: the terminal's signals reach only the starter, which passes on one, in order.
-    const child = spawn(file, args, { ...options, stdio: ['ignore', log, log], detached: true })
-    closeSync(log)
+    const child = spawn(file, args, { ...options, stdio: ['ignore', output, output], detached: true })
+    if (log !== undefined) closeSync(log)
     child.once('error', (error) => say(`${part.name}: ${error.message}`))
     const started = child.pid && startedAt(child.pid)
     if (child.pid && started) this.file.started(part, { pid: child.pid, started })

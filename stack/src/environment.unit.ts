@@ -1,0 +1,33 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { bareEnvironment, forgetPostgresVariables, mavenEnvironment } from './environment.ts'
+
+const shell = {
+  PATH: '/bin',
+  TMPDIR: '/tmp/mine',
+  LC_ALL: 'tr_TR.UTF-8',
+  JAVA_TOOL_OPTIONS: '-Duser.language=tr',
+  PGOPTIONS: '-c search_path=mine',
+  QUARKUS_HTTP_PORT: '1',
+  MAVEN_OPTS: '-Xmx1g',
+}
+
+test('a program that is not ours gets what it needs to run, and none of what it would take for a setting', () => {
+  const { LC_ALL, ...others } = bareEnvironment(shell)
+  assert.match(LC_ALL ?? '', /\.UTF-8$/)
+  assert.deepEqual(others, { PATH: '/bin', TMPDIR: '/tmp/mine' })
+})
+
+test('Maven keeps the settings of its user, but for the language', () => {
+  const { LC_ALL, JAVA_HOME, MAVEN_OPTS, JAVA_TOOL_OPTIONS } = mavenEnvironment(shell, '/jdk')
+  assert.notEqual(LC_ALL, shell.LC_ALL)
+  assert.deepEqual([JAVA_HOME, JAVA_TOOL_OPTIONS], ['/jdk', shell.JAVA_TOOL_OPTIONS])
+  assert.match(MAVEN_OPTS ?? '', /^-Xmx1g .*-Duser.language=en\b/)
+})
+
+test('what would change the way to our own PostgreSQL is forgotten, and nothing else', () => {
+  const env: NodeJS.ProcessEnv = { ...shell, PGSSLMODE: 'require', PGHOST: 'elsewhere', PAYMENT_URL: 'http://p' }
+  forgetPostgresVariables(env)
+  const { PGOPTIONS, ...rest } = shell
+  assert.deepEqual(env, { ...rest, PAYMENT_URL: 'http://p' })
+})
