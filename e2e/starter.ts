@@ -56,7 +56,7 @@ export class Launched {
 
   async line(pattern: RegExp): Promise<string> {
     const ended = () => this.child.exitCode !== null || this.child.signalCode !== null
-    await until(`a line like ${pattern}`, () => this.lines.some((line) => pattern.test(line)) || ended(), 120_000)
+    await until(`a line like ${pattern}`, () => this.lines.some((line) => pattern.test(line)) || ended(), 240_000)
     return this.lines.find((line) => pattern.test(line)) ?? assert.fail(`it ended without ${pattern}:\n${this.output}`)
   }
 
