@@ -99,6 +99,10 @@ export class Inbox<State, Event> {
         resolve()
       },
       onRetry: () => this.#metrics.retries.inc(),
+      onOpenTransactions: (open) => {
+        this.#metrics.openTransaction.reset()
+        for (const { partition, seconds } of open) this.#metrics.openTransaction.set({ partition }, seconds)
+      },
       onCommitted: (result, seconds) => this.#committed(result, seconds),
     })
   }

@@ -21,6 +21,8 @@ export interface Standing {
   readonly lost: ReadonlySet<number>
   /** The log ended below a position, which is at the start of the log now. */
   readonly cut: boolean
+  /** By partition, where the log ends. */
+  readonly ends: readonly bigint[]
   /** How many the topic has. */
   readonly partitions: number
 }
@@ -72,7 +74,7 @@ export class LogCheck {
         cut = true
       }
     }
-    return { right, lost, cut, partitions: starts.length }
+    return { right, lost, cut, ends, partitions: starts.length }
   }
 
   /** Goes on behind what is gone. */

@@ -28,6 +28,12 @@ export function inboxMetrics(registry: Registry, lag: () => Promise<{ partition:
       help: 'Partitions of this instance that stand still, because records that were not applied are gone from the log',
       registers,
     }),
+    openTransaction: new Gauge({
+      name: 'inbox_open_transaction_seconds',
+      help: 'For how long an open transaction of another producer has held up reading a partition',
+      labelNames: ['partition'],
+      registers,
+    }),
     retries: counter('inbox_retries_total', 'Batches tried again'),
     parked: new Counter({ name: 'inbox_parked_total', help: 'Records parked', labelNames: ['cause'], registers }),
     batchSize: new Histogram({

@@ -3,7 +3,7 @@ import type { Pool } from 'pg'
 import type { Logger } from 'pino'
 import type { TopicConsumer } from '../kafka/consumer.ts'
 import { KafkaAway, KafkaRefused } from '../kafka/errors.ts'
-import type { RecordStream, Taken } from '../kafka/record-stream.ts'
+import type { OpenTransaction, RecordStream, Taken } from '../kafka/record-stream.ts'
 import { type BatchContext, type BatchResult, commitBatch, Hole } from './batch.ts'
 import { type LogCheck, TopicReplaced } from './log-check.ts'
 
@@ -20,6 +20,9 @@ const lanes = 2
 const longestBackoffMs = 5_000
 const tellKafkaMs = 1_000
 const checkLogMs = 2_000
+/** A transaction takes moments, and Kafka ends one that is left alone after a minute (its producer may say 15). */
+const longTransactionSeconds = 10
+const sameAlarmMs = 60_000
 
 export interface ReaderOptions<State, Event> {
   pool: Pool
@@ -32,6 +35,8 @@ export interface ReaderOptions<State, Event> {
   /** The starts of what was assigned are checked against the positions: from here on it reads. */
   onAssigned(topicId: string): void
   onRetry(): void
+  /** Every few seconds: the open transactions that hold reading up. */
+  onOpenTransactions(open: readonly OpenTransaction[]): void
 }
 
 /**
@@ -46,6 +51,8 @@ export class Reader<State, Event> {
   /** `performance.now()` of the end of the rest. */
   #restsUntil = 0
   #away = false
+  /** `performance.now()` of a partition's last alarm. */
+  readonly #toldOpen = new Map<number, number>()
   /** Positions that Kafka is not told yet. */
   #untold = new Map<number, bigint>()
 
@@ -148,8 +155,8 @@ export class Reader<State, Event> {
   async #apply(stream: RecordStream, { records, spans, odd }: Taken): Promise<void> {
     const { pool, context, onCommitted } = this.#options
     const { topicId } = stream
-    const entries = await this.#untilDone('decoding', () => context.decoder.entries(topicId, records))
-    await this.#untilDone('applying', async () => {
+    const entries = await this.#untilDone(stream, 'decoding', () => context.decoder.entries(topicId, records))
+    await this.#untilDone(stream, 'applying', async () => {
       await this.#checkStarts(stream)
       if (odd) await this.#checkLog(stream)
       if (!entries || spans.size === 0) return
@@ -161,8 +168,12 @@ export class Reader<State, Event> {
     })
   }
 
-  /** Again and again until it succeeds; only what makes this stream useless is thrown. Undefined: it ended before. */
-  async #untilDone<T>(what: string, work: () => Promise<T>): Promise<T | undefined> {
+  /**
+   * Again and again until it succeeds. Thrown is only what makes the stream useless; the log is compared with it meanwhile,
+   * so that a batch whose records are gone, or are others now, is not tried for ever, and at last applied. Undefined: it
+   * ended before.
+   */
+  async #untilDone<T>(stream: RecordStream, what: string, work: () => Promise<T>): Promise<T | undefined> {
     const { logger, onRetry } = this.#options
     for (let failures = 0; !this.#ended; failures++) {
       try {
@@ -172,6 +183,7 @@ export class Reader<State, Event> {
         onRetry()
         logger.warn({ err: error, failures }, `${what} failed, and is tried again`)
         await this.#backoff(failures)
+        if (!this.#ended) stream.assertUsable()
       }
     }
     return undefined
@@ -199,8 +211,10 @@ export class Reader<State, Event> {
 
   /** Rule 19: whether the log is still the one, and as long, as the stream takes it to be. */
   async #checkLog(stream: RecordStream): Promise<void> {
-    const { lost, cut, partitions } = await this.#options.log.standing(stream.topicId, stream.reached.keys())
-    if (cut) throw new Hole('the log is shorter than it was')
+    const { reached } = stream
+    const { lost, cut, ends, partitions } = await this.#options.log.standing(stream.topicId, reached.keys())
+    if (cut || [...reached].some(([partition, next]) => next > (ends[partition] ?? 0n)))
+      throw new Hole('the log is shorter than it was')
     if (lost.symmetricDifference(stream.stopped).size > 0) throw new Hole('other partitions than before lack records')
     if (partitions !== stream.partitions) throw new Hole(`the topic has ${partitions} partitions now`)
   }
@@ -209,6 +223,7 @@ export class Reader<State, Event> {
   async #watchLog(): Promise<void> {
     const stream = this.#stream
     if (!stream || stream.starts) return
+    this.#tellOpen(stream.openTransactions)
     try {
       await this.#checkLog(stream)
       this.#away = false
@@ -216,6 +231,21 @@ export class Reader<State, Event> {
       this.#away = error instanceof KafkaAway
       if (error instanceof Hole || error instanceof TopicReplaced) stream.fail(error)
       else this.#options.logger.debug({ err: error }, 'the log could not be asked for')
+    }
+  }
+
+  /** Nothing behind its first record is applied before it ends, and a producer that is gone may leave it open for ever. */
+  #tellOpen(open: readonly OpenTransaction[]): void {
+    this.#options.onOpenTransactions(open)
+    for (const { partition, offset, seconds } of open) {
+      const now = performance.now()
+      if (seconds < longTransactionSeconds || now - (this.#toldOpen.get(partition) ?? -sameAlarmMs) < sameAlarmMs)
+        continue
+      this.#toldOpen.set(partition, now)
+      this.#options.logger.error(
+        { alarm: 'inbox-open-transaction', partition, offset: Number(offset), seconds: Math.round(seconds) },
+        'somebody has a transaction open in the topic: what stands behind it waits. If its producer is gone, abort it',
+      )
     }
   }
 

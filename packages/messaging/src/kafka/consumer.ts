@@ -1,7 +1,7 @@
-import { Consumer } from '@platformatic/kafka'
 import { discard } from './client.ts'
 import { within } from './deadline.ts'
 import { TopicMissing } from './errors.ts'
+import { LogConsumer } from './log-consumer.ts'
 import { RecordStream } from './record-stream.ts'
 
 export interface TopicConsumerOptions {
@@ -34,7 +34,7 @@ const closeDeadlineMs = 1_500
 /** A member of a consumer group that reads one topic. */
 export class TopicConsumer {
   readonly #options: TopicConsumerOptions
-  #consumer: Consumer | undefined
+  #consumer: LogConsumer | undefined
   #stream: RecordStream | undefined
 
   constructor(options: TopicConsumerOptions) {
@@ -71,7 +71,7 @@ export class TopicConsumer {
     }
   }
 
-  #consume(consumer: Consumer) {
+  #consume(consumer: LogConsumer) {
     return consumer.consume({
       topics: [this.#options.topic],
       mode: 'committed',
@@ -107,14 +107,14 @@ export class TopicConsumer {
     }
   }
 
-  #member(): Consumer {
+  #member(): LogConsumer {
     if (!this.#consumer) throw new Error('not a member of the group')
     return this.#consumer
   }
 
-  #create(): Consumer {
+  #create(): LogConsumer {
     const { brokers, group, clientId, groupInstanceId, onTrouble } = this.#options
-    const consumer = new Consumer({
+    const consumer = new LogConsumer({
       ...settings,
       bootstrapBrokers: brokers,
       groupId: group,

@@ -1,9 +1,11 @@
 import { randomUUID } from 'node:crypto'
-import { Consumer } from '@platformatic/kafka'
+import { FetchIsolationLevels } from '@platformatic/kafka'
 import type { SourceRecord } from '../inbox/record.ts'
 import { type Cluster, clientOptions, discard, kafkaError } from './client.ts'
 import { within } from './deadline.ts'
-import { RecordStream } from './record-stream.ts'
+import { KafkaAway } from './errors.ts'
+import { isControl, isTransactional, type LogBatch, lastOffset } from './log-batch.ts'
+import { LogConsumer, type Unread } from './log-consumer.ts'
 
 export interface LogPiece {
   topic: string
@@ -14,41 +16,99 @@ export interface LogPiece {
 }
 
 const maxRecords = 1_000
-/** More than the 3 s for which a broker with default settings holds a new group back; whoever starts waits for this. */
-const joinDeadlineMs = 5_000
 const silenceMs = 5_000
+const { READ_COMMITTED, READ_UNCOMMITTED } = FetchIsolationLevels
 
 /**
- * Reads a piece of the log once, each partition's records in their order, in a group of its own that leaves no trace.
- * Rejects with KafkaAway when nothing comes for a while.
+ * Reads a piece of the log once, one partition after the other, each one's records in their order.
+ *
+ * Behind the first open transaction of a partition it goes on with what is no transaction's: whoever reads its own records
+ * again, which never are, gets them all, and somebody else's open transaction does not hold it up. Records of transactions
+ * there are left out, whatever becomes of them. A batch that cannot be read comes as one record with a `reference`.
+ *
+ * Rejects with KafkaAway when nothing comes for a while, with KafkaRefused when the piece is not in the log any more.
  */
 export async function readLog(
   cluster: Cluster,
-  { topic, topicId, spans, partitions }: LogPiece,
+  { topic, topicId, spans }: LogPiece,
   onRecords: (records: SourceRecord[]) => Promise<void>,
 ): Promise<void> {
-  const options = { ...clientOptions(cluster, 0), requestTimeout: joinDeadlineMs }
-  const consumer = new Consumer({ ...options, groupId: `${cluster.clientId}-${randomUUID()}`, autocommit: false })
-  const missing = new Map([...spans].map(([partition, { to }]) => [partition, to]))
+  // It joins no group, and so leaves no trace; the client wants a name all the same.
+  const consumer = new LogConsumer({ ...clientOptions(cluster, 0), groupId: randomUUID(), autocommit: false })
   try {
-    const offsets = [...spans].map(([partition, { from }]) => ({ topic, partition, offset: from }))
-    const joined = consumer.consume({ topics: [topic], mode: 'manual', offsets, highWaterMark: 1, maxWaitTime: 100 })
-    const client = await within(joinDeadlineMs, `joining to read ${topic}`, joined)
-    const stream = new RecordStream(topic, topicId, partitions, consumer, client)
-    while (missing.size > 0) {
-      const taken = stream.take(maxRecords)
-      if (taken.spans.size === 0) {
-        await within(silenceMs, `reading ${topic}`, stream.changed())
-        continue
-      }
-      await onRecords(taken.records.filter(({ partition, offset }) => offset < (spans.get(partition)?.to ?? 0n)))
-      for (const [partition, { next }] of taken.spans)
-        if (next >= (missing.get(partition) ?? 0n)) missing.delete(partition)
-      stream.done(taken)
+    consumer.topics.track(topic)
+    for (const [partition, { from, to }] of spans) {
+      for await (const records of partitionOf(consumer, { topic, topicId, partition, from, to }))
+        for (let n = 0; n < records.length; n += maxRecords) await onRecords(records.slice(n, n + maxRecords))
     }
   } catch (error) {
     throw kafkaError(error, topic)
   } finally {
-    await within(silenceMs, 'leaving', consumer.close(true)).catch(() => discard(consumer))
+    discard(consumer)
   }
 }
+
+interface PartitionPiece {
+  topic: string
+  topicId: string
+  partition: number
+  from: bigint
+  to: bigint
+}
+
+async function* partitionOf(consumer: LogConsumer, piece: PartitionPiece): AsyncGenerator<SourceRecord[]> {
+  const { topic, topicId, partition, from, to } = piece
+  const silent = () => new KafkaAway(`reading ${topic}/${partition}: nothing came within ${silenceMs} ms`)
+  let stable = to
+  let lastNews = performance.now()
+  for (let next = from; next < to; ) {
+    const isolationLevel = next < stable ? READ_COMMITTED : READ_UNCOMMITTED
+    const asked = {
+      partition,
+      fetchOffset: next,
+      currentLeaderEpoch: -1,
+      lastFetchedEpoch: -1,
+      partitionMaxBytes: 600 * 1024,
+    }
+    const { responses } = await within(
+      silenceMs,
+      `reading ${topic}/${partition}`,
+      consumer.fetch({
+        node: await leaderOf(consumer, topic, partition),
+        topics: [{ topicId, partitions: [asked] }],
+        isolationLevel,
+        maxWaitTime: 100,
+      }),
+    )
+    const answer = responses.flatMap(({ partitions }) => partitions).find((p) => p.partitionIndex === partition)
+    if (answer) stable = answer.lastStableOffset
+    // A transaction ended meanwhile: what it held up is decided now.
+    const decided = isolationLevel === READ_UNCOMMITTED && next < stable
+    const batches = decided ? [] : ((answer?.records ?? []) as LogBatch[])
+    if (batches.length > 0 || decided) lastNews = performance.now()
+    else if (performance.now() - lastNews > silenceMs) throw silent()
+    for (const batch of batches) {
+      const start = next
+      next = lastOffset(batch) + 1n
+      if (isControl(batch) || (isolationLevel === READ_UNCOMMITTED && isTransactional(batch))) continue
+      yield recordsOf(batch, partition).filter(({ offset }) => offset >= start && offset < to)
+    }
+  }
+}
+
+const leaderOf = async (consumer: LogConsumer, topic: string, partition: number): Promise<number> =>
+  (await consumer.metadata({ topics: [topic] })).topics.get(topic)!.partitions[partition]!.leader
+
+const recordsOf = ({ firstOffset, firstTimestamp, records }: LogBatch, partition: number): SourceRecord[] =>
+  records.map(({ key, value, headers, offsetDelta, timestampDelta, ...rest }) => {
+    const { metadata } = rest as { metadata?: Unread }
+    return {
+      partition,
+      offset: firstOffset + BigInt(offsetDelta),
+      timestamp: firstTimestamp + timestampDelta,
+      key,
+      value,
+      headers: headers as SourceRecord['headers'],
+      ...(metadata && { reference: metadata.reference }),
+    }
+  })

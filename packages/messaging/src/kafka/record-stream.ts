@@ -1,6 +1,7 @@
-import type { Consumer, MessagesStream } from '@platformatic/kafka'
+import type { MessagesStream } from '@platformatic/kafka'
 import type { SourceRecord, Span } from '../inbox/record.ts'
 import { within } from './deadline.ts'
+import type { LogConsumer, Unread } from './log-consumer.ts'
 
 type Stream = MessagesStream<Buffer, Buffer, Buffer, Buffer>
 
@@ -18,17 +19,28 @@ export interface Taken {
   readonly odd: boolean
 }
 
+/** `next`: the offset behind it, where that is not the one above its own: it stands for a batch that cannot be read. */
+type Buffered = SourceRecord & { readonly next?: bigint }
+
+/** An open transaction of somebody else: what stands behind its first record is read when it ends. */
+export interface OpenTransaction {
+  readonly partition: number
+  readonly offset: bigint
+  /** For how long it has been seen. */
+  readonly seconds: number
+}
+
 /** The records of the partitions that are assigned to this member, in the order of each partition. */
 export class RecordStream {
   readonly topicId: string
   /** How many partitions the topic had when the stream was opened; others than these are not read. */
   readonly partitions: number
   readonly #topic: string
-  readonly #consumer: Consumer
+  readonly #consumer: LogConsumer
   readonly #stream: Stream
   /** Where the next record handed out of a partition begins: everything below, from the stream's start, was handed out. */
   readonly #next = new Map<number, bigint>()
-  readonly #buffer = new Map<number, SourceRecord[]>()
+  readonly #buffer = new Map<number, Buffered[]>()
   /** Partitions of which something is handed out and not done. */
   readonly #out = new Set<number>()
   #stopped: ReadonlySet<number> = new Set()
@@ -36,7 +48,7 @@ export class RecordStream {
   #failure: Error | undefined
   #change = Promise.withResolvers<void>()
 
-  constructor(topic: string, topicId: string, partitions: number, consumer: Consumer, stream: Stream) {
+  constructor(topic: string, topicId: string, partitions: number, consumer: LogConsumer, stream: Stream) {
     this.#topic = topic
     this.topicId = topicId
     this.partitions = partitions
@@ -63,6 +75,15 @@ export class RecordStream {
     return new Map(this.#partitions().map((partition) => [partition, this.#next.get(partition) ?? 0n]))
   }
 
+  /** Where reading has come to an open transaction. */
+  get openTransactions(): OpenTransaction[] {
+    return this.#partitions().flatMap((partition) => {
+      const log = this.#consumer.ends.get(partition)
+      if (!log || log.stable >= log.end || (this.#readTo(partition) ?? 0n) < log.stable) return []
+      return [{ partition, offset: log.stable, seconds: (performance.now() - log.since) / 1000 }]
+    })
+  }
+
   /** `stopped`: of these partitions nothing is handed out. */
   startsChecked(starts: ReadonlyMap<number, bigint>, stopped: ReadonlySet<number>): void {
     this.#stopped = stopped
@@ -79,7 +100,7 @@ export class RecordStream {
    * Partitions whose log goes on without records come as a span alone.
    */
   take(maxRecords: number): Taken {
-    if (this.#failure) throw this.#failure
+    this.assertUsable()
     this.#fill()
     const records: SourceRecord[] = []
     const spans = new Map<number, Span>()
@@ -93,7 +114,7 @@ export class RecordStream {
         if (record.offset !== next) odd = true
         if (record.offset < next) continue
         records.push(record)
-        spans.set(partition, { from, next: record.offset + 1n })
+        spans.set(partition, { from, next: record.next ?? record.offset + 1n })
       }
       if (records.length >= maxRecords) break
     }
@@ -123,7 +144,9 @@ export class RecordStream {
       if (message === null) return
       const { partition, offset, timestamp, headerEntries: headers } = message
       if (this.#stopped.has(partition)) continue
-      const record = { partition, offset, timestamp, key: message.key ?? null, value: message.value ?? null, headers }
+      const { reference, next } = message.metadata as Partial<Unread>
+      const read = { partition, offset, timestamp, key: message.key ?? null, value: message.value ?? null, headers }
+      const record: Buffered = reference && next ? { ...read, reference, next } : read
       const buffered = this.#buffer.get(partition)
       if (buffered) buffered.push(record)
       else this.#buffer.set(partition, [record])
@@ -152,6 +175,11 @@ export class RecordStream {
   /** Resolves when there may be more to take. */
   changed(): Promise<void> {
     return this.#change.promise
+  }
+
+  /** Throws what makes this stream useless: what was taken may not be what stands in the log any more. */
+  assertUsable(): void {
+    if (this.#failure) throw this.#failure
   }
 
   /** From now on `take` throws this. */
