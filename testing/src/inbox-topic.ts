@@ -25,6 +25,7 @@ export const modelTopic = (name: string) => ({
         JSON.parse(body.toString()),
   },
   describe: ({ id, orderId, version }: ModelEvent) => ({ eventId: id, orderId, version }),
+  overLimits: (): string | undefined => undefined,
   headers: (): Record<string, string> => ({}),
 })
 

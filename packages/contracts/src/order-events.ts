@@ -1,5 +1,6 @@
 import { isUtf8 } from 'node:buffer'
 import { createHash } from 'node:crypto'
+import { overLimits } from './event-limits.ts'
 import { formats } from './formats.ts'
 import type { OrderEvent } from './order-event.ts'
 import { decoder, encode, schema } from './order-event-avro.ts'
@@ -27,6 +28,7 @@ export const orderEvents: Topic<OrderEvent> = {
   },
   value: { schema, fingerprint: createHash('sha256').update(schema).digest('hex'), encode, decoder },
   describe: ({ eventId, orderId, version }) => ({ eventId, orderId, version }),
+  overLimits,
   // CloudEvents' Kafka binding, binary mode.
   headers: ({ eventId, type, orderId, version, occurredAt }) => ({
     ce_specversion: '1.0',

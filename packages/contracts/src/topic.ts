@@ -11,6 +11,8 @@ export interface Topic<Event> {
   readonly value: ValueCodec<Event>
   /** What the runtime needs to know of an event; the version comes from the body, never from a header. */
   describe(event: Event): { eventId: string; orderId: string; version: number }
+  /** Which limit of our storage an event is over, for a person: no consumer applies it then. Undefined: none. */
+  overLimits(event: Event): string | undefined
   /** Kafka headers of an event, for people and routers; nothing decides by them. */
   headers(event: Event): Record<string, string>
 }

@@ -1,8 +1,9 @@
 import type { Topic } from '@inorder/contracts/topic.ts'
 import { unframe } from '@inorder/contracts/wire-format.ts'
-import { type SchemaRegistry, UnknownSchema } from '../registry.ts'
+import type { SchemaRegistry } from '../registry.ts'
 import { type DecodedEvent, type Entry, type Fault, faultOf, type Place } from './order.ts'
 import type { SourceRecord } from './record.ts'
+import { WriterSchemas } from './writer-schemas.ts'
 
 /** Thrown inside a transaction, where nothing outside is waited for: learn these and run the batch again. */
 export class SchemasMissing extends Error {
@@ -15,53 +16,31 @@ export class SchemasMissing extends Error {
   }
 }
 
-const mostUnknown = 10_000
-/** Asked for a larger one, some registries answer as if they were broken, and the batch would be tried for ever. */
-const largestId = 2 ** 31 - 1
-
 type Read<Event> = { readonly decoded: DecodedEvent<Event> } | { readonly fault: Fault }
 
 /** From bytes to entries. What cannot be read is a fault of its record; a registry that does not answer is thrown. */
 export class Decoder<Event> {
   readonly #topic: Topic<Event>
-  readonly #registry: Pick<SchemaRegistry, 'schemaOf'>
-  readonly #readers = new Map<number, (body: Buffer) => Event>()
-  /** Ids the registry did not know when it was last asked; it is asked again for each batch that has them. */
-  readonly #unknown = new Map<number, Fault>()
+  readonly #schemas: WriterSchemas<Event>
 
   constructor(topic: Topic<Event>, registry: Pick<SchemaRegistry, 'schemaOf'>) {
     this.#topic = topic
-    this.#registry = registry
+    this.#schemas = new WriterSchemas(registry, topic.value.decoder)
   }
 
   async entries(topicId: string, records: readonly SourceRecord[]): Promise<Entry<Event>[]> {
-    await this.learnOf(records.map(({ value }) => value))
+    const open = schemaIdsOf(records.map(({ value }) => value)).filter((id) => this.#schemas.isOpen(id))
+    if (open.length > 0) await this.learn(open)
     return records.map((record) => this.entry(topicId, record))
   }
 
-  /** Reads the schemas that these values name, those that were unknown anew. The first five bytes of a value suffice. */
-  async learnOf(values: Iterable<Buffer | null>): Promise<void> {
-    const missing = new Set<number>()
-    for (const value of values) {
-      const id = value && schemaIdOf(value)
-      if (typeof id === 'number' && !this.#readers.has(id)) missing.add(id)
-    }
-    await this.learn(missing)
+  /** Asks anew for the schemas that these values name and that are not known. The first five bytes of a value suffice. */
+  learnOf(values: readonly (Buffer | null)[]): Promise<void> {
+    return this.learn(schemaIdsOf(values))
   }
 
-  /** Reads these schemas. One after the other: a flood of garbage must not become a flood at the registry. */
-  async learn(ids: Iterable<number>): Promise<void> {
-    for (const id of ids) {
-      try {
-        if (id > largestId) throw new UnknownSchema(`${id} is more than a registry gives away`)
-        this.#readers.set(id, this.#reader(await this.#registry.schemaOf(id)))
-        this.#unknown.delete(id)
-      } catch (error) {
-        if (!(error instanceof UnknownSchema)) throw error
-        if (this.#unknown.size >= mostUnknown) this.#unknown.clear()
-        this.#unknown.set(id, faultOf('unknown-schema', error))
-      }
-    }
+  learn(ids: Iterable<number>): Promise<void> {
+    return this.#schemas.learn(ids)
   }
 
   /** A record whose schema is learnt; `before` is where it is parked. */
@@ -101,31 +80,31 @@ export class Decoder<Event> {
     if (!value) return { fault: faultOf('tombstone', 'the record has no value') }
     try {
       const { schemaId, body } = unframe(value)
-      const reader = this.#readers.get(schemaId)
-      const unknown = this.#unknown.get(schemaId)
-      if (!reader && unknown) return { fault: unknown }
+      const reader = this.#schemas.find(schemaId)
       if (!reader) throw new SchemasMissing([schemaId])
+      if (typeof reader !== 'function') return { fault: reader }
       const event = reader(body)
       const { eventId, version } = this.#topic.describe(event)
       if (!Number.isSafeInteger(version) || version < 1) throw new RangeError(`version ${version} is none`)
       if (eventId.includes('\0')) throw new RangeError('the event id holds a NUL')
+      const over = this.#topic.overLimits(event)
+      if (over) return { fault: faultOf('out-of-bounds', over) }
       return { decoded: { eventId, version, event } }
     } catch (error) {
       if (error instanceof SchemasMissing) throw error
       return { fault: faultOf('undecodable', error) }
     }
   }
+}
 
-  /** A writer's schema that does not resolve to ours makes each of its records undecodable, not the batch. */
-  #reader(schema: string): (body: Buffer) => Event {
-    try {
-      return this.#topic.value.decoder(schema)
-    } catch (error) {
-      return () => {
-        throw error
-      }
-    }
+/** Each once. */
+function schemaIdsOf(values: readonly (Buffer | null)[]): number[] {
+  const ids = new Set<number>()
+  for (const value of values) {
+    const id = value && schemaIdOf(value)
+    if (typeof id === 'number') ids.add(id)
   }
+  return [...ids]
 }
 
 function schemaIdOf(value: Buffer): number | undefined {

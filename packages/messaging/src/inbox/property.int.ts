@@ -132,7 +132,7 @@ async function run({ log, steps }: History): Promise<void> {
         break
       }
       case 'meet': {
-        repair(step.repair)
+        await repair(step.repair)
         const [first, second] = [resolve(step.first), resolve(step.second)]
         const answers = await subject.interrupted.meet(
           step.at,
@@ -163,10 +163,10 @@ async function run({ log, steps }: History): Promise<void> {
     check(model)
   }
 
-  function repair(one: number): void {
+  async function repair(one: number): Promise<void> {
     // A record that is read a second time is what it was the first time: see `rewind`.
     if (rewound && model.position < end) return
-    subject.repair(one)
+    await subject.repair(one)
     model.repairs.push(one)
   }
 
