@@ -26,6 +26,7 @@ export const problems = {
   'body-too-large': { status: 413, title: 'The body is too large' },
   'order-too-large': { status: 413, title: 'The order is too large for an event' },
   'unsupported-media-type': { status: 415, title: 'The body is not application/json' },
+  'unknown-expectation': { status: 417, title: 'The request expects what is not known' },
   'misdirected-request': { status: 421, title: 'The service does not answer under this name' },
   'idempotency-key-reused': { status: 422, title: 'The idempotency key belongs to another request' },
   'headers-too-large': { status: 431, title: 'The headers or the address are too large' },

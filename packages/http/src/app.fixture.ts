@@ -1,7 +1,7 @@
 // An app with a route of each kind, listening; and clients that change nothing on the way.
 import { type IncomingHttpHeaders, request } from 'node:http'
 import { type AddressInfo, connect, type Socket } from 'node:net'
-import { Writable } from 'node:stream'
+import { Readable, Writable } from 'node:stream'
 import { Order } from '@inorder/contracts/order.ts'
 import { problem } from '@inorder/contracts/problems.ts'
 import { pino } from 'pino'
@@ -70,6 +70,17 @@ export async function startFixture(access: Partial<Access> = {}) {
     await held.promise
     return { done: true }
   })
+  app.get('/pieces', (_incoming, reply) =>
+    reply.send(
+      Readable.from(
+        (async function* () {
+          yield 'first, '
+          await held.promise
+          yield 'last'
+        })(),
+      ),
+    ),
+  )
   await app.listen({ host: '127.0.0.1', port: 0 })
   const { port } = app.server.address() as AddressInfo
 
@@ -110,7 +121,12 @@ export async function startFixture(access: Partial<Access> = {}) {
     return { socket, received, closed }
   }
 
-  return { app, port, logged, missing, release: held.resolve, send, open, close: () => app.close() }
+  const close = () => {
+    held.resolve()
+    return app.close()
+  }
+
+  return { app, port, logged, missing, release: held.resolve, send, open, close }
 }
 
 export const order = (changed: object = {}) => ({

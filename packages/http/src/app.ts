@@ -4,12 +4,11 @@ import fastify, { type FastifyBaseLogger, LogController } from 'fastify'
 import { collectDefaultMetrics, type Registry } from 'prom-client'
 import { Type } from 'typebox'
 import { type Access, checkAccess } from './access.ts'
-import { answerBrokenHttp } from './broken-http.ts'
+import { Connections } from './connections.ts'
 import { docs } from './docs.ts'
 import { answerError } from './errors.ts'
 import { health } from './health.ts'
 import { assertPlainUtf8, parseJson } from './json-body.ts'
-import { endKeepAlive } from './keep-alive.ts'
 import { otherMethods } from './methods.ts'
 import { problemPages } from './problem-pages.ts'
 import { parseQuery } from './query.ts'
@@ -48,8 +47,9 @@ export async function createApp({ logger, metrics, ready, openapi, access }: App
     // Requests that still arrive while the app closes are answered as ever; Fastify's own 503 is no problem+json.
     return503OnClosing: false,
     frameworkErrors: (error, request, reply) => answerError(error, request, reply),
-    clientErrorHandler: answerBrokenHttp,
+    clientErrorHandler: (error, socket) => connections.broken(error, socket),
   }).withTypeProvider<TypeBoxTypeProvider>()
+  const connections = new Connections(app.server)
 
   app.setValidatorCompiler(validatorCompiler)
   app.setErrorHandler(answerError)
@@ -59,7 +59,7 @@ export async function createApp({ logger, metrics, ready, openapi, access }: App
     // Many clients name the type of a body that they do not send. Whether one may be left out is for the schema to say.
     done(null, body.length === 0 ? undefined : parseJson(body))
   })
-  endKeepAlive(app)
+  app.addHook('preClose', async () => connections.stop())
   checkAccess(app, access)
   app.addHook('onRoute', ({ schema }) => {
     // Who writes `?limt=5` is told, also where there is nothing to ask for.
@@ -69,7 +69,10 @@ export async function createApp({ logger, metrics, ready, openapi, access }: App
   collectDefaultMetrics({ register: metrics })
   const requestTimes = requestMetrics(app)
   await app.register(docs, openapi)
-  await app.register(health, { ready, metrics: async () => `${await metrics.metrics()}\n${requestTimes()}` })
+  await app.register(health, {
+    ready: async () => (connections.stopping ? ['stopping'] : ready()),
+    metrics: async () => `${await metrics.metrics()}\n${requestTimes()}`,
+  })
   await app.register(problemPages)
   return app
 }

@@ -29,6 +29,8 @@ export function answerError(error: Error, request: FastifyRequest, reply: Fastif
 
 export function sendProblem(answer: Problem, request: FastifyRequest, reply: FastifyReply): void {
   const send = () => {
+    // What came could not be read to its end, and was answered as that.
+    if (reply.sent) return
     if (!request.raw.complete) reply.header('connection', 'close')
     reply
       .code(answer.status)

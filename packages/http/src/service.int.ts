@@ -1,8 +1,9 @@
 // A real process: what a supervisor sees of it.
 import assert from 'node:assert/strict'
 import { spawn } from 'node:child_process'
-import { once } from 'node:events'
+import { on, once } from 'node:events'
 import { request } from 'node:http'
+import { connect } from 'node:net'
 import { suite, test } from 'node:test'
 import { fileURLToPath } from 'node:url'
 import { until } from '@inorder/testing/until.ts'
@@ -63,6 +64,48 @@ suite('the life of a service', { concurrency: 2 }, () => {
     child.kill('SIGTERM')
     assert.equal(await ended, 0, output())
     assert.match(output(), /closing database/)
+  })
+
+  test('64 clients on open connections: none loses an answer to SIGTERM, and the last one says Connection: close', async () => {
+    const { child, output, ended, listens } = run('well')
+    await listens()
+    const port = Number(output().match(/listening at http:\/\/127\.0\.0\.1:(\d+)/)?.[1])
+    let answers = 0
+    const client = async () => {
+      const socket = connect(port, '127.0.0.1')
+      const received = on(socket, 'data', { close: ['close', 'error'] })
+      for (let text = ''; !/^connection: close/im.test(text); ) {
+        socket.write('GET /health/live HTTP/1.1\r\nhost: localhost\r\n\r\n')
+        for (text = ''; !text.includes('{"status":"ok"}'); ) {
+          const { done, value } = await received.next()
+          if (done) return 'lost'
+          text += value
+        }
+        answers++
+      }
+      socket.destroy()
+      return 'answered'
+    }
+    const clients = Array.from({ length: 64 }, () => client().catch((error: Error) => error.message))
+    await until('all are at work', () => answers > 1_000)
+    child.kill('SIGTERM')
+    assert.deepEqual(new Set(await Promise.all(clients)), new Set(['answered']))
+    assert.equal(await ended, 0)
+  })
+
+  test('an idle connection has a grace after SIGTERM: a request on it is answered, and readiness is gone', async () => {
+    const { child, output, ended, listens } = run('well')
+    await listens()
+    const socket = connect(Number(output().match(/listening at http:\/\/127\.0\.0\.1:(\d+)/)?.[1]), '127.0.0.1')
+    const ask = 'GET /health/ready HTTP/1.1\r\nhost: localhost\r\n\r\n'
+    socket.write(ask)
+    assert.match(String(await once(socket, 'data')), /^HTTP\/1\.1 200/)
+    child.kill('SIGTERM')
+    await until('it stops', () => output().includes('closing http'))
+    socket.write(ask)
+    const answer = String(await once(socket, 'data'))
+    assert.match(answer, /^HTTP\/1\.1 503 .*connection: close\r\n.*"missing":\["stopping"\]/is)
+    assert.equal(await ended, 0)
   })
 
   for (const mode of ['throws at start', 'throws later', 'rejects later']) {
