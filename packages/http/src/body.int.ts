@@ -80,12 +80,20 @@ suite('a body is taken as it was sent, or refused', () => {
     )
   })
 
-  test('all 3000 bad fields of a large order are named, and garbage makes no endless answer', async () => {
+  test('the first 100 bad fields are named, and an array that is too long is only that', async () => {
     const items = Array.from({ length: 1000 }, () => ({ itemId: '', quantity: 0, price: -1 }))
-    assert.equal((await post(order({ items }))).json().errors?.length, 3000)
-    const garbage = await post(`{"items":[${'{},'.repeat(80_000)}0]}`)
-    assertProblem(garbage, 400, 'invalid-request')
-    assert.ok((garbage.json().errors?.length ?? 0) <= 10_000)
+    const { errors = [], detail } = (await post(order({ items }))).json()
+    assert.equal(errors.length, 100)
+    assert.match(String(detail), /and 90 more at least\.$/)
+    await assertFields(`{"items":[${'{},'.repeat(80_000)}0],"status":""}`, {
+      orderId: /is required/,
+      customerId: /is required/,
+      orderDate: /is required/,
+      totalAmount: /is required/,
+      currency: /is required/,
+      items: /more than 1000 items/,
+      status: /fewer than 1/,
+    })
   })
 
   test('__proto__ and constructor are unknown fields like any other', async () => {

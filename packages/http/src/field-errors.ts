@@ -3,25 +3,27 @@ import { formats } from '@inorder/contracts/formats.ts'
 import { type FieldError, type Problem, problem } from '@inorder/contracts/problems.ts'
 import type { ErrorObject } from 'ajv'
 
-/** Every field of the largest order may be wrong in three ways; 256 KiB of garbage can have 240,000 errors, a second's work. */
-const mostErrors = 10_000
+/** Nobody reads more of them, and looking for all can be a second's work. */
+export const mostFields = 100
 const namedInDetail = 10
 const longestName = 200
 
 export function invalidRequest(errors: readonly FieldError[]): Problem {
   const named = errors.slice(0, namedInDetail).map(({ field }) => field)
   const more = errors.length > named.length ? ` and ${errors.length - named.length} more` : ''
-  return problem('invalid-request', `Not valid: ${named.join(', ')}${more}.`, { errors })
+  const atLeast = errors.length >= mostFields ? ' at least' : ''
+  return problem('invalid-request', `Not valid: ${named.join(', ')}${more}${atLeast}.`, { errors })
 }
 
-/** One error a field, the first. `part` stands for the whole: `body`, `querystring`. */
-export function fieldErrors(found: readonly ErrorObject[], part: string): FieldError[] {
+/** One error a field, the first, of what was found in `value`. `part` stands for the whole: `body`, `querystring`. */
+export function fieldErrors(found: readonly ErrorObject[], value: unknown, part: string): FieldError[] {
   const errors = new Map<string, string>()
-  for (const error of found.slice(0, mostErrors)) {
+  for (const error of found) {
+    if (errors.size === mostFields) break
     // `if` only repeats that its `then` or `else` has failed.
     if (error.keyword === 'if') continue
     const field = fieldOf(error) || part
-    if (!errors.has(field)) errors.set(field, messageOf(error))
+    if (!errors.has(field)) errors.set(field, messageOf(error, value))
   }
   return Array.from(errors, ([field, message]) => ({ field, message }))
 }
@@ -34,9 +36,14 @@ function fieldOf({ instancePath, params }: ErrorObject): string {
   return `${path}${own === undefined ? '' : `.${own.slice(0, longestName)}`}`.replace(/^\./, '')
 }
 
+function valueAt(value: unknown, instancePath: string): unknown {
+  const names = instancePath.split('/').slice(1).map(unescaped)
+  return names.reduce((within, name) => (within as Record<string, unknown> | null)?.[name], value)
+}
+
 const unescaped = (segment: string) => segment.replaceAll('~1', '/').replaceAll('~0', '~')
 
-function messageOf({ keyword, params, message, data }: ErrorObject): string {
+function messageOf({ keyword, params, message, instancePath }: ErrorObject, value: unknown): string {
   switch (keyword) {
     case 'required':
       return 'is required'
@@ -49,14 +56,14 @@ function messageOf({ keyword, params, message, data }: ErrorObject): string {
     case 'enum':
       return `must be one of ${params.allowedValues.join(', ')}`
     case 'type':
-      return typeMessage(params.type, data)
+      return typeMessage(params.type, valueAt(value, instancePath))
     default:
       return message?.replace('NOT', 'not') ?? 'is not valid'
   }
 }
 
 function typeMessage(type: string, data: unknown): string {
-  // json-body.ts hands on as NaN what lost digits; 1e400 is Infinity.
+  // exact-numbers.ts hands on as Infinity what would lose digits.
   if (typeof data === 'number' && !Number.isFinite(data)) return 'must be a number of at most 15 digits'
   // query.ts hands on so what is there twice, or no text.
   if (Array.isArray(data) && type !== 'array' && type !== 'object') return `must be one ${type}`

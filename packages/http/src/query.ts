@@ -12,7 +12,9 @@ export function parseQuery(text: string): Record<string, Value> {
     const name = decoded(equals < 0 ? pair : pair.slice(0, equals)) ?? pair
     const value = equals < 0 ? '' : decoded(pair.slice(equals + 1))
     const before = query[name]
-    query[name] = before === undefined ? value : [before, value].flat().map(String)
+    if (before === undefined) query[name] = value
+    else if (Array.isArray(before)) before.push(String(value))
+    else query[name] = [String(before), String(value)]
   }
   return query
 }

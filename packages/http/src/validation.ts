@@ -5,9 +5,11 @@ import { type FieldError, Problem } from '@inorder/contracts/problems.ts'
 import { Ajv, type SchemaObject } from 'ajv'
 import type { FastifyRequest } from 'fastify'
 import type { Static, TSchema } from 'typebox'
+import { errorFinder } from './bad-fields.ts'
 import { fieldErrors, invalidRequest } from './field-errors.ts'
 
-const ajv = new Ajv({ allErrors: true, useDefaults: true, verbose: true, formats })
+/** Stops at the first error: what is right costs no more for it, and what is wrong is looked at again (bad-fields.ts). */
+const ajv = new Ajv({ useDefaults: true, formats })
 
 /** Whether a value has this shape, for what a route asks besides its schemas. */
 export const shapeOf = <Schema extends TSchema>(schema: Schema) => ajv.compile<Static<Schema>>(schema)
@@ -19,11 +21,12 @@ interface RouteSchema {
 
 export function validatorCompiler({ schema, httpPart }: RouteSchema) {
   const validate = ajv.compile(schema)
+  const errorsIn = errorFinder(schema)
   const numbers = httpPart === 'querystring' ? numbersOf(schema) : []
   return (value: unknown) => {
     if (numbers.length > 0) readNumbers(value as Record<string, unknown>, numbers)
     if (validate(value)) return { value }
-    return { error: invalidRequest(fieldErrors(validate.errors ?? [], httpPart ?? 'body')) }
+    return { error: invalidRequest(fieldErrors(errorsIn(value), value, httpPart ?? 'body')) }
   }
 }
 

@@ -11,7 +11,7 @@ const mostSeconds = 30
 
 // A comma inside quotes does not end a preference. Parameters (after a semicolon) mean nothing for those known here.
 const pieces = /(?:[^,"]|"(?:\\.|[^"\\])*(?:"|\\?$))+/g
-const preference = /^\s*([!#$%&'*+.^_`|~\w-]+)(?:\s*=\s*("(?:\\.|[^"\\])*"|[^\s;"]*))?\s*(?:;|$)/
+const preference = /^([!#$%&'*+.^_`|~\w-]+)\s*(?:=\s*(?:("(?:\\.|[^"\\])*"|[^\s;"]+)\s*)?)?(?:;|$)/
 
 /**
  * Reads a Prefer header; several of them come joined by commas. Of a preference given twice the first counts, and what is
@@ -21,7 +21,7 @@ export function parsePrefer(header: string | undefined): Preferences {
   if (header === undefined) return { waitMs: defaultWaitMs, strict: false }
   const found = new Map<string, string>()
   for (const piece of header.match(pieces) ?? []) {
-    const [, name, value = ''] = piece.match(preference) ?? []
+    const [, name, value = ''] = piece.trim().match(preference) ?? []
     const key = name?.toLowerCase()
     if (key && !found.has(key)) found.set(key, value.startsWith('"') ? unquoted(value) : value)
   }

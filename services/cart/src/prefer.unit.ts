@@ -47,3 +47,17 @@ test('any header gives a wait between 0 and 30 s, and never throws or hangs', ()
     assert.ok(performance.now() - began < 200, once)
   }
 })
+
+test('a header of 16 kB takes no longer than its length', () => {
+  for (const header of [
+    `wait=${' '.repeat(16_000)}x y`,
+    `wait${' '.repeat(16_000)}x`,
+    ' ,'.repeat(8_000),
+    '"'.repeat(16_001),
+  ]) {
+    const before = process.threadCpuUsage()
+    parsePrefer(header)
+    const { user, system } = process.threadCpuUsage(before)
+    assert.ok(user + system < 50_000, `${user + system} µs`)
+  }
+})
