@@ -1,20 +1,29 @@
-// The operator's view of a service's slow effects: which were refused for good, and what is to become of them.
+// The operator's view of a service's slow effects: which are held up, and what is to become of them.
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
-import { type EffectOps, ParkedEffect, ShownEffect } from '@inorder/contracts/effects.ts'
+import { type EffectOps, HeldEffect, ReleasedAll, ShownEffect } from '@inorder/contracts/effects.ts'
 import { problem } from '@inorder/contracts/problems.ts'
 import { Type } from 'typebox'
 import { answersOf } from './answers.ts'
 import { operatorOf } from './operator.ts'
 
+const closed = { additionalProperties: false }
 const text = (maxLength: number) => Type.String({ minLength: 1, maxLength, format: 'text' })
 const ofOrder = Type.Object({ orderId: Type.String(), effects: Type.Array(ShownEffect) })
 
 const tags = ['ops']
-const params = Type.Object({ orderId: text(128) }, { additionalProperties: false })
+const params = Type.Object({ orderId: text(128) }, closed)
+const cause = text(64)
+const reason = text(1024)
 const list = Type.Object(
-  { limit: Type.Integer({ minimum: 1, maximum: 1000, default: 100 }), after: Type.Optional(text(128)) },
-  { additionalProperties: false },
+  {
+    state: Type.Enum(['parked', 'failing'], { default: 'parked' }),
+    cause: Type.Optional(cause),
+    limit: Type.Integer({ minimum: 1, maximum: 1000, default: 100 }),
+    after: Type.Optional(text(128)),
+  },
+  closed,
 )
+const dryRun = Type.Optional(Type.Boolean({ description: 'Only tell what would happen' }))
 
 export function effectRoutes(effects: EffectOps): FastifyPluginAsyncTypebox {
   return async (app) => {
@@ -24,23 +33,36 @@ export function effectRoutes(effects: EffectOps): FastifyPluginAsyncTypebox {
       '/ops/effects',
       {
         schema: {
-          summary: 'Effects that were refused for good',
+          summary: 'Effects that are parked, or fail and are tried again',
           tags,
           querystring: list,
           response: {
-            200: Type.Object({ items: Type.Array(ParkedEffect), next: Type.Union([Type.String(), Type.Null()]) }),
+            200: Type.Object({ items: Type.Array(HeldEffect), next: Type.Union([Type.String(), Type.Null()]) }),
             ...answersOf('invalid-request'),
           },
         },
       },
-      ({ query }) => effects.parked(query),
+      ({ query }) => effects.held(query),
+    )
+
+    app.get(
+      '/ops/effects/:orderId',
+      {
+        schema: {
+          summary: 'What is to be done yet of one order',
+          tags,
+          params,
+          response: { 200: ofOrder, ...answersOf('invalid-request') },
+        },
+      },
+      ({ params }) => answer(params.orderId),
     )
 
     app.post(
       '/ops/effects/:orderId/redrive',
       {
         schema: {
-          summary: 'Try the parked effect of an order again, and then those behind it',
+          summary: 'Try the parked or failing effect of an order now, and then those behind it',
           tags,
           params,
           response: { 200: ofOrder, ...answersOf('invalid-request', 'nothing-parked') },
@@ -49,7 +71,7 @@ export function effectRoutes(effects: EffectOps): FastifyPluginAsyncTypebox {
       async (request) => {
         const { orderId } = request.params
         if (!(await effects.redrive(orderId, operatorOf(request)))) {
-          throw problem('nothing-parked', `No effect of ${orderId} is parked.`)
+          throw problem('nothing-parked', `No effect of ${orderId} is parked or fails.`)
         }
         return answer(orderId)
       },
@@ -59,19 +81,52 @@ export function effectRoutes(effects: EffectOps): FastifyPluginAsyncTypebox {
       '/ops/effects/:orderId/discard',
       {
         schema: {
-          summary: 'Give up the parked effect of an order, and go on with those behind it',
+          summary: 'Give up the parked or failing effect of an order, and go on with those behind it',
           tags,
           params,
-          body: Type.Object({ effect: text(1024), reason: text(1024) }, { additionalProperties: false }),
+          body: Type.Object({ effect: text(1024), reason }, closed),
           response: { 200: ofOrder, ...answersOf('invalid-request', 'effect-not-parked') },
         },
       },
       async (request) => {
         const { orderId } = request.params
+        const { effect } = request.body
         if (!(await effects.discard(orderId, { ...request.body, operator: operatorOf(request) }))) {
-          throw problem('effect-not-parked', `${request.body.effect} is not the effect of ${orderId} that is parked.`)
+          throw problem('effect-not-parked', `${effect} is no effect of ${orderId} that is parked or fails.`)
         }
         return answer(orderId)
+      },
+    )
+
+    app.post(
+      '/ops/effects/redrive',
+      {
+        schema: {
+          summary: 'Try all effects now that are parked, or fail, with one cause',
+          tags,
+          body: Type.Object({ cause, dryRun }, closed),
+          response: { 200: ReleasedAll, ...answersOf('invalid-request') },
+        },
+      },
+      (request) => {
+        const { cause, dryRun = false } = request.body
+        return effects.releaseAll(cause, { operator: operatorOf(request), dryRun })
+      },
+    )
+
+    app.post(
+      '/ops/effects/discard',
+      {
+        schema: {
+          summary: 'Give up all effects that are parked, or fail, with one cause',
+          tags,
+          body: Type.Object({ cause, reason, dryRun }, closed),
+          response: { 200: ReleasedAll, ...answersOf('invalid-request') },
+        },
+      },
+      (request) => {
+        const { cause, reason, dryRun = false } = request.body
+        return effects.releaseAll(cause, { operator: operatorOf(request), reason, dryRun })
       },
     )
   }

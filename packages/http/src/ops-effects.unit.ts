@@ -16,16 +16,23 @@ const parked = {
   cause: 'no-such-card',
   detail: 'the gateway knows no such card',
   createdAt: '2026-11-23T14:20:19.000Z',
+  failingSince: '2026-11-23T14:20:20.000Z',
   parkedAt: '2026-11-23T14:20:20.000Z',
 }
-const behind = { ...parked, effect: 'b2f7d1f0-0000-4000-8000-000000000000:2', state: 'behind', parkedAt: null }
+const behind = {
+  ...parked,
+  effect: 'b2f7d1f0-0000-4000-8000-000000000000:2',
+  state: 'behind',
+  failingSince: null,
+  parkedAt: null,
+}
 
 /** An app over a runner that has parked an effect of order `o-1`, until it is redriven or discarded. */
 async function appOf(asked: unknown[] = []) {
   let effects = [parked, behind]
   const ops: EffectOps = {
     effectsOf: async () => effects,
-    async parked(query) {
+    async held(query) {
       asked.push(query)
       return { items: [{ orderId: 'o-1', ...parked, behind: 1 }], next: 'o-1' }
     },
@@ -35,6 +42,12 @@ async function appOf(asked: unknown[] = []) {
       if (args[1].effect !== parked.effect) return false
       effects = [behind]
       return true
+    },
+    async releaseAll(...args) {
+      asked.push(args)
+      const { effect, kind, state, detail } = parked
+      const items = [{ orderId: 'o-1', effect, kind, state, detail }]
+      return { items, next: null, totals: { orders: 1, released: 1, failed: 0 } }
     },
   }
   const app = await createApp({
@@ -64,8 +77,12 @@ test('parked effects are listed, a hundred at a time unless told otherwise', asy
   const app = await appOf(asked)
   const answer = await app.inject('/ops/effects')
   assert.deepEqual(answer.json(), { items: [{ orderId: 'o-1', ...parked, behind: 1 }], next: 'o-1' })
-  await app.inject('/ops/effects?limit=7&after=o-1')
-  assert.deepEqual(structuredClone(asked), [{ limit: 100 }, { limit: 7, after: 'o-1' }])
+  await app.inject('/ops/effects?limit=7&after=o-1&state=failing&cause=status-404')
+  assert.deepEqual(structuredClone(asked), [
+    { state: 'parked', limit: 100 },
+    { state: 'failing', cause: 'status-404', limit: 7, after: 'o-1' },
+  ])
+  assert.equal((await app.inject('/ops/effects?state=odd')).statusCode, 400)
   assert.equal((await app.inject('/ops/effects?limit=0')).statusCode, 400)
 })
 
@@ -92,6 +109,24 @@ test('discard names its effect and says why; another than the parked one is 409'
   assert.match(other.json().type, /effect-not-parked$/)
   for (const body of [{ effect: parked.effect }, { reason: 'why' }, { effect: '', reason: 'why' }])
     assert.equal((await discard(body)).statusCode, 400, JSON.stringify(body))
+})
+
+test('all of one cause are redriven or discarded, or it is only told what would happen', async () => {
+  const asked: unknown[] = []
+  const app = await appOf(asked)
+  const post = (what: string, payload: object) => app.inject({ method: 'POST', url: `/ops/effects/${what}`, payload })
+  const answer = await post('redrive', { cause: 'no-such-card' })
+  assert.deepEqual(answer.json().totals, { orders: 1, released: 1, failed: 0 })
+  await post('discard', { cause: 'no-such-card', reason: 'paid by hand', dryRun: true })
+  assert.deepEqual(structuredClone(asked), [
+    ['no-such-card', { operator: '127.0.0.1', dryRun: false }],
+    ['no-such-card', { operator: '127.0.0.1', reason: 'paid by hand', dryRun: true }],
+  ])
+  for (const [what, body] of [
+    ['redrive', {}],
+    ['discard', { cause: 'no-such-card' }],
+  ] as const)
+    assert.equal((await post(what, body)).statusCode, 400)
 })
 
 test('an order’s whole state shows its effects', async () => {

@@ -1,27 +1,98 @@
-// How an effect reaches a service of somebody else.
-import { EffectRefused } from '@inorder/messaging/effects/effect.ts'
+// How an effect reaches a service of somebody else: a payment gateway, a carrier. docs/api.md has its side of it.
+import { shapeOf } from '@inorder/http/validation.ts'
+import { type Call, EffectRefused, OutcomeUnknown } from '@inorder/messaging/effects/effect.ts'
+import { type Static, Type } from 'typebox'
 
-/** Answers that say "try again", not "no": timeout, conflict with the first use of the key, too early, too many. */
-const later = [408, 409, 425, 429]
+/** The two answers that count. All else leaves open whether the receiver has done it. */
+export type Answer = Static<typeof Answer>
+const id = Type.String({ minLength: 1, maxLength: 255, format: 'text' })
+const Answer = Type.Union([
+  Type.Object({ status: Type.Literal('done'), id }),
+  Type.Object({ status: Type.Literal('declined') }),
+])
+const isAnswer = shapeOf(Answer)
+const keyHeader = 'idempotency-key'
+
+/** The receiver takes nothing now, or not yet. */
+const unavailable = (status: number) => status >= 500 || [408, 425, 429].includes(status)
+const longestAnswer = 64 * 1024
+const shownOfAnswer = 500
 
 /**
- * POSTs JSON and gives the answer's, which may well be a "no" that counts (a decline). Throws EffectRefused when the
- * receiver refuses the request for good, and any other error when it is to be tried again.
+ * POSTs JSON and gives the receiver's answer, which may be a decline. Throws OutcomeUnknown when it gave neither of the two
+ * answers, and EffectRefused when this cannot be sent at all.
  */
-export async function callOnce<Result>(
-  url: string,
-  body: unknown,
-  { idempotencyKey, signal }: { idempotencyKey: string; signal: AbortSignal },
-): Promise<Result> {
-  const answer = await fetch(url, {
-    method: 'POST',
-    headers: { 'content-type': 'application/json', 'idempotency-key': idempotencyKey },
-    body: JSON.stringify(body),
-    signal,
+export async function callOnce(url: string, body: unknown, { idempotencyKey, signal }: Call): Promise<Answer> {
+  const request = requestOf(url, body, idempotencyKey)
+  const answer = await fetch(request, { signal }).catch((error) => {
+    signal.throwIfAborted()
+    throw new OutcomeUnknown('no-answer', `${url}: ${messageOf(error)}`, { unavailable: true })
   })
-  const text = await answer.text()
-  if (answer.ok) return JSON.parse(text)
-  const detail = `${url} answered ${answer.status}: ${text.slice(0, 500)}`
-  if (answer.status >= 500 || later.includes(answer.status)) throw new Error(detail)
-  throw new EffectRefused('receiver-refused', detail)
+  const text = await startOf(answer).catch((error) => {
+    signal.throwIfAborted()
+    throw new OutcomeUnknown('no-answer', `${url}: the answer was cut short: ${messageOf(error)}`, {
+      unavailable: true,
+    })
+  })
+  const { status, headers } = answer
+  const said = `${url} answered ${status}: ${text?.slice(0, shownOfAnswer) ?? `more than ${longestAnswer} bytes`}`
+  if (status >= 300 && status < 400)
+    throw new OutcomeUnknown('redirected', `${url} answered ${status} to ${headers.get('location')}: not followed`)
+  if (!answer.ok) {
+    const retryAfterMs = retryAfterOf(headers.get('retry-after'))
+    throw new OutcomeUnknown(`status-${status}`, said, { unavailable: unavailable(status), retryAfterMs })
+  }
+  if (text === undefined) throw new OutcomeUnknown('answer-too-large', said)
+  const given = parsed(text)
+  if (!isAnswer(given)) throw new OutcomeUnknown('answer-unreadable', said)
+  const echoed = headers.get(keyHeader) ?? ('key' in given ? given.key : undefined) ?? idempotencyKey
+  if (echoed !== idempotencyKey)
+    throw new OutcomeUnknown('answer-of-another', `${said}: it is for the key ${echoed}, ${idempotencyKey} was sent`)
+  return given.status === 'done' ? { status: 'done', id: given.id } : { status: 'declined' }
+}
+
+function requestOf(url: string, body: unknown, idempotencyKey: string): Request {
+  try {
+    return new Request(url, {
+      method: 'POST',
+      // A redirected POST becomes a GET, whose answer would count as a charge.
+      redirect: 'manual',
+      headers: { 'content-type': 'application/json', accept: 'application/json', [keyHeader]: idempotencyKey },
+      body: JSON.stringify(body),
+    })
+  } catch (error) {
+    throw new EffectRefused('cannot-be-sent', `${url} cannot be asked with this: ${messageOf(error)}`)
+  }
+}
+
+/** Undefined when it is longer than an answer may be. The rest is not read: the connection is closed. */
+async function startOf({ body }: Response): Promise<string | undefined> {
+  const pieces: Uint8Array[] = []
+  let bytes = 0
+  for await (const piece of body ?? []) {
+    bytes += piece.length
+    if (bytes > longestAnswer) return undefined
+    pieces.push(piece)
+  }
+  return Buffer.concat(pieces).toString()
+}
+
+function parsed(text: string): unknown {
+  try {
+    return JSON.parse(text)
+  } catch {
+    return undefined
+  }
+}
+
+/** Seconds, or a date. */
+function retryAfterOf(header: string | null): number {
+  if (header === null) return 0
+  const ms = /^\d+$/.test(header) ? Number(header) * 1_000 : Date.parse(header) - Date.now()
+  return Number.isNaN(ms) ? 0 : Math.max(ms, 0)
+}
+
+const messageOf = (error: unknown): string => {
+  const { message, cause } = error as Error
+  return cause instanceof Error ? `${message}: ${cause.message}` : message
 }

@@ -35,10 +35,8 @@ export interface Posting {
   readonly reference: string
 }
 
-export interface Answer {
-  readonly status: 'done' | 'declined'
-  readonly id: string
-}
+/** `id` is the gateway's number. */
+export type Answer = { readonly status: 'done'; readonly id: string } | { readonly status: 'declined' }
 
 /** What has left the house is to be paid, also where nobody said that it is confirmed. */
 const toBePaid = ['confirmed', 'paid', 'shipped', 'delivered']
@@ -77,15 +75,15 @@ export function requestOf(kind: Kind, now: Invoice): { path: string; body: objec
 /** After an effect; `answer` is null when there was nothing to ask for. */
 export function settled(kind: Kind, now: Invoice, answer: Answer | null): { state: Invoice; posting?: Posting } {
   if (!answer) return { state: kind === 'refund' && nothingCharged(now) ? { ...now, status: 'voided' } : now }
-  const { status, id: reference } = answer
   if (kind === 'charge') {
-    if (status === 'declined') return { state: { ...now, status } }
-    const posting = { kind, debit: 'cash', credit: 'revenue', reference }
-    return { state: { ...now, status: 'charged', payment: reference }, posting }
+    if (answer.status === 'declined') return { state: { ...now, status: 'declined' } }
+    const posting = { kind, debit: 'cash', credit: 'revenue', reference: answer.id }
+    return { state: { ...now, status: 'charged', payment: answer.id }, posting }
   }
   // A refund that is declined: the money is still here. Another `cancelled` asks again.
-  if (status === 'declined') return { state: now }
-  return { state: { ...now, status: 'refunded' }, posting: { kind, debit: 'revenue', credit: 'cash', reference } }
+  if (answer.status === 'declined') return { state: now }
+  const posting = { kind, debit: 'revenue', credit: 'cash', reference: answer.id }
+  return { state: { ...now, status: 'refunded' }, posting }
 }
 
 /** The amount stays that of the first event: a change of status is all that follows. */

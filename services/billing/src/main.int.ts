@@ -1,7 +1,7 @@
 // The service and its gateway as processes, with a real Kafka, registry and PostgreSQL.
 import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
-import type { ParkedEffect, ShownEffect } from '@inorder/contracts/effects.ts'
+import type { HeldEffect, ShownEffect } from '@inorder/contracts/effects.ts'
 import type { Order } from '@inorder/contracts/order.ts'
 import { orderEventsWriter } from '@inorder/service/order-events.fixture.ts'
 import { openPool } from '@inorder/storage/pool.ts'
@@ -202,13 +202,13 @@ test('killed while a charge is under way, its answer lost: charged once', async 
   assert.deepEqual(await done(cancelled), ['charges done', 'refunds done'])
 })
 
-test('an effect that is refused for good is parked: an operator sees it, tries it again, and gives it up', async () => {
+test('an answer that is no decision is tried again and parked after 10 minutes: an operator sees it, tries it again, gives it up', async () => {
   const orderId = `ü/${unique('o')}`
   const path = `/ops/effects/${encodeURIComponent(orderId)}`
   const effects = async () => (await json<OrderEffects>(`/ops/orders/${encodeURIComponent(orderId)}`)).effects
   const parkedAfter = (attempts: number) =>
     until('the refund is parked', async () => {
-      const { items } = await json<{ items: ParkedEffect[] }>('/ops/effects')
+      const { items } = await json<{ items: HeldEffect[] }>('/ops/effects')
       return items.find((one) => one.orderId === orderId && one.attempts > attempts)
     })
   await behave('fail')
@@ -221,14 +221,21 @@ test('an effect that is refused for good is parked: an operator sees it, tries i
   assert.equal((await post(`${gateway.url}/refunds`, { orderId: 'another' }, other)).status, 200)
   await behave('ok')
 
-  const parked = await parkedAfter(0)
-  assert.deepEqual([parked.effect, parked.cause, parked.behind], [refund?.effect, 'receiver-refused', 0])
+  const tenMinutesLater = () =>
+    until('it fails, and 10 minutes are over', async () => {
+      const aged = `UPDATE effect SET failing_since = failing_since - interval '10 minutes' WHERE kind = 'refund' AND failing_since > now() - interval '5 minutes'`
+      return ((await pool.query(aged)).rowCount ?? 0) > 0
+    })
+  await tenMinutesLater()
+  const parked = await parkedAfter(1)
+  assert.deepEqual([parked.effect, parked.cause, parked.behind], [refund?.effect, 'status-422', 0])
   assert.match(parked.detail ?? '', /answered 422/)
   assert.deepEqual(
     (await effects()).map(({ effect, state }) => [effect, state]),
     [[refund?.effect, 'parked']],
   )
   assert.equal((await post(`${billing.url}${path}/redrive`)).status, 200)
+  await tenMinutesLater()
   await parkedAfter(parked.attempts)
   const discarded = await post(`${billing.url}${path}/discard`, { effect: refund?.effect, reason: 'paid back by hand' })
   assert.deepEqual([discarded.status, await discarded.json()], [200, { orderId, effects: [] }])

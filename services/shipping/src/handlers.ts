@@ -1,7 +1,7 @@
 import type { OrderEvent } from '@inorder/contracts/order-event.ts'
 import type { EffectKind } from '@inorder/messaging/effects/effect.ts'
 import type { Handler } from '@inorder/messaging/inbox/handler.ts'
-import { callOnce } from '@inorder/service/call.ts'
+import { type Answer, callOnce } from '@inorder/service/call.ts'
 import type { Pool } from 'pg'
 import { apply, labelled, type Shipment, type ShipOn } from './shipment.ts'
 import { find, load, save } from './store.ts'
@@ -12,29 +12,25 @@ export const shippingHandler = (shipOn: ShipOn): Handler<Shipment, OrderEvent> =
   save,
 })
 
-/** The carrier's answer: what was done has an id, by which it is tracked. */
-interface Deed {
-  status: 'done' | 'declined'
-  id: string
-}
 type OfOrder = { orderId: string }
 
 /** What is asked of the carrier: a label, and to undo what has one. */
 export function carrierEffects(pool: Pool, carrierUrl: string): Record<string, EffectKind> {
-  const label: EffectKind<OfOrder, Deed> = {
-    perform: ({ payload }, call) => callOnce<Deed>(`${carrierUrl}/labels`, payload, call),
-    async settle(tx, { orderId }, { status, id }) {
+  const trackedBy = (id: string) => ({ label: `${carrierUrl}/labels/${encodeURIComponent(id)}`, tracking: id })
+  const label: EffectKind<OfOrder, Answer> = {
+    perform: ({ payload }, call) => callOnce(`${carrierUrl}/labels`, payload, call),
+    async settle(tx, { orderId }, answer) {
       const now = await find(tx, orderId)
       if (!now) throw new Error(`there is no shipment of ${orderId}`)
-      const given = status === 'declined' ? null : { label: `${carrierUrl}/labels/${id}`, tracking: id }
+      const given = answer.status === 'declined' ? null : trackedBy(answer.id)
       await save(tx, new Map([[orderId, labelled(now, given)]]))
     },
   }
-  const undo = (path: string): EffectKind<OfOrder, Deed | undefined> => ({
+  const undo = (path: string): EffectKind<OfOrder, Answer | undefined> => ({
     async perform({ orderId }, call) {
       const tracking = (await find(pool, orderId))?.tracking
       // The label was declined: there is nothing to undo.
-      return tracking ? callOnce<Deed>(`${carrierUrl}/${path}`, { orderId, tracking }, call) : undefined
+      return tracking ? callOnce(`${carrierUrl}/${path}`, { orderId, tracking }, call) : undefined
     },
     settle: async () => {},
   })

@@ -1,5 +1,9 @@
 // The service and its carrier as processes, with a real Kafka, registry and PostgreSQL.
 import assert from 'node:assert/strict'
+import { once } from 'node:events'
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { text } from 'node:stream/consumers'
 import { after, before, test } from 'node:test'
 import type { Order } from '@inorder/contracts/order.ts'
 import { orderEventsWriter } from '@inorder/service/order-events.fixture.ts'
@@ -11,23 +15,44 @@ const main = new URL('main.ts', import.meta.url)
 let database: Awaited<ReturnType<typeof freshDatabase>>
 let events: Awaited<ReturnType<typeof orderEventsWriter>>
 let carrier: ServiceProcess
+let door: Awaited<ReturnType<typeof doorTo>>
 let shipping: ServiceProcess
 
-const start = () => startService(main, { DATABASE_URL: database.url, CARRIER_URL: carrier.url })
+const start = () => startService(main, { DATABASE_URL: database.url, CARRIER_URL: door.url })
 
 before(async () => {
   database = await freshDatabase('shipping')
   events = await orderEventsWriter()
   carrier = await startService(new URL('../../carrier/src/main.ts', import.meta.url), {})
   await carrier.ready()
+  door = await doorTo(carrier.url)
   shipping = await start()
   await shipping.ready()
 })
 after(async () => {
   await Promise.all([shipping.stop(), carrier.stop()])
+  door.close()
   events.close()
   await database.drop()
 })
+
+/** What is in front of the carrier, and may give answers of its own. */
+async function doorTo(target: string) {
+  const door = { url: '', refused: 0, status: 200, close: () => server.close() }
+  const server = createServer(async (request, response) => {
+    if (door.status !== 200) {
+      door.refused++
+      response.writeHead(door.status).end('<html>not here</html>')
+      return
+    }
+    const headers = { 'content-type': 'application/json', 'idempotency-key': `${request.headers['idempotency-key']}` }
+    const answer = await fetch(target + request.url, { method: 'POST', headers, body: await text(request) })
+    response.writeHead(answer.status, { 'content-type': 'application/json' }).end(await answer.text())
+  }).listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  door.url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`
+  return door
+}
 
 const order = (orderId: string, status: string): Order => ({
   orderId,
@@ -68,7 +93,7 @@ test('from the quote to delivery: the label is the one that the carrier gave', a
   assert.equal((await reaches(orderId, 'quoted')).shippingCost, 2.2)
   await publish(orderId, 'confirmed', 'shipped')
   const { label, tracking } = await reaches(orderId, 'dispatched')
-  assert.equal(label, `${carrier.url}/labels/${tracking}`)
+  assert.equal(label, `${door.url}/labels/${tracking}`)
   await publish(orderId, 'delivered')
   await reaches(orderId, 'delivered')
   assert.deepEqual(await deeds(orderId), ['labels'])
@@ -113,6 +138,21 @@ test('killed while the carrier is slow: the order gets one label', async () => {
   const { tracking } = await reaches(orderId, 'dispatched')
   assert.ok(tracking)
   assert.deepEqual(await deeds(orderId), ['labels'])
+})
+
+test('a carrier that answers 404 for a while, and one that knows us no more: every label comes once it is well', async () => {
+  for (const status of [404, 401]) {
+    const orders = Array.from({ length: 10 }, () => unique('o'))
+    door.status = status
+    door.refused = 0
+    await Promise.all(orders.map((orderId) => publish(orderId, 'new', 'shipped')))
+    await until('each was refused', () => door.refused >= 10)
+    for (const orderId of orders) assert.equal((await shipment(orderId)).status, 'requested')
+    door.status = 200
+    for (const orderId of orders) await reaches(orderId, 'dispatched')
+    assert.deepEqual(await (await shipping.get('/ops/effects')).json(), { items: [], next: null })
+    for (const orderId of orders) assert.deepEqual(await deeds(orderId), ['labels'])
+  }
 })
 
 test('the sandbox takes no behaviour that is not named', async () => {

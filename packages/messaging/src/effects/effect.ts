@@ -14,20 +14,26 @@ export interface StoredEffect<Payload = unknown> {
   readonly version: number
   /** From 1 on, in the order in which `apply` returned them. */
   readonly n: number
-  /** `eventId:n`, the idempotency key: the same at each attempt, so that the receiver does it once. */
+  /** `eventId:n` */
   readonly key: string
   readonly kind: string
   readonly payload: Payload
 }
 
+export interface Call {
+  /** The effect's key as a header can hold it: the same at each attempt, so that the receiver does it once. */
+  readonly idempotencyKey: string
+  readonly signal: AbortSignal
+}
+
 /** How a service does effects of one kind. */
 export interface EffectKind<Payload = unknown, Result = unknown> {
   /**
-   * Outside of any transaction, once or more, until it resolves: what it throws is tried again later, for ever, and so is
-   * what has not ended when `signal` aborts. `EffectRefused` parks it. A "no" that the service can live with (a declined
-   * card) is a result.
+   * Outside of any transaction, once or more, until it resolves. What it throws decides: `EffectRefused` parks the effect
+   * at once; `OutcomeUnknown`, what has not ended when `signal` aborts and any other error is tried again later, with the
+   * same key. A "no" that the service can live with (a declined card) is a result.
    */
-  perform(effect: StoredEffect<Payload>, call: { idempotencyKey: string; signal: AbortSignal }): Promise<Result>
+  perform(effect: StoredEffect<Payload>, call: Call): Promise<Result>
   /** Stores the result, in the transaction that removes the effect, with the order locked: once in effect. */
   settle(tx: Tx, effect: StoredEffect<Payload>, result: Result): Promise<void>
 }
@@ -41,5 +47,28 @@ export class EffectRefused extends Error {
   constructor(cause: string, detail: string) {
     super(detail)
     this.cause = cause
+  }
+}
+
+interface Unknown {
+  /** The receiver takes nothing from anybody now: that is its trouble, and no reason to park one effect of many. */
+  readonly unavailable?: boolean
+  /** The receiver asks to be left alone for so long. */
+  readonly retryAfterMs?: number | undefined
+}
+
+/** Thrown by `perform`: the receiver may have done it or not. It is asked again with the same key, never taken for a "no". */
+export class OutcomeUnknown extends Error {
+  override readonly name = 'OutcomeUnknown'
+  /** A short stable slug. */
+  override readonly cause: string
+  readonly unavailable: boolean
+  readonly retryAfterMs: number
+
+  constructor(cause: string, detail: string, { unavailable = false, retryAfterMs = 0 }: Unknown = {}) {
+    super(detail)
+    this.cause = cause
+    this.unavailable = unavailable
+    this.retryAfterMs = retryAfterMs
   }
 }

@@ -5,10 +5,10 @@ export type EffectMetrics = ReturnType<typeof effectMetrics>
 /** What is stored is counted at each scrape; a database that is away leaves the figures out. */
 export function effectMetrics(
   registry: Registry,
-  { running, stored }: { running(): number; stored(): Promise<{ waiting: number; parked: number }> },
+  { running, stored }: { running(): number; stored(): Promise<Record<'waiting' | 'failing' | 'parked', number>> },
 ) {
   const registers = [registry]
-  const counted = (name: 'waiting' | 'parked', help: string) =>
+  const counted = (name: 'waiting' | 'failing' | 'parked', help: string) =>
     new Gauge({
       name: `effects_${name}`,
       help,
@@ -20,7 +20,8 @@ export function effectMetrics(
       },
     })
   counted('waiting', 'Effects that are stored and not done, counted up to 100,000')
-  counted('parked', 'Effects that were refused for good and hold their orders up')
+  counted('failing', 'Effects that fail and are tried again')
+  counted('parked', 'Effects that are tried no more and hold their orders up, until an operator looks')
   new Gauge({
     name: 'effects_running',
     help: 'Effects that this instance is performing',

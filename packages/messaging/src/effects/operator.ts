@@ -1,5 +1,5 @@
-// What an operator sees of the effects, and what they may do to those that are parked.
-import type { ParkedEffect, ShownEffect } from '@inorder/contracts/effects.ts'
+// What an operator sees of the effects, and what they may do to those that are parked, or fail and are tried again.
+import type { EffectQuery, HeldEffect, ReleasedAll, ShownEffect } from '@inorder/contracts/effects.ts'
 import type { List } from '@inorder/contracts/ops.ts'
 import { type Tx, transaction } from '@inorder/storage/transaction.ts'
 import type { Pool } from 'pg'
@@ -16,18 +16,21 @@ interface Row {
   cause: string | null
   detail: string | null
   created_at: Date
+  failing_since: Date | null
   parked_at: Date | null
 }
 
 const key = `event_id || ':' || n`
-const columns = `order_id, ${key} AS effect, kind, version, attempts, cause, detail, created_at, parked_at,
-  CASE WHEN parked_at IS NOT NULL THEN 'parked' WHEN due_at IS NULL THEN 'behind' WHEN cause IS NOT NULL THEN 'again'
-    WHEN due_at <= now() THEN 'due' ELSE 'running' END AS state`
+// Its lease makes an attempt's end certain: what was running then may be claimed by anybody.
+const columns = `order_id, ${key} AS effect, kind, version, attempts, cause, detail, created_at, failing_since, parked_at,
+  CASE WHEN parked_at IS NOT NULL THEN 'parked' WHEN due_at IS NULL THEN 'behind'
+    WHEN running AND due_at > now() THEN 'running' WHEN failing_since IS NOT NULL THEN 'again' ELSE 'due' END AS state`
 
-const shown = ({ order_id: _, version, created_at, parked_at, ...row }: Row): ShownEffect => ({
+const shown = ({ order_id: _, version, created_at, failing_since, parked_at, ...row }: Row): ShownEffect => ({
   ...row,
   version: Number(version),
   createdAt: created_at.toISOString(),
+  failingSince: failing_since?.toISOString() ?? null,
   parkedAt: parked_at?.toISOString() ?? null,
 })
 
@@ -39,15 +42,13 @@ export async function effectsOf(db: Tx, orderId: string): Promise<ShownEffect[]>
   return rows.map(shown)
 }
 
-/** By order; an order has at most one that is parked. */
-export async function parkedEffects(
-  db: Tx,
-  { limit, after = '' }: { limit: number; after?: string },
-): Promise<List<ParkedEffect>> {
+export async function heldEffects(db: Tx, { state, cause, limit, after }: EffectQuery): Promise<List<HeldEffect>> {
   const { rows } = await db.query<Row & { behind: string }>(
     `SELECT ${columns}, (SELECT count(*) - 1 FROM effect AS all_of WHERE all_of.order_id = effect.order_id) AS behind
-     FROM effect WHERE parked_at IS NOT NULL AND order_id > $1 ORDER BY order_id LIMIT $2`,
-    [after, limit + 1],
+     FROM effect WHERE order_id > $1 AND ($2::text IS NULL OR cause = $2)
+       AND ${state === 'parked' ? 'parked_at IS NOT NULL' : 'failing_since IS NOT NULL AND parked_at IS NULL'}
+     ORDER BY order_id LIMIT $3`,
+    [after ?? '', cause ?? null, limit + 1],
   )
   const items = rows
     .slice(0, limit)
@@ -55,45 +56,111 @@ export async function parkedEffects(
   return { items, next: rows.length > limit ? (items.at(-1)?.orderId ?? null) : null }
 }
 
-export async function storedEffects(db: Tx): Promise<{ waiting: number; parked: number }> {
-  const { rows } = await db.query<{ waiting: string; parked: string }>(
+export async function storedEffects(db: Tx): Promise<{ waiting: number; failing: number; parked: number }> {
+  const { rows } = await db.query<{ waiting: string; failing: string; parked: string }>(
     `SELECT (SELECT count(*) FROM (SELECT FROM effect LIMIT 100000) AS counted) AS waiting,
+       (SELECT count(*) FROM effect WHERE failing_since IS NOT NULL AND parked_at IS NULL) AS failing,
        (SELECT count(*) FROM effect WHERE parked_at IS NOT NULL) AS parked`,
   )
-  return { waiting: Number(rows[0]?.waiting), parked: Number(rows[0]?.parked) }
+  const [row] = rows
+  return { waiting: Number(row?.waiting), failing: Number(row?.failing), parked: Number(row?.parked) }
 }
 
 export interface Action {
-  orderId: string
   operator: string
-  /** Else it is tried again. */
-  discard?: { effect: string; reason: string }
+  /** Why it is given up; undefined: it is tried again. */
+  reason?: string | undefined
 }
 
 /**
- * Lets the order's parked effect be tried again, or removes it and lets the next one start; audited like what is done to
- * parked events. Gives its key; 'before' when it was discarded by an earlier request, undefined when there is none.
+ * Lets the order's parked or failing effect be tried now, or removes `effect` and lets the next one start; audited like
+ * what is done to parked events. Gives its key; 'before' when it was discarded by an earlier request, undefined: there is
+ * none. The result of an attempt that is under way finds that it is late.
  */
-export const release = (pool: Pool, { orderId, operator, discard }: Action): Promise<string | undefined> =>
+export const release = (pool: Pool, orderId: string, action: Action, effect?: string): Promise<string | undefined> =>
   transaction(pool, async (tx) => {
-    const [appliedVersion = 0] = await lockOrders(tx, [orderId])
-    const parked = (await effectsOf(tx, orderId)).find(({ state }) => state === 'parked')
-    if (discard && parked?.effect !== discard.effect) {
-      return (await discardAnswer(tx, orderId, discard.effect)) && 'before'
+    const versions = await lockOrders(tx, [orderId])
+    const [held] = await lockHeld(tx, [orderId])
+    if (held && (effect === undefined || held.effect === effect)) {
+      await releaseLocked(tx, versions, [held], action)
+      return held.effect
     }
-    if (!parked) return undefined
-    const its = `WHERE order_id = $1 AND parked_at IS NOT NULL`
-    if (discard) await tx.query(removing(`DELETE FROM effect ${its} RETURNING order_id, version, n`, 'n'), [orderId])
-    else await tx.query(`UPDATE effect SET parked_at = NULL, due_at = now() ${its}`, [orderId])
+    return effect !== undefined && (await discardAnswer(tx, orderId, effect)) ? 'before' : undefined
+  })
 
-    const { effect: event, state, cause, detail, version, parkedAt, attempts } = parked
-    const shown = { event, state, cause: cause!, detail: detail!, version, parkedAt: parkedAt!, attempts }
+/** So many orders are locked at once. */
+const together = 100
+
+/** Every order that this cause holds up. One transaction for some orders; those of one that fails have an error. */
+export async function releaseAll(pool: Pool, cause: string, action: Action, dryRun: boolean): Promise<ReleasedAll> {
+  const { rows } = await pool.query<Row>(
+    `SELECT ${columns} FROM effect WHERE cause = $1 AND failing_since IS NOT NULL ORDER BY order_id`,
+    [cause],
+  )
+  const items: ReleasedAll['items'] = []
+  for (let from = 0; from < rows.length; from += together) {
+    const some = rows.slice(from, from + together)
+    try {
+      items.push(...(dryRun ? some : await releaseSome(pool, some, cause, action)).map(released))
+    } catch (error) {
+      items.push(...some.map((row) => ({ ...released(row), error: (error as Error).message })))
+    }
+  }
+  const failed = items.filter(({ error }) => error !== undefined).length
+  return { items, next: null, totals: { orders: items.length, released: items.length - failed, failed } }
+}
+
+const releaseSome = (pool: Pool, rows: readonly Row[], cause: string, action: Action): Promise<Row[]> =>
+  transaction(pool, async (tx) => {
+    const orderIds = rows.map(({ order_id }) => order_id)
+    const versions = await lockOrders(tx, orderIds)
+    // In the meantime some may have been done, or fail with another cause.
+    const held = (await lockHeld(tx, orderIds)).filter((row) => row.cause === cause)
+    await releaseLocked(tx, versions, held, action)
+    return held
+  })
+
+const released = ({ order_id: orderId, effect, kind, state, detail }: Row) => ({ orderId, effect, kind, state, detail })
+
+/** The orders are locked. An effect that only has an attempt behind it that nobody has heard of yet is not held up. */
+const lockHeld = async (tx: Tx, orderIds: readonly string[]): Promise<Row[]> =>
+  (
+    await tx.query<Row>(
+      `SELECT ${columns} FROM effect WHERE order_id = ANY($1::text[]) AND failing_since IS NOT NULL
+       ORDER BY order_id FOR UPDATE`,
+      [orderIds],
+    )
+  ).rows
+
+async function releaseLocked(
+  tx: Tx,
+  versions: ReadonlyMap<string, number>,
+  held: readonly Row[],
+  { operator, reason }: Action,
+): Promise<void> {
+  const these = 'order_id = ANY($1::text[]) AND failing_since IS NOT NULL'
+  const orderIds = held.map(({ order_id }) => order_id)
+  if (reason !== undefined)
+    await tx.query(removing(`DELETE FROM effect WHERE ${these} RETURNING order_id, version, n`, 'n'), [orderIds])
+  else {
+    await tx.query(
+      `UPDATE effect SET parked_at = NULL, failing_since = NULL, cause = NULL, detail = NULL,
+         due_at = CASE WHEN running AND due_at > now() THEN due_at ELSE now() END WHERE ${these}`,
+      [orderIds],
+    )
+  }
+  for (const row of held) {
+    const { order_id: orderId, effect: event } = row
+    const appliedVersion = versions.get(orderId) ?? 0
+    const { state, cause, detail, version, failingSince, parkedAt, attempts } = shown(row)
+    const since = parkedAt ?? failingSince ?? row.created_at.toISOString()
+    const before = { event, state, cause: cause ?? '', detail: detail ?? '', version, parkedAt: since, attempts }
     await addAudit(
       tx,
-      { orderId, operator, ...(discard && { discard: { event, reason: discard.reason } }) },
-      { appliedVersion, parked: 1, event: shown },
+      { orderId, operator, ...(reason !== undefined && { discard: { event, reason } }) },
+      { appliedVersion, parked: 1, event: before },
       { appliedVersion, parked: 0, event: null },
       { orderId, applied: 0, remaining: 0 },
     )
-    return event
-  })
+  }
+}

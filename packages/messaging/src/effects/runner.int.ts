@@ -6,7 +6,7 @@ import { until } from '@inorder/testing/until.ts'
 import fc from 'fast-check'
 import { auditEntries } from '../parking/audit.ts'
 import { parkedEvents } from '../parking/listing.ts'
-import { EffectRefused } from './effect.ts'
+import { EffectRefused, OutcomeUnknown } from './effect.ts'
 import { type EffectsRig, effectHandler, effectsRig, event, keys, settle } from './rig.fixture.ts'
 import { addEffects, effectRows, lockOrders } from './store.ts'
 
@@ -229,7 +229,7 @@ test('a kind that is not known here is tried again, not parked', async () => {
   await rig.apply([event(o, 1, 0, { effects: [{ kind: 'new', payload: {} }] })])
   const old = rig.runner(ok)
   await until('it was tried', async () => (await rig.pool.query('SELECT attempts FROM effect')).rows[0]?.attempts > 1)
-  assert.deepEqual((await old.parked({ limit: 10 })).items, [])
+  assert.deepEqual((await old.held({ state: 'parked', limit: 10 })).items, [])
   await old.close()
   const next = rig.runner(ok, { kinds: { new: { perform: ok, settle } } })
   await until('it is done', async () => (await rig.done(o)).length === 1)
@@ -245,12 +245,13 @@ test('refused for good: parked with its cause, the later ones wait, other orders
     return 'ok'
   })
   await until('the other order is done', async () => (await rig.done(other)).length === 2)
-  await until('it is parked', async () => (await runner.parked({ limit: 10 })).items.length === 1)
+  await until('it is parked', async () => (await runner.held({ state: 'parked', limit: 10 })).items.length === 1)
   const states = async () => (await runner.effectsOf(o)).map(({ effect, state }) => `${effect} ${state}`)
   const [first, second, third] = [`${o}-v1:1`, `${o}-v1:2`, `${o}-v2:1`]
   assert.deepEqual(await states(), [`${first} parked`, `${second} behind`, `${third} behind`])
-  const { items, next } = await runner.parked({ limit: 1 })
-  const { createdAt, parkedAt, ...rest } = items[0]!
+  const { items, next } = await runner.held({ state: 'parked', limit: 1 })
+  const { createdAt, failingSince, parkedAt, ...rest } = items[0]!
+  assert.equal(failingSince, parkedAt)
   assert.deepEqual(rest, {
     orderId: o,
     effect: first,
@@ -310,6 +311,173 @@ test('refused for good: parked with its cause, the later ones wait, other orders
     [before.event?.event, before.event?.cause, before.parked, after.parked],
     [first, 'no-such-card', 1, 0],
   )
+  await runner.close()
+})
+
+test('an outcome that stays unknown is asked for again with the same key, and parked in time', async () => {
+  const [o, healed] = [unique('o'), unique('o')]
+  await rig.apply([event(o, 1, 2), event(healed, 1)])
+  const keysSeen = new Set<string>()
+  let attempts = 0
+  const runner = rig.runner(
+    async ({ orderId }, { idempotencyKey }) => {
+      keysSeen.add(idempotencyKey)
+      if (orderId === healed && attempts++ > 0) return 'ok'
+      throw new OutcomeUnknown('status-404', 'the carrier answered 404')
+    },
+    { parkAfterMs: 300 },
+  )
+  const held = async () => (await runner.held({ state: 'parked', limit: 10 })).items
+  await until('it is parked', async () => (await held()).length === 1)
+  const [parked] = await held()
+  assert.deepEqual([parked?.orderId, parked?.cause, parked?.detail], [o, 'status-404', 'the carrier answered 404'])
+  assert.ok(parked!.attempts > 1, 'not at the first failure')
+  await until('the other one is done by itself', async () => (await rig.done(healed)).length === 1)
+  assert.deepEqual(keysSeen, new Set([`${o}-v1:1`, `${healed}-v1:1`]))
+  assert.deepEqual(await rig.done(o), [], 'nothing is settled without an answer')
+  await runner.close()
+})
+
+test('a receiver that is unavailable parks nothing; one effect that fails while others are done is parked', async () => {
+  const [one, two] = [unique('o'), unique('o')]
+  await rig.apply([event(one, 1), event(two, 1)])
+  let well = false
+  const runner = rig.runner(
+    async ({ orderId }) => {
+      if (well && orderId !== one) return 'ok'
+      throw new OutcomeUnknown('status-503', 'unavailable', { unavailable: true })
+    },
+    { parkAfterMs: 300 },
+  )
+  await until('both have failed several times', async () => (await runner.attempts('again')) >= 8)
+  assert.deepEqual((await runner.held({ state: 'parked', limit: 10 })).items, [])
+  assert.equal((await runner.held({ state: 'failing', limit: 10 })).items.length, 2)
+  well = true
+  await until('one is parked while others are done', async () => {
+    await rig.apply([event(unique('o'), 1)])
+    runner.wake()
+    return (await runner.effectsOf(one))[0]?.state === 'parked'
+  })
+  assert.equal((await rig.done(two)).length, 1)
+  await runner.close()
+})
+
+test('a receiver that asks to be left alone is not asked before that', async () => {
+  const o = unique('o')
+  await rig.apply([event(o, 1)])
+  const runner = rig.runner(async () => {
+    throw new OutcomeUnknown('status-429', 'too many', { unavailable: true, retryAfterMs: 3_600_000 })
+  })
+  await until('it has failed', async () => (await runner.effectsOf(o))[0]?.state === 'again')
+  const { rows } = await rig.pool.query(`SELECT extract(epoch FROM due_at - now())::float AS seconds FROM effect`)
+  assert.ok(rows[0].seconds > 40 && rows[0].seconds <= 60, `${rows[0].seconds} s: at most a minute`)
+  await runner.close()
+})
+
+test('what our own code cannot do is parked as such, slows no other and is no failure of the receiver', async () => {
+  const [odd, keyed] = [unique('o'), unique('o')]
+  const foreign = { id: `${keyed}-é \n%` }
+  await rig.apply([event(odd, 1), event(keyed, 1, 1, foreign)])
+  const sent: string[] = []
+  const runner = rig.runner(async ({ orderId }, { idempotencyKey }) => {
+    sent.push(
+      new Request('http://127.0.0.1', { headers: { 'idempotency-key': idempotencyKey } }).headers.get(
+        'idempotency-key',
+      )!,
+    )
+    if (orderId === odd) return (undefined as unknown as { amount: string }).amount
+    return 'ok'
+  })
+  await until('it is parked', async () => (await runner.effectsOf(odd))[0]?.state === 'parked')
+  const [parked] = await runner.effectsOf(odd)
+  assert.deepEqual([parked?.cause, parked?.attempts], ['our-fault', 3])
+  assert.match(parked?.detail ?? '', /^TypeError: Cannot read properties of undefined/)
+  await until('the other one is done', async () => (await rig.done(keyed)).length === 1)
+  assert.ok(sent.includes(`${keyed}-%C3%A9%20%0A%25:1`))
+  assert.deepEqual(
+    runner.lines.filter(({ msg }) => /tried again/.test(String(msg))),
+    [],
+  )
+  await runner.close()
+})
+
+test('an operator tries a failing effect now, or gives it up under a running attempt, whose late result changes nothing', async () => {
+  const [o, other] = [unique('o'), unique('o')]
+  await rig.apply([event(o, 1, 2), event(other, 1)])
+  const late = Promise.withResolvers<string>()
+  const seen: string[] = []
+  const runner = rig.runner(async ({ orderId, key }) => {
+    seen.push(key)
+    if (orderId === other) throw new OutcomeUnknown('status-404', 'no', { retryAfterMs: 60_000 })
+    if (key !== `${o}-v1:1`) return 'ok'
+    if (seen.filter((it) => it === key).length > 1) return late.promise
+    throw new Error('not now')
+  })
+  await until('the other fails', async () => (await runner.effectsOf(other))[0]?.state === 'again')
+  const before = seen.length
+  assert.equal(await runner.redrive(other, 'anna'), true)
+  await until('it was tried at once', () => seen.slice(before).includes(`${other}-v1:1`))
+
+  const first = `${o}-v1:1`
+  const effect = async () => (await runner.effectsOf(o))[0]!
+  await until(
+    'it runs after a failure',
+    async () => (await effect()).state === 'running' && (await effect()).attempts > 1,
+  )
+  assert.equal(await runner.discard(o, { effect: first, reason: 'paid by hand', operator: 'anna' }), true)
+  await until('the next one is done', async () => (await rig.done(o)).length === 1)
+  late.resolve('late')
+  await until('the late result is known as such', async () => (await runner.attempts('late')) === 1)
+  assert.deepEqual(await rig.done(o), results([`${o}-v1:2`]))
+  assert.equal(await runner.discard(o, { effect: first, reason: 'paid by hand', operator: 'anna' }), true, 'repeated')
+  await runner.close()
+})
+
+test('an effect that has not failed is neither redriven nor discarded', async () => {
+  const o = unique('o')
+  await rig.apply([event(o, 1)])
+  const runner = rig.runner(hang)
+  await until('it runs', async () => (await runner.effectsOf(o))[0]?.state === 'running')
+  assert.equal(await runner.redrive(o, 'anna'), false)
+  assert.equal(await runner.discard(o, { effect: `${o}-v1:1`, reason: 'x', operator: 'anna' }), false)
+  await runner.close()
+})
+
+test('all that one cause holds up is redriven or discarded at once, audited one by one', async () => {
+  const orders = Array.from({ length: 150 }, () => unique('o')).toSorted()
+  const other = unique('o')
+  await rig.apply([...orders.map((o) => event(o, 1)), event(other, 1)])
+  let cause = 'no-such-card'
+  const runner = rig.runner(async ({ orderId }) => {
+    if (cause !== '') throw new EffectRefused(orderId === other ? 'other' : cause, 'no')
+    return 'ok'
+  })
+  const parked = async () => (await runner.held({ state: 'parked', cause, limit: 1_000 })).items.length
+  await until('all are parked', async () => (await parked()) === 150)
+  const action = { operator: 'anna', dryRun: false }
+  const tried = await runner.releaseAll(cause, { ...action, dryRun: true })
+  assert.deepEqual(tried.totals, { orders: 150, released: 150, failed: 0 })
+  assert.deepEqual(tried.items[0], {
+    orderId: orders[0],
+    effect: `${orders[0]}-v1:1`,
+    kind: 'call',
+    state: 'parked',
+    detail: 'no',
+  })
+  assert.equal(await parked(), 150, 'nothing was done')
+  const before = cause
+  cause = 'again'
+  assert.deepEqual((await runner.releaseAll(before, action)).totals, { orders: 150, released: 150, failed: 0 })
+  await until('all were tried again', async () => (await parked()) === 150)
+  const discarded = await runner.releaseAll(cause, { ...action, reason: 'paid by hand' })
+  assert.deepEqual(discarded.totals, { orders: 150, released: 150, failed: 0 })
+  assert.equal((await runner.releaseAll(cause, { ...action, reason: 'paid by hand' })).totals.orders, 0)
+  assert.equal(await rig.left(), 1, 'that with another cause is there')
+  const { items } = await auditEntries(rig.pool, { limit: 1_000 })
+  assert.deepEqual([items.length, items[0]?.action, items[0]?.reason], [300, 'discard', 'paid by hand'])
+  cause = ''
+  await runner.redrive(other, 'anna')
+  await until('it is done', async () => (await rig.left()) === 0)
   await runner.close()
 })
 

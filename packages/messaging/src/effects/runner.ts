@@ -4,21 +4,29 @@
 //          -> due        claimed by one instance, for as long as the lease lasts
 //          -> running    -> done: its result is stored and it is removed, in one transaction; the next one is due
 //                        -> due again, after a while: it failed, or its instance was not heard of until the lease ended
-//                        -> parked: refused for good; the order's later ones wait until a person lets it go on
+//                        -> parked: refused, or its outcome stays unknown; the order's later ones wait for a person
 import { setTimeout as pause } from 'node:timers/promises'
-import type { EffectOps, ParkedEffect, ShownEffect } from '@inorder/contracts/effects.ts'
+import type {
+  EffectOps,
+  EffectQuery,
+  HeldEffect,
+  Release,
+  ReleasedAll,
+  ShownEffect,
+} from '@inorder/contracts/effects.ts'
 import type { List } from '@inorder/contracts/ops.ts'
 import { GroupCommit } from '@inorder/storage/group-commit.ts'
-import { sqlFault, transaction } from '@inorder/storage/transaction.ts'
+import { transaction } from '@inorder/storage/transaction.ts'
 import { WokenLoop } from '@inorder/storage/woken-loop.ts'
 import type { Pool } from 'pg'
 import type { Logger } from 'pino'
 import type { Registry } from 'prom-client'
-import { type Fault, faultOf } from '../inbox/order.ts'
-import { type EffectKind, EffectRefused } from './effect.ts'
+import { type EffectKind, OutcomeUnknown } from './effect.ts'
+import { headerKey } from './header-key.ts'
 import { type EffectMetrics, effectMetrics } from './metrics.ts'
-import { effectsOf, parkedEffects, release, storedEffects } from './operator.ts'
-import { type Claim, claimEffects, giveBack, removeClaimed } from './store.ts'
+import { effectsOf, heldEffects, release, releaseAll, storedEffects } from './operator.ts'
+import { type Claim, claimEffects, giveBack, giveUp, removeClaimed } from './store.ts'
+import { KindsAtWork, verdictOf } from './verdict.ts'
 
 export interface EffectRunnerOptions {
   pool: Pool
@@ -30,6 +38,8 @@ export interface EffectRunnerOptions {
   concurrency?: number
   /** Longest time of one attempt (ms). The lease is 2 s longer: after a kill, what was running waits as long. */
   deadlineMs?: number
+  /** An outcome that has been unknown for so long (ms) is parked. */
+  parkAfterMs?: number
 }
 
 /** Time to store a result after the longest attempt. */
@@ -38,6 +48,8 @@ const leaseBeyondMs = 2_000
 const pollMs = 500
 const firstBackoffMs = 500
 const longestBackoffMs = 30_000
+/** A receiver's Retry-After counts up to this. */
+const longestRetryAfterMs = 60_000
 /**
  * After a failure its place is not given to another effect at once: otherwise, with the receiver away and much to do,
  * 100 places would try as fast as they can be refused.
@@ -57,17 +69,20 @@ export class EffectRunner implements EffectOps {
   readonly #options: EffectRunnerOptions
   readonly #concurrency: number
   readonly #deadlineMs: number
+  readonly #parkAfterMs: number
   readonly #metrics: EffectMetrics
   readonly #running = new Map<Promise<void>, AbortController>()
   readonly #settlements: GroupCommit<Settlement, boolean>
   /** Kinds that failed last: the log is told of the first failure, not of each. */
   readonly #failing = new Set<string>()
+  readonly #atWork = new KindsAtWork()
   readonly #loop = new WokenLoop(pollMs, () => this.#claim())
 
   constructor(options: EffectRunnerOptions) {
     this.#options = options
     this.#concurrency = options.concurrency ?? 100
     this.#deadlineMs = options.deadlineMs ?? 5_000
+    this.#parkAfterMs = options.parkAfterMs ?? 600_000
     this.#metrics = effectMetrics(options.metrics, {
       running: () => this.#running.size,
       stored: () => storedEffects(options.pool),
@@ -132,25 +147,27 @@ export class EffectRunner implements EffectOps {
         // Of a group that the database refuses each is tried by itself, so that one bad result fails no other.
         .catch(async () => (await this.#settle([{ claim, result }]))[0])
       this.#failing.delete(kind)
+      this.#atWork.done(kind)
       this.#metrics.attempts.inc({ kind, outcome: done ? 'done' : 'late' })
       observe()
     } catch (error) {
       observe()
-      const refused = error instanceof EffectRefused ? error.cause : undefined
-      const unsavable = settling && sqlFault(error) === 'row' ? 'constraint' : undefined
-      await this.#failed(claim, attempt, error, refused ?? unsavable)
+      await this.#failed(claim, attempt, error, settling)
     }
   }
 
   /** Rejects at the deadline, whether or not `perform` heeds its signal. */
   async #perform(claim: Claim, attempt: AbortController): Promise<unknown> {
-    const overdue = () => attempt.abort(new Error(`no result within ${this.#deadlineMs} ms`))
+    const late = new OutcomeUnknown('no-answer', `no result within ${this.#deadlineMs} ms`, { unavailable: true })
+    const overdue = () => attempt.abort(late)
     const timer = setTimeout(overdue, this.#deadlineMs)
     const { signal } = attempt
     const { promise: aborted, reject } = Promise.withResolvers<never>()
     signal.addEventListener('abort', () => reject(signal.reason), { once: true })
     try {
-      const performed = Promise.try(() => this.#kindOf(claim).perform(claim, { idempotencyKey: claim.key, signal }))
+      const performed = Promise.try(() =>
+        this.#kindOf(claim).perform(claim, { idempotencyKey: headerKey(claim.key), signal }),
+      )
       return await Promise.race([performed, aborted])
     } finally {
       clearTimeout(timer)
@@ -160,7 +177,8 @@ export class EffectRunner implements EffectOps {
   #kindOf({ kind }: Claim): EffectKind {
     const known = this.#options.kinds[kind]
     // Tried again, not parked: an instance of the next release knows it.
-    if (!known) throw new Error(`no effect of the kind ${kind} is known here`)
+    if (!known)
+      throw new OutcomeUnknown('unknown-kind', `no effect of the kind ${kind} is known here`, { unavailable: true })
     return known
   }
 
@@ -176,21 +194,32 @@ export class EffectRunner implements EffectOps {
     })
   }
 
-  /** With a `cause` it is parked, else it is due again later. */
-  async #failed(claim: Claim, attempt: AbortController, error: unknown, cause: string | undefined): Promise<void> {
+  async #failed(claim: Claim, attempt: AbortController, error: unknown, settling: boolean): Promise<void> {
     const { pool, logger } = this.#options
     const { orderId, key: effect, kind, attempt: attempts } = claim
-    const fault: Fault = faultOf(cause ?? 'failed', error)
-    const again = this.#loop.closing ? 0 : fullJitter(Math.min(longestBackoffMs, firstBackoffMs * 2 ** (attempts - 1)))
+    const { fault, park, retryAfterMs } = verdictOf(error, settling)
+    let became: 'again' | 'parked' | 'late' = 'again'
     try {
-      const ours = await giveBack(pool, claim, fault, cause === undefined ? again : null)
-      this.#metrics.attempts.inc({ kind, outcome: ours ? (cause === undefined ? 'again' : 'parked') : 'late' })
-      if (ours && cause !== undefined)
-        logger.warn({ orderId, effect, kind, attempts, ...fault }, 'an effect was parked')
-    } catch (giveBackError) {
-      logger.debug({ err: giveBackError, orderId, effect }, 'an effect stays ours until its lease ends')
+      if (this.#loop.closing) return await giveBack(pool, claim)
+      const backoffMs = fullJitter(Math.min(longestBackoffMs, firstBackoffMs * 2 ** (attempts - 1)))
+      const inTime = park === 'in time' || (park === 'alone' && this.#atWork.for(kind, this.#parkAfterMs))
+      became = await giveUp(pool, claim, {
+        fault,
+        againMs: Math.max(backoffMs, Math.min(retryAfterMs, longestRetryAfterMs)),
+        parkNow: park === 'now',
+        parkAfterMs: inTime ? this.#parkAfterMs : null,
+        parkIfEqual: park === 'third equal',
+      })
+      this.#metrics.attempts.inc({ kind, outcome: became })
+    } catch (giveUpError) {
+      logger.debug({ err: giveUpError, orderId, effect }, 'an effect stays ours until its lease ends')
     }
-    if (cause !== undefined || this.#loop.closing) return
+    if (became === 'parked') {
+      const alarm = 'effect-parked'
+      logger.warn({ alarm, orderId, effect, kind, attempts, ...fault }, 'an effect was parked')
+    }
+    // What our own code does wrong with one effect says nothing of the receiver, and holds up nobody else.
+    if (became !== 'again' || park === 'third equal') return
     if (!this.#failing.has(kind))
       logger.warn({ err: error, orderId, effect, kind }, 'effects fail, and are tried again')
     this.#failing.add(kind)
@@ -201,12 +230,12 @@ export class EffectRunner implements EffectOps {
     return effectsOf(this.#options.pool, orderId)
   }
 
-  parked(query: { limit: number; after?: string }): Promise<List<ParkedEffect>> {
-    return parkedEffects(this.#options.pool, query)
+  held(query: EffectQuery): Promise<List<HeldEffect>> {
+    return heldEffects(this.#options.pool, query)
   }
 
   async redrive(orderId: string, operator: string): Promise<boolean> {
-    const effect = await release(this.#options.pool, { orderId, operator })
+    const effect = await release(this.#options.pool, orderId, { operator })
     if (effect === undefined) return false
     this.#options.logger.info({ orderId, effect, operator }, 'an effect was redriven')
     this.wake()
@@ -214,11 +243,19 @@ export class EffectRunner implements EffectOps {
   }
 
   async discard(orderId: string, discard: { effect: string; reason: string; operator: string }): Promise<boolean> {
-    const { operator } = discard
-    const effect = await release(this.#options.pool, { orderId, operator, discard })
+    const effect = await release(this.#options.pool, orderId, discard, discard.effect)
     if (effect === undefined) return false
-    if (effect !== 'before') this.#options.logger.info({ orderId, ...discard }, 'an effect was discarded')
+    if (effect !== 'before') this.#options.logger.warn({ orderId, ...discard }, 'an effect was discarded')
     this.wake()
     return true
+  }
+
+  async releaseAll(cause: string, { dryRun, ...action }: Release): Promise<ReleasedAll> {
+    const answer = await releaseAll(this.#options.pool, cause, action, dryRun)
+    if (dryRun) return answer
+    const what = action.reason === undefined ? 'redriven' : 'discarded'
+    this.#options.logger.warn({ cause, ...action, ...answer.totals }, `all effects with one cause were ${what}`)
+    this.wake()
+    return answer
   }
 }

@@ -70,7 +70,7 @@ export async function claimEffects(db: Tx, limit: number, leaseMs: number): Prom
     `WITH due AS (
        SELECT order_id, version, n FROM effect WHERE due_at <= now() ORDER BY due_at LIMIT $1 FOR UPDATE SKIP LOCKED
      )
-     UPDATE effect AS e SET attempts = attempts + 1, due_at = now() + $2 * interval '1 ms', cause = NULL, detail = NULL
+     UPDATE effect AS e SET attempts = attempts + 1, due_at = now() + $2 * interval '1 ms', running = true
      FROM due WHERE e.order_id = due.order_id AND e.version = due.version AND e.n = due.n
      RETURNING e.order_id, e.version, e.n, event_id, kind, payload, attempts`,
     [limit, leaseMs],
@@ -109,12 +109,12 @@ export async function removeClaimed(tx: Tx, ours: readonly Claim[]): Promise<Set
 }
 
 /** Gives the versions that they are at. */
-export async function lockOrders(tx: Tx, orderIds: readonly string[]): Promise<number[]> {
-  const { rows } = await tx.query<{ applied_version: string }>(
-    'SELECT applied_version FROM inbox_order WHERE order_id = ANY($1::text[]) ORDER BY order_id FOR UPDATE',
+export async function lockOrders(tx: Tx, orderIds: readonly string[]): Promise<Map<string, number>> {
+  const { rows } = await tx.query<{ order_id: string; applied_version: string }>(
+    `SELECT order_id, applied_version FROM inbox_order WHERE order_id = ANY($1::text[]) ORDER BY order_id FOR UPDATE`,
     [orderIds],
   )
-  return rows.map(({ applied_version }) => Number(applied_version))
+  return new Map(rows.map(({ order_id, applied_version }) => [order_id, Number(applied_version)]))
 }
 
 /** Runs `removal`, a DELETE that returns order_id, version and n, lets the next effect of each order start, and gives `column`. */
@@ -130,13 +130,45 @@ WITH removed AS (${removal}), started AS (
 )
 SELECT ${column} FROM removed`
 
-/** Ends a lease without a result: to be claimed again after `againMs`, null: parked. False: it was no longer ours. */
-export async function giveBack(db: Tx, claim: Claim, fault: Fault, againMs: number | null): Promise<boolean> {
-  const { rowCount } = await db.query(
-    `UPDATE effect SET cause = $5, detail = $6, due_at = now() + $7 * interval '1 ms',
-       parked_at = CASE WHEN $7 IS NULL THEN now() END
-     WHERE order_id = $1 AND version = $2 AND n = $3 AND attempts = $4`,
-    [claim.orderId, claim.version, claim.n, claim.attempt, fault.cause, fault.detail, againMs],
-  )
-  return rowCount === 1
+const ours = 'order_id = $1 AND version = $2 AND n = $3 AND attempts = $4'
+const keyOf = ({ orderId, version, n, attempt }: Claim) => [orderId, version, n, attempt]
+
+/** Ends a lease without a result, and without a failure: to be claimed again at once. */
+export async function giveBack(db: Tx, claim: Claim): Promise<void> {
+  await db.query(`UPDATE effect SET running = false, due_at = now() WHERE ${ours}`, keyOf(claim))
+}
+
+export interface Failure {
+  fault: Fault
+  /** To be claimed again after so long, if it is not parked. */
+  againMs: number
+  /** Parked at once. */
+  parkNow: boolean
+  /** Parked when it has failed with this cause for so long; null: not for that. */
+  parkAfterMs: number | null
+  /** Parked when it failed like this at the attempt before, and was attempted three times. */
+  parkIfEqual: boolean
+}
+
+const fail = `
+WITH failed AS (
+  SELECT order_id, version, n, CASE WHEN cause = $5 THEN failing_since END AS since, $8
+      OR coalesce(cause = $5 AND failing_since <= now() - $9::float8 * interval '1 ms', false)
+      OR coalesce($10 AND cause = $5 AND detail = $6 AND attempts >= 3, false) AS parks
+  FROM effect WHERE ${ours} FOR UPDATE
+)
+UPDATE effect AS e SET running = false, cause = $5, detail = $6, failing_since = coalesce(since, now()),
+  parked_at = CASE WHEN parks THEN now() END, due_at = CASE WHEN NOT parks THEN now() + $7 * interval '1 ms' END
+FROM failed WHERE e.order_id = failed.order_id AND e.version = failed.version AND e.n = failed.n
+RETURNING parks`
+
+/** Ends a lease without a result. 'late': it was no longer ours. */
+export async function giveUp(
+  db: Tx,
+  claim: Claim,
+  { fault: { cause, detail }, againMs, parkNow, parkAfterMs, parkIfEqual }: Failure,
+): Promise<'again' | 'parked' | 'late'> {
+  const values = [...keyOf(claim), cause, detail, againMs, parkNow, parkAfterMs, parkIfEqual]
+  const [row] = (await db.query<{ parks: boolean }>(fail, values)).rows
+  return row ? (row.parks ? 'parked' : 'again') : 'late'
 }
