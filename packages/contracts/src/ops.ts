@@ -103,15 +103,26 @@ export const Loss = Type.Object({
   to: Type.Integer({ description: 'The first that is there: where reading goes on' }),
 })
 
-/** Of an order, or of a partition's position. */
-const Audited = Type.Partial(Type.Object({ ...Standing.properties, next: Type.Integer() }))
+/** Of an order, of a partition's position, or of an event that was set aside. */
+const Audited = Type.Partial(
+  Type.Object({
+    ...Standing.properties,
+    next: Type.Integer(),
+    setAside: Type.Unsafe<object | null>({
+      type: ['object', 'null'],
+      additionalProperties: true,
+      description: 'An item of /ops/set-aside',
+    }),
+    consequence: text('What is missing since, and what to do about it'),
+  }),
+)
 
 export type AuditEntry = Static<typeof AuditEntry>
 export const AuditEntry = Type.Object({
   id: Type.Integer(),
   at: time,
   operator: text('The header x-operator, else the remote address'),
-  action: text('redrive, discard or accept-loss'),
+  action: text('redrive, discard, accept-loss, set-aside-redrive or set-aside-discard'),
   orderId: text('@topic:partition where a loss was accepted'),
   event: orNull('string', 'Of a discard'),
   reason: orNull('string', 'Of a discard'),

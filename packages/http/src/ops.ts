@@ -4,7 +4,6 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import { type EffectOps, ShownEffect } from '@inorder/contracts/effects.ts'
 import {
-  AuditEntry,
   Loss,
   type Ops,
   OrderState,
@@ -19,6 +18,7 @@ import { problem } from '@inorder/contracts/problems.ts'
 import { type TSchema, Type } from 'typebox'
 import { answersOf } from './answers.ts'
 import { operatorOf } from './operator.ts'
+import { auditRoutes } from './ops-audit.ts'
 import { effectRoutes } from './ops-effects.ts'
 
 const closed = { additionalProperties: false }
@@ -38,7 +38,6 @@ const parkedQuery = Type.Object(
   closed,
 )
 const orderState = Type.Object({ ...OrderState.properties, effects: Type.Array(ShownEffect) })
-const auditQuery = Type.Object({ limit, after: Type.Optional(Type.Integer({ minimum: 1 })) }, closed)
 
 const positionsQuery = Type.Object({ limit, after: Type.Optional(Type.Integer({ minimum: 0 })) }, closed)
 
@@ -65,6 +64,7 @@ const done = <Answer extends object>(answer: Answer | Refused): Answer => {
 /** `effects` where the service has slow ones. */
 export function opsRoutes(ops: Ops, effects?: EffectOps): FastifyPluginAsyncTypebox {
   return async (app) => {
+    await app.register(auditRoutes((query) => ops.audit(query)))
     if (effects) await app.register(effectRoutes(effects))
 
     app.get(
@@ -152,19 +152,6 @@ export function opsRoutes(ops: Ops, effects?: EffectOps): FastifyPluginAsyncType
         const discard = { ...body, skipVersion, operator: operatorOf(request) }
         return done(await ops.discard(request.params.orderId, discard))
       },
-    )
-
-    app.get(
-      '/ops/audit',
-      {
-        schema: {
-          summary: 'What operators did here, the newest first',
-          tags: ['ops'],
-          querystring: auditQuery,
-          response: { 200: listOf(AuditEntry), ...answersOf('invalid-request') },
-        },
-      },
-      ({ query }) => ops.audit(query),
     )
 
     app.get(

@@ -5,11 +5,13 @@ import { orderEvents } from '@inorder/contracts/order-events.ts'
 import { createApp } from '@inorder/http/app.ts'
 import { serviceConfig } from '@inorder/http/config.ts'
 import { opsRoutes } from '@inorder/http/ops.ts'
+import { setAsideRoutes } from '@inorder/http/ops-set-aside.ts'
 import { runService, type Service } from '@inorder/http/service.ts'
 import type { EffectKind } from '@inorder/messaging/effects/effect.ts'
 import { EffectRunner } from '@inorder/messaging/effects/runner.ts'
 import type { Handler } from '@inorder/messaging/inbox/handler.ts'
 import { type Applied, consume, type Inbox } from '@inorder/messaging/inbox/inbox.ts'
+import { SetAsideOperator } from '@inorder/messaging/outbox/set-aside.ts'
 import { Startup } from '@inorder/messaging/startup.ts'
 import { migrate } from '@inorder/storage/migrate.ts'
 import type { Pool } from 'pg'
@@ -41,6 +43,9 @@ export interface Consumer<State> {
 
 /** For a process that always comes back under the same name, which no other has: Kafka then knows it again at once. */
 const groupConfig = { GROUP_INSTANCE_ID: Type.Optional(Type.String({ pattern: '^\\S{1,128}$' })) }
+
+const ofCopy = ({ topic }: { topic: string }) =>
+  `${topic} lacks the copy of this record. No order is held up by that: the record itself is parked here, under /ops/parked.`
 
 /** Runs a consumer of the order events, in the group of its name, until a signal ends it. */
 export function runConsumer<State, Settings extends TProperties = Record<never, never>>(options: {
@@ -82,6 +87,7 @@ export function runConsumer<State, Settings extends TProperties = Record<never, 
       })
       onClose('inbox', () => inbox.close())
 
+      const setAside = new SetAsideOperator({ ...parts, logger, consequence: ofCopy })
       const startup = new Startup({
         pool,
         logger,
@@ -103,6 +109,7 @@ export function runConsumer<State, Settings extends TProperties = Record<never, 
         scope.setErrorHandler(orDatabaseAway)
         await scope.register(consumer.routes(inbox))
         await scope.register(opsRoutes(inbox.ops, effects))
+        await scope.register(setAsideRoutes(setAside))
       })
       onClose('http', () => app.close())
       await app.listen({ host: config.HOST, port: config.PORT })

@@ -3,10 +3,14 @@ import { orderEvents } from '@inorder/contracts/order-events.ts'
 import { problem } from '@inorder/contracts/problems.ts'
 import { createApp } from '@inorder/http/app.ts'
 import { serviceConfig } from '@inorder/http/config.ts'
+import { auditRoutes } from '@inorder/http/ops-audit.ts'
+import { setAsideRoutes } from '@inorder/http/ops-set-aside.ts'
 import { runService } from '@inorder/http/service.ts'
 import { SecondCopy } from '@inorder/messaging/log/second-copy.ts'
 import { rememberSchema } from '@inorder/messaging/outbox/schemas.ts'
+import { SetAsideOperator } from '@inorder/messaging/outbox/set-aside.ts'
 import { Startup } from '@inorder/messaging/startup.ts'
+import { orDatabaseAway } from '@inorder/service/database-away.ts'
 import { openParts } from '@inorder/service/parts.ts'
 import { migrate } from '@inorder/storage/migrate.ts'
 import { Type } from 'typebox'
@@ -21,6 +25,10 @@ const schema = Type.Object({
   DELIVERY: Type.Enum(['lenient', 'strict'], { default: 'lenient' }),
   ORDER_LIFECYCLE: Type.Enum(['free', 'strict'], { default: 'free' }),
 })
+
+const ofMissing = ({ key, version }: { key: string; version: number | null }) =>
+  `Each service will miss version ${version} of ${key}, and keep its later versions waiting (GET /ops/parked/{key} there). ` +
+  `To go on without it: POST /ops/parked/{key}/discard in each, with the first event that waits and "skipVersion": true.`
 
 await runService({
   name: 'cart',
@@ -69,6 +77,12 @@ await runService({
           })
       })
       await scope.register(routes)
+    })
+    const setAside = new SetAsideOperator({ ...parts, logger, consequence: ofMissing })
+    await app.register(async (scope) => {
+      scope.setErrorHandler(orDatabaseAway)
+      await scope.register(setAsideRoutes(setAside))
+      await scope.register(auditRoutes((query) => setAside.setAsideAudit(query)))
     })
     onClose('http', () => app.close())
     await app.listen({ host: config.HOST, port: config.PORT })

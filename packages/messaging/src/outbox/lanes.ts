@@ -217,7 +217,7 @@ export class Lanes {
 
   /** Rule 9: nothing will make Kafka take it. Its order stands still, and somebody has to look at it. */
   async #setAside({ eventId, key }: OutboxRow, cause: Error): Promise<void> {
-    await setAside(this.#options.pool, eventId, cause.message)
+    await setAside(this.#options.pool, eventId, { cause: 'record-too-large', detail: cause.message })
     this.#options.metrics.setAside.inc()
     this.#options.logger.error(
       { alarm: 'outbox-set-aside', eventId, key: key?.toString(), cause: cause.message },

@@ -1,5 +1,5 @@
 import { columns } from '@inorder/storage/columns.ts'
-import { transaction } from '@inorder/storage/transaction.ts'
+import { type Tx, transaction } from '@inorder/storage/transaction.ts'
 import type { Pool } from 'pg'
 
 export interface OutboxRow {
@@ -64,8 +64,26 @@ export async function deleteRows(pool: Pool, eventIds: readonly string[]): Promi
   })
 }
 
-export async function setAside(pool: Pool, eventId: string, cause: string): Promise<void> {
-  await pool.query('UPDATE outbox SET set_aside_at = now(), cause = $2 WHERE event_id = $1', [eventId, cause])
+/** Kafka refuses this row for good. `cause` is a short stable slug. */
+export async function setAside(
+  pool: Pool,
+  eventId: string,
+  { cause, detail }: { cause: string; detail: string },
+): Promise<void> {
+  await pool.query('UPDATE outbox SET set_aside_at = now(), cause = $2, detail = $3 WHERE event_id = $1', [
+    eventId,
+    cause,
+    detail,
+  ])
+}
+
+/** These rows are no longer set aside: their lanes read them again, and the rows of their keys behind them. */
+export async function retrySetAside(tx: Tx, eventIds: readonly string[]): Promise<void> {
+  await tx.query(
+    `UPDATE outbox SET set_aside_at = NULL, cause = NULL, detail = NULL
+     WHERE event_id = ANY ($1::uuid[]) AND set_aside_at IS NOT NULL`,
+    [eventIds],
+  )
 }
 
 /** How many lanes each topic's rows are spread over. */

@@ -1,5 +1,6 @@
 import type { AuditEntry, List, Loss, Redriven, Standing } from '@inorder/contracts/ops.ts'
 import type { Tx } from '@inorder/storage/transaction.ts'
+import { type AuditRow, auditColumns, auditPage } from '../outbox/set-aside-store.ts'
 
 export interface Audited {
   readonly operator: string
@@ -44,20 +45,16 @@ export async function discardAnswer(tx: Tx, orderId: string, event: string): Pro
   return rows[0]?.answer
 }
 
-/** The newest first. */
+/** The newest first, with what was done to rows of the outbox: their ids come from one sequence. */
 export async function auditEntries(
   db: Tx,
   { limit, after }: { limit: number; after?: number },
 ): Promise<List<AuditEntry>> {
-  const { rows } = await db.query<
-    Omit<AuditEntry, 'id' | 'at' | 'orderId'> & { id: string; at: Date; order_id: string }
-  >(
-    `SELECT id, at, operator, action, order_id, event, reason, before, after FROM parking_audit
-     WHERE id < coalesce($1, 9223372036854775807) ORDER BY id DESC LIMIT $2`,
+  const newest = (table: string) =>
+    `(SELECT ${auditColumns} FROM ${table} WHERE id < coalesce($1, 9223372036854775807) ORDER BY id DESC LIMIT $2)`
+  const { rows } = await db.query<AuditRow>(
+    `${newest('parking_audit')} UNION ALL ${newest('outbox_audit')} ORDER BY id DESC LIMIT $2`,
     [after ?? null, limit + 1],
   )
-  const items = rows
-    .slice(0, limit)
-    .map(({ id, at, order_id, ...row }) => ({ ...row, id: Number(id), at: at.toISOString(), orderId: order_id }))
-  return { items, next: rows.length > limit ? String(items.at(-1)?.id) : null }
+  return auditPage(rows, limit)
 }

@@ -1,0 +1,163 @@
+// Rows of the outbox that were set aside, in SQL.
+import type { AuditEntry, List } from '@inorder/contracts/ops.ts'
+import type { SetAside, SetAsideDiscarded, SetAsideRedriven } from '@inorder/contracts/set-aside.ts'
+import type { Tx } from '@inorder/storage/transaction.ts'
+import { decodeHeaders } from './headers.ts'
+
+interface Row {
+  id: string
+  event_id: string
+  topic: string
+  key: Buffer | null
+  headers: string
+  cause: string
+  detail: string
+  set_aside_at: Date
+  behind: string
+}
+
+/** `id` is the row's, by which pages go on. */
+export type SetAsideRow = SetAside & { readonly id: string }
+
+// The rows behind are counted for all of them at once: there is no index by key, so that each would read its lane.
+const rowsWhere = (condition: string) => `
+WITH aside AS (
+  SELECT id, event_id, topic, partition, key, headers, cause, detail, set_aside_at FROM outbox
+  WHERE set_aside_at IS NOT NULL AND ${condition}
+), behind AS (
+  SELECT aside.id, count(*) AS behind FROM aside
+  JOIN outbox AS later ON later.topic = aside.topic AND later.partition = aside.partition AND later.key = aside.key
+    AND later.id > aside.id
+  GROUP BY aside.id
+)
+SELECT aside.id::text, event_id::text, topic, key, headers::text, coalesce(cause, '') AS cause,
+  coalesce(detail, '') AS detail, set_aside_at, coalesce(behind, 0) AS behind
+FROM aside LEFT JOIN behind USING (id) ORDER BY aside.id`
+
+/** The oldest first. */
+export async function setAsideRows(
+  db: Tx,
+  { cause, limit, after }: { cause?: string; limit: number | null; after?: string },
+): Promise<SetAsideRow[]> {
+  const some = rowsWhere('($1::text IS NULL OR cause = $1) AND id > $2 ORDER BY id LIMIT $3')
+  const { rows } = await db.query<Row>(some, [cause ?? null, after ?? '0', limit])
+  return rows.map(shown)
+}
+
+/** Of one key; an order has at most one. */
+export async function setAsideOf(db: Tx, key: string): Promise<SetAsideRow[]> {
+  const ofKey = rowsWhere(`(key = $1 OR '@' || event_id = $2)`)
+  const { rows } = await db.query<Row>(ofKey, [Buffer.from(key), key])
+  return rows.map(shown).filter((row) => row.key === key)
+}
+
+/** Those of these that are set aside, locked. */
+export async function lockSetAside(tx: Tx, eventIds: readonly string[]): Promise<Set<string>> {
+  const { rows } = await tx.query<{ event_id: string }>(
+    `SELECT event_id::text FROM outbox WHERE event_id = ANY ($1::uuid[]) AND set_aside_at IS NOT NULL
+     ORDER BY event_id FOR UPDATE`,
+    [eventIds],
+  )
+  return new Set(rows.map(({ event_id }) => event_id))
+}
+
+/** Keeps it for people, and lets its key go on. */
+export async function dropSetAside(tx: Tx, eventId: string): Promise<void> {
+  await tx.query(
+    `WITH gone AS (DELETE FROM outbox WHERE event_id = $1 RETURNING *)
+     INSERT INTO outbox_dropped (event_id, topic, key, value, fingerprint, headers, created_at)
+     SELECT event_id, topic, key, value, fingerprint, headers, created_at FROM gone`,
+    [eventId],
+  )
+}
+
+interface Done {
+  operator: string
+  row: SetAsideRow
+  /** Of a discard. */
+  reason?: string
+  answer: SetAsideDiscarded | SetAsideRedriven['items'][number]
+}
+
+/** In the transaction that does it. */
+export async function addSetAsideAudit(tx: Tx, { operator, row, reason, answer }: Done): Promise<void> {
+  const { id: _, ...setAside } = row
+  const action = reason === undefined ? 'set-aside-redrive' : 'set-aside-discard'
+  const after = { setAside: null, ...('consequence' in answer && { consequence: answer.consequence }) }
+  await tx.query(
+    `INSERT INTO outbox_audit (operator, action, order_id, event, reason, before, after, answer)
+     VALUES ($1, $2, $3, $4, $5, $6, $7, $8)`,
+    [operator, action, row.key, row.event, reason, { setAside }, after, answer],
+  )
+}
+
+/** What was answered when this event was discarded. */
+export async function setAsideDiscardAnswer(
+  tx: Tx,
+  key: string,
+  event: string,
+): Promise<SetAsideDiscarded | undefined> {
+  const { rows } = await tx.query<{ answer: SetAsideDiscarded }>(
+    `SELECT answer FROM outbox_audit WHERE action = 'set-aside-discard' AND order_id = $1 AND event = $2
+     ORDER BY id DESC LIMIT 1`,
+    [key, event],
+  )
+  return rows[0]?.answer
+}
+
+export const auditColumns = 'id, at, operator, action, order_id, event, reason, before, after'
+export type AuditRow = Omit<AuditEntry, 'id' | 'at' | 'orderId'> & { id: string; at: Date; order_id: string }
+
+export function auditPage(rows: readonly AuditRow[], limit: number): List<AuditEntry> {
+  const items = rows
+    .slice(0, limit)
+    .map(({ id, at, order_id, ...row }) => ({ ...row, id: Number(id), at: at.toISOString(), orderId: order_id }))
+  return { items, next: rows.length > limit ? String(items.at(-1)?.id) : null }
+}
+
+/** The newest first. */
+export async function setAsideAudit(
+  db: Tx,
+  { limit, after }: { limit: number; after?: number },
+): Promise<List<AuditEntry>> {
+  const { rows } = await db.query<AuditRow>(
+    `SELECT ${auditColumns} FROM outbox_audit WHERE id < coalesce($1, 9223372036854775807) ORDER BY id DESC LIMIT $2`,
+    [after ?? null, limit + 1],
+  )
+  return auditPage(rows, limit)
+}
+
+function shown({ id, event_id, topic, key, headers, cause, detail, set_aside_at, behind }: Row): SetAsideRow {
+  return {
+    id,
+    key: nameOf(key, event_id),
+    event: event_id,
+    topic,
+    version: versionIn(headers),
+    cause,
+    detail,
+    since: set_aside_at.toISOString(),
+    behind: Number(behind),
+  }
+}
+
+const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
+const isName = (text: string) => /^\P{Cc}{1,512}$/u.test(text)
+
+/** A record of somebody else's that is copied may have any key, or none. */
+function nameOf(key: Buffer | null, eventId: string): string {
+  const unnamed = `@${eventId}`
+  if (!key) return unnamed
+  try {
+    const text = utf8.decode(key)
+    return isName(text) ? text : unnamed
+  } catch {
+    return unnamed
+  }
+}
+
+function versionIn(headers: string): number | null {
+  for (const [name, value] of decodeHeaders(headers))
+    if (name.toString() === 'order-version' && /^\d{1,15}$/.test(value.toString())) return Number(value.toString())
+  return null
+}

@@ -1,0 +1,162 @@
+import assert from 'node:assert/strict'
+import { after, afterEach, before, beforeEach, test } from 'node:test'
+import { brokers, unique } from '@inorder/testing/parts.ts'
+import { until } from '@inorder/testing/until.ts'
+import { Admin, ConfigResourceTypes, IncrementalAlterConfigOperationTypes } from '@platformatic/kafka'
+import { pino } from 'pino'
+import { type OutboxRig, outboxRig } from './rig.fixture.ts'
+import { SetAsideOperator } from './set-aside.ts'
+
+let rig: OutboxRig
+let admin: Admin
+
+before(() => {
+  admin = new Admin({ clientId: 'set-aside', bootstrapBrokers: brokers().split(',') })
+})
+after(() => admin.close())
+beforeEach(async () => {
+  rig = await outboxRig({ partitions: 1, configs: { 'max.message.bytes': '50000' } })
+})
+afterEach(() => rig.close())
+
+const limitTo = (bytes: number) =>
+  admin.incrementalAlterConfigs({
+    resources: [
+      {
+        resourceType: ConfigResourceTypes.TOPIC,
+        resourceName: rig.topic,
+        configs: [
+          {
+            name: 'max.message.bytes',
+            configOperation: IncrementalAlterConfigOperationTypes.SET,
+            value: String(bytes),
+          },
+        ],
+      },
+    ],
+  })
+
+/** Three versions of an order, of which Kafka does not take the second. */
+const versions = (key: string) =>
+  [1, 2, 3].map((version) =>
+    rig.record({
+      key: Buffer.from(key),
+      value: version === 2 ? Buffer.alloc(60_000, '2') : Buffer.from(String(version)),
+      headers: { 'order-version': String(version) },
+    }),
+  )
+const inLog = async (key: string | null) =>
+  (await rig.log()).filter((record) => record.key === key).map(({ value }) => value.toString().slice(0, 1))
+
+const operatorOf = (relay: { wake(): void }, lines: Record<string, unknown>[] = []) =>
+  new SetAsideOperator({
+    pool: rig.pool,
+    maintenance: rig.pool,
+    relay,
+    logger: pino({ level: 'info' }, { write: (line: string) => lines.push(JSON.parse(line)) }),
+    consequence: ({ key, version }) => `each service misses version ${version} of ${key}`,
+  })
+const isSetAside = (operator: SetAsideOperator) =>
+  until('the second is set aside, and the first out', async () => {
+    return (await operator.setAside({ limit: 1 })).items.length === 1 && (await rig.waiting()) === 2
+  })
+const tried = { operator: 'ann', dryRun: false }
+
+test('rule 9: what is set aside is listed, and redriven from any instance goes out before what waits behind it', async () => {
+  await rig.relay('leads')
+  const other = await rig.relay('follows')
+  const operator = operatorOf(other)
+  const records = versions('o-1')
+  await rig.add(records)
+  await isSetAside(operator)
+  const [item, ...more] = (await operator.setAside({ limit: 10 })).items
+  assert.deepEqual(more, [])
+  const { since, detail, ...rest } = item!
+  const second = records[1]!.eventId
+  const expected = { key: 'o-1', event: second, topic: rig.topic, version: 2, cause: 'record-too-large', behind: 1 }
+  assert.deepEqual(rest, expected)
+  assert.ok(Date.parse(since) <= Date.now() && detail.length > 0)
+  assert.deepEqual(await operator.setAsideOf('o-1'), { key: 'o-1', events: [item] })
+  assert.equal(await operator.setAsideOf('o-2'), undefined)
+
+  const told = { key: 'o-1', event: second, behind: 1 }
+  const answer = { items: [told], next: null, totals: { events: 1, redriven: 1, failed: 0 } }
+  assert.deepEqual(await operator.redriveSetAside('o-1', { ...tried, dryRun: true }), answer)
+  assert.equal((await operator.setAside({ limit: 10 })).items[0]?.since, since, 'nothing was done')
+
+  // Kafka still refuses it: it is set aside anew.
+  assert.deepEqual(await operator.redriveSetAside('o-1', tried), answer)
+  await until('it is set aside again', async () => {
+    const [again] = (await operator.setAside({ limit: 10 })).items
+    return again !== undefined && again.since !== since
+  })
+  await limitTo(100_000)
+  assert.deepEqual((await operator.redriveAllSetAside('another', tried)).totals.events, 0)
+  assert.deepEqual(await operator.redriveAllSetAside('record-too-large', tried), answer)
+  await until('the outbox is empty', async () => (await rig.waiting()) === 0)
+  assert.deepEqual(await inLog('o-1'), ['1', '2', '3'])
+  assert.equal(await operator.redriveSetAside('o-1', tried), undefined)
+  const { items: audit, next } = await operator.setAsideAudit({ limit: 1 })
+  assert.deepEqual(
+    audit.map(({ operator, action, orderId, event }) => [operator, action, orderId, event]),
+    [['ann', 'set-aside-redrive', 'o-1', second]],
+  )
+  assert.equal((await operator.setAsideAudit({ limit: 10, after: Number(next) })).items.length, 1)
+})
+
+test('rule 9: what is discarded is kept, audited and said to be missing; what waits behind it goes out', async () => {
+  const lines: Record<string, unknown>[] = []
+  const operator = operatorOf(await rig.relay(), lines)
+  const records = versions('o-1')
+  const second = records[1]!.eventId
+  await rig.add(records)
+  await isSetAside(operator)
+  const discard = (key: string, event: string) =>
+    operator.discardSetAside(key, { event, reason: 'too large for anybody', operator: 'ann' })
+  const refusal = async (key: string, event: string) => {
+    const answer = await discard(key, event)
+    return 'refused' in answer && answer.refused
+  }
+  assert.equal(await refusal('o-1', records[2]!.eventId), 'not-set-aside')
+  assert.equal(await refusal('o-2', second), 'nothing-set-aside')
+
+  const answer = await discard('o-1', second)
+  const consequence = 'each service misses version 2 of o-1'
+  assert.deepEqual(answer, { key: 'o-1', event: second, version: 2, behind: 1, consequence })
+  await until('the outbox is empty', async () => (await rig.waiting()) === 0)
+  assert.deepEqual(await inLog('o-1'), ['1', '3'])
+  assert.deepEqual(await discard('o-1', second), answer, 'repeated, it is answered the same')
+  const { rows } = await rig.pool.query('SELECT event_id, octet_length(value) AS bytes FROM outbox_dropped')
+  assert.deepEqual(rows, [{ event_id: second, bytes: 60_000 }])
+  const [entry, ...more] = (await operator.setAsideAudit({ limit: 10 })).items
+  assert.deepEqual(more, [])
+  assert.deepEqual([entry?.action, entry?.reason, entry?.event], ['set-aside-discard', 'too large for anybody', second])
+  assert.equal(entry?.after.consequence, consequence)
+  assert.deepEqual(
+    lines.map(({ alarm, key, version }) => [alarm, key, version]),
+    [['event-dropped', 'o-1', 2]],
+  )
+})
+
+test('rows without a usable key are named by their event, page by page', async () => {
+  const operator = operatorOf(await rig.relay())
+  const large = (key: Buffer | null) => rig.record({ key, value: Buffer.alloc(60_000) })
+  const odd = [large(null), large(Buffer.from([0xff])), large(Buffer.from('a\nb')), large(Buffer.from('ü/1'))]
+  await rig.add(odd)
+  await until('all are set aside', async () => (await operator.setAside({ limit: 10 })).items.length === 4)
+  const names = [...odd.slice(0, 3).map(({ eventId }) => `@${eventId}`), 'ü/1']
+  const seen: string[] = []
+  let after: string | null = null
+  do {
+    const page = await operator.setAside({ limit: 3, ...(after !== null && { after }) })
+    seen.push(...page.items.map(({ key }) => key))
+    after = page.next
+  } while (after !== null)
+  assert.deepEqual(seen, names)
+  for (const [i, name] of names.entries()) {
+    const event = odd[i]!.eventId
+    assert.equal((await operator.setAsideOf(name))?.events[0]?.event, event)
+    assert.ok(!('refused' in (await operator.discardSetAside(name, { event, reason: unique('r'), operator: 'ann' }))))
+  }
+  assert.equal(await rig.waiting(), 0)
+})
