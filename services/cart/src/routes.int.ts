@@ -7,7 +7,7 @@ import { migrate } from '@inorder/storage/migrate.ts'
 import { openPool } from '@inorder/storage/pool.ts'
 import { freshDatabase, unique } from '@inorder/testing/parts.ts'
 import { type TcpProxy, tcpProxy } from '@inorder/testing/tcp-proxy.ts'
-import type pg from 'pg'
+import pg from 'pg'
 import { pino } from 'pino'
 import { Registry } from 'prom-client'
 import { HandRelay } from './hand-relay.fixture.ts'
@@ -327,14 +327,15 @@ test('the database goes away and comes back: 503 with Retry-After, then 201, by 
 test('an order that another session holds locked: 503 that says so and when to come again, and nothing is stored', async () => {
   const orderId = unique('o')
   await create({ orderId, itemsNum: 1 })
-  const session = await pool.connect()
-  await session.query('BEGIN; SET LOCAL idle_in_transaction_session_timeout = 0')
+  const session = new pg.Client({ connectionString: database.url })
+  await session.connect()
+  await session.query('BEGIN')
   await session.query('SELECT FROM orders WHERE order_id = $1 FOR UPDATE', [orderId])
   const refused = await update(orderId, 'paid')
   assert.deepEqual([refused.status, refused.body.type], [503, '/problems/order-locked'])
   assert.ok(Number(refused.headers.get('retry-after')) > 0)
   await session.query('COMMIT')
-  session.release()
+  await session.end()
   assert.equal((await update(orderId, 'paid')).headers.get('etag'), '"2"')
 })
 

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { randomUUID } from 'node:crypto'
 import { after, before, test } from 'node:test'
+import { orderEvents } from '@inorder/contracts/order-events.ts'
 import { migrate } from '@inorder/storage/migrate.ts'
 import { openPool } from '@inorder/storage/pool.ts'
 import { freshDatabase, unique } from '@inorder/testing/parts.ts'
@@ -85,6 +86,24 @@ test('rule 6: a change that changes nothing answers for the event of the current
   await relay.publishAll()
   assert.equal((await waiting).delivery, 'delivered')
   assert.equal((await writes.write(change(orderId, 'new'), 0)).delivery, 'delivered', 'it is out of the outbox')
+})
+
+test('rule 1: changes of one order that arrive together make a version each, in their order', async () => {
+  const { writes } = cart()
+  const orderId = unique('o')
+  await writes.write(create(orderId), 0)
+  const statuses = Array.from({ length: 20 }, (_, n) => `s${n}`)
+  const answers = await Promise.all(statuses.map((status) => writes.write(change(orderId, status), 0)))
+  assert.deepEqual(
+    answers.map(({ result }) => 'outcome' in result && 'now' in result.outcome && result.outcome.now.version),
+    statuses.map((_, n) => n + 2),
+  )
+  const { rows } = await pool.query('SELECT value FROM outbox WHERE key = $1 ORDER BY id', [Buffer.from(orderId)])
+  const decode = orderEvents.value.decoder(orderEvents.value.schema)
+  assert.deepEqual(
+    rows.map(({ value }) => decode(value)).map(({ version, order }) => `${version} ${order.status}`),
+    ['1 new', ...statuses.map((status, n) => `${n + 2} ${status}`)],
+  )
 })
 
 test('rule 2: 50 clients with one key at once: one effect, and each is told its outcome or to come again', async () => {

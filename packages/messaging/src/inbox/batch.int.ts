@@ -190,6 +190,27 @@ test('rule 17: many guilty rows in one batch, offsets without records behind the
   assert.equal(await position(), '135')
 })
 
+test('rule 17: the search one by one takes several transactions, each of which a slow day leaves time for', async () => {
+  const ofTransaction = new Map<string, number>()
+  const save: Context['handler']['save'] = async (tx, changed, ...rest) => {
+    await modelHandler.save(tx, changed, ...rest)
+    const { rows } = await tx.query<{ xid: string }>('SELECT pg_current_xact_id()::text AS xid')
+    ofTransaction.set(rows[0]!.xid, (ofTransaction.get(rows[0]!.xid) ?? 0) + changed.size)
+  }
+  const { commit } = consumer({ handler: { ...modelHandler, save } })
+  const run = unique('run')
+  const records = Array.from({ length: 300 }, (_, n) => event(n, `${run}-${n}`, 1))
+  records[299] = event(299, `${run}-299`, 1, { id: 'unsavable', unsavable: true })
+  const { applied } = await commit(records, 0, 300)
+  assert.equal(applied.length, 299)
+  const saved = [...ofTransaction.values()]
+  assert.equal(
+    saved.reduce((sum, n) => sum + n),
+    299,
+  )
+  assert.ok(Math.max(...saved) <= 100, `${saved} of them in one transaction each`)
+})
+
 test('rule 17: what is not the row’s fault fails the whole batch, and stores nothing of it', async () => {
   const o = unique('o')
   const save = async (tx: Tx) => void (await tx.query('SELECT * FROM a_forgotten_migration'))

@@ -180,6 +180,38 @@ test('rule 10: with answers that get lost the log repeats, and the first occurre
     }),
   ))
 
+test('rule 8: whoever has lost the lock publishes nothing more, also while Kafka keeps it waiting for an answer', () =>
+  withRig({ partitions: 1 }, (rig) =>
+    withProxy(async (proxy) => {
+      const lines: string[] = []
+      const logger = pino({ level: 'info' }, { write: (line: string) => lines.push(line) })
+      const said = (text: string) => lines.filter((line) => line.includes(text)).length
+      const relay = await rig.relay('deposed', { brokers: [proxy.address], logger })
+      await relay.contact
+      await rig.add(numbered(rig, 'before', 1))
+      relay.wake()
+      await until('its lane has sent something', async () => (await rig.waiting()) === 0)
+      // From here on the question about the partitions hangs, in the middle of which the lock is lost.
+      let asked = 0
+      proxy.fate = ({ call }) => {
+        if (call === produceCall) return 'through'
+        asked++
+        return 'swallowed'
+      }
+      await until('the question hangs', () => asked > 0)
+      await rig.pool.query(`SELECT pg_terminate_backend(pid) FROM pg_locks WHERE locktype = 'advisory' AND granted
+        AND database = (SELECT oid FROM pg_database WHERE datname = current_database())`)
+      await until('it knows', () => said('does not publish the outbox any more') === 1)
+      await rig.add(numbered(rig, 'after', 1))
+      relay.wake()
+      await until('its next term begins', () => said('this instance publishes the outbox') === 2)
+      assert.equal(await rig.waiting(), 1)
+      assert.deepEqual(await numbersOf(rig, 'after'), [])
+      proxy.fate = () => 'through'
+      await until('the outbox is empty', async () => (await rig.waiting()) === 0)
+    }),
+  ))
+
 test('rows get other lanes when Kafka has other partitions than they were spread over', () =>
   withRig({ partitions: 6 }, async (rig) => {
     await rig.pool.query('INSERT INTO outbox_topic (topic, partitions) VALUES ($1, 2)', [rig.topic])
