@@ -14,9 +14,12 @@ export const shippingHandler = (shipOn: ShipOn): Handler<Shipment, OrderEvent> =
 
 type OfOrder = { orderId: string }
 
-/** What is asked of the carrier: a label, and to undo what has one. */
-export function carrierEffects(pool: Pool, carrierUrl: string): Record<string, EffectKind> {
-  const trackedBy = (id: string) => ({ label: `${carrierUrl}/labels/${encodeURIComponent(id)}`, tracking: id })
+/**
+ * What is asked of the carrier: a label, and to undo what has one. `publicUrl` is where those who read a label find the
+ * carrier, who may not know the name that we call it by.
+ */
+export function carrierEffects(pool: Pool, carrierUrl: string, publicUrl: string): Record<string, EffectKind> {
+  const trackedBy = (id: string) => ({ label: `${publicUrl}/labels/${encodeURIComponent(id)}`, tracking: id })
   const label: EffectKind<OfOrder, Answer> = {
     perform: ({ payload }, call) => callOnce(`${carrierUrl}/labels`, payload, call),
     async settle(tx, { orderId }, answer) {

@@ -11,11 +11,12 @@ await runConsumer({
   migrations: new URL('../migrations', import.meta.url),
   settings: {
     CARRIER_URL: Type.String({ format: 'http://host', pattern: '[^/]$' }),
+    CARRIER_PUBLIC_URL: Type.Optional(Type.String({ format: 'http://host', pattern: '[^/]$' })),
     SHIP_ON: Type.Enum(['shipped', 'confirmed'], { default: 'shipped' }),
   },
   build: ({ settings, pool }) => ({
     handler: shippingHandler(settings.SHIP_ON),
-    effects: carrierEffects(pool, settings.CARRIER_URL),
+    effects: carrierEffects(pool, settings.CARRIER_URL, settings.CARRIER_PUBLIC_URL ?? settings.CARRIER_URL),
     routes: () => shippingRoutes(pool),
   }),
 })
