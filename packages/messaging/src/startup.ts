@@ -14,7 +14,7 @@ export interface StartupOptions {
   logger: Logger
 }
 
-/** After so long a service is ready without Kafka and the registry: it works with what it has. */
+/** After so long it is ready without Kafka and the registry: it works with what it has. A consumer's inbox waits for Kafka. */
 const patienceMs = 5_000
 const databaseAgainMs = 500
 

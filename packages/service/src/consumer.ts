@@ -103,7 +103,7 @@ export function runConsumer<State, Settings extends TProperties = Record<never, 
           registry: registry.idOf(orderEvents.subject, orderEvents.value.schema),
         }),
       })
-      const ready = async () => [...(await startup.missing()), ...inbox.missing()]
+      const ready = async () => [...new Set([...(await startup.missing()), ...inbox.missing()])]
       const app = await createApp({ service: name, logger, metrics, ready, openapi, access: config })
       await app.register(async (scope) => {
         scope.setErrorHandler(orDatabaseAway)

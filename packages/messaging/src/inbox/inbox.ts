@@ -117,10 +117,10 @@ export class Inbox<State, Event> {
     await this.#admin.close()
   }
 
-  /** What it lacks for its work: Kafka, if it was there; records, until an operator accepts their loss. */
+  /** What it lacks for its work: Kafka, whether it has been reached yet or not; records, until an operator accepts their loss. */
   missing(): string[] {
     const lost = this.#reader.stopped.map((partition) => `records of ${this.#topic.name}/${partition}`)
-    return this.#topicId !== undefined && this.#reader.away ? ['kafka', ...lost] : lost
+    return this.#topicId === undefined || this.#reader.away ? ['kafka', ...lost] : lost
   }
 
   /** How far each partition is applied, and how far its log goes. */
