@@ -96,10 +96,7 @@ test('from the quote to delivery: the label is the one that the carrier gave', a
   assert.equal((await reaches(orderId, 'quoted')).shippingCost, 2.2)
   await publish(orderId, 'confirmed', 'shipped')
   const { label, tracking } = await reaches(orderId, 'dispatched')
-// Not where we reach the carrier, but where those who read a label do.
-const publicUrl = 'http://labels.example'
-const start = () =>
-  startService(main, { DATABASE_URL: database.url, CARRIER_URL: door.url, CARRIER_PUBLIC_URL: publicUrl })
+  assert.equal(label, `${publicUrl}/labels/${tracking}`)
   await publish(orderId, 'delivered')
   await reaches(orderId, 'delivered')
   assert.deepEqual(await deeds(orderId), ['labels'])
