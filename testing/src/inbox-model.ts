@@ -71,9 +71,13 @@ export interface ModelInbox {
   copies: string[]
   /** What a discard was answered, by order and place. */
   answers: Record<string, Answer>
+  /** Places of records that were discarded. */
+  discarded: string[]
 }
 
-export type Answer = { applied: number; remaining: number; stoppedAt: string | undefined } | { refused: string }
+export type Answer =
+  | { applied: number; remaining: number; stoppedAt: string | undefined; skipped?: number[] }
+  | { refused: string }
 
 export const emptyInbox = (): ModelInbox => ({
   position: 0,
@@ -83,6 +87,7 @@ export const emptyInbox = (): ModelInbox => ({
   applied: [],
   copies: [],
   answers: {},
+  discarded: [],
 })
 
 export const topicName = 'events'
@@ -104,8 +109,9 @@ export function deliver(inbox: ModelInbox, from: number, next: number, records: 
   return true
 }
 
-/** Rules 15 and 16. */
+/** Rules 15, 16 and 18. */
 export function arrive(inbox: ModelInbox, record: ModelRecord): void {
+  if (inbox.discarded.includes(record.place)) return
   const { event, cause, stray } = readingOf(inbox, record)
   if (record.orderId === null || stray) {
     strand(inbox, record, cause)
@@ -151,8 +157,14 @@ export function discard(inbox: ModelInbox, name: string, place: string, skipVers
   const parked = parkedUnder(inbox, name)
   const target = parked.find(({ record }) => record.place === place)
   const earlier = inbox.answers[`${name} ${place}`]
-  if (!target && earlier) return earlier
+  if (earlier && (!target || ('skipped' in earlier && earlier.skipped))) return earlier
   if (parked.length === 0) return { refused: 'nothing-parked' }
+  const skipped = order && target?.state === 'waiting' && skipVersion ? skipGap(order, target) : undefined
+  if (skipped) {
+    const answer = { ...redrive(inbox, name), skipped }
+    inbox.answers[`${name} ${place}`] = answer
+    return answer
+  }
   if (!target || target.state === 'behind' || target.state === 'waiting') return { refused: 'not-the-head' }
   if (order && target.state === 'head' && order.parked.includes(target)) {
     const version = readingOf(inbox, target.record).event?.version
@@ -168,10 +180,22 @@ export function discard(inbox: ModelInbox, name: string, place: string, skipVers
   }
   if (order) order.parked = order.parked.filter((p) => p !== target)
   if (inbox.nowhere[name] === target) delete inbox.nowhere[name]
+  inbox.discarded.push(place)
   const left = redrive(inbox, name)
   const answer = 'refused' in left ? { applied: 0, remaining: 0, stoppedAt: undefined } : left
   inbox.answers[`${name} ${place}`] = answer
   return answer
+}
+
+/** The versions that the first event that waits lacks, which the order goes on without. */
+function skipGap(order: ParkedOrder, target: Parked): number[] | undefined {
+  const waiting = order.parked.filter(({ state }) => state === 'waiting').sort((a, b) => versionOf(a) - versionOf(b))
+  if (order.parked.some(({ state }) => state === 'head') || waiting[0] !== target) return undefined
+  const skipped: number[] = []
+  for (let version = order.version + 1; version < versionOf(target); version++) skipped.push(version)
+  order.version = versionOf(target) - 1
+  order.eventId = null
+  return skipped
 }
 
 function redriveOrder(inbox: ModelInbox, order: ParkedOrder): void {

@@ -60,6 +60,9 @@ export const Redriven = Type.Object({
   applied: Type.Integer(),
   remaining: Type.Integer({ description: 'What is still parked of the order' }),
   stoppedAt: Type.Optional(text('The event that holds the order up')),
+  skipped: Type.Optional(
+    Type.Array(Type.Integer(), { description: 'Versions that never came and were skipped; the first 1,000' }),
+  ),
   events: Type.Optional(
     Type.Array(
       Type.Object({
@@ -122,9 +125,11 @@ export const AuditEntry = Type.Object({
   id: Type.Integer(),
   at: time,
   operator: text('The header x-operator, else the remote address'),
-  action: text('redrive, discard, accept-loss, set-aside-redrive or set-aside-discard'),
+  action: text(
+    'redrive, discard, accept-loss, set-aside-redrive, set-aside-discard, or skipped-arrived: a version that was skipped came after all',
+  ),
   orderId: text('@topic:partition where a loss was accepted'),
-  event: orNull('string', 'Of a discard'),
+  event: orNull('string', 'Of a discard, or what came after all'),
   reason: orNull('string', 'Of a discard'),
   before: Audited,
   after: Audited,
@@ -146,6 +151,7 @@ export interface Discard {
   /** `topicId/partition/offset` */
   event: string
   reason: string
+  /** Of a head: also its version. Of the first event that waits: the versions missing before it. */
   skipVersion: boolean
 }
 

@@ -51,7 +51,11 @@ const discardBody = Type.Object(
   {
     event: Type.String({ minLength: 1, maxLength: 128, format: 'text', description: 'topicId/partition/offset' }),
     reason: Type.String({ minLength: 1, maxLength: 1000, format: 'text' }),
-    skipVersion: Type.Optional(Type.Boolean({ description: 'The order goes on without this version' })),
+    skipVersion: Type.Optional(
+      Type.Boolean({
+        description: 'The order goes on without this version, or without those missing before an event that waits',
+      }),
+    ),
   },
   closed,
 )

@@ -3,7 +3,7 @@
 import { fileURLToPath } from 'node:url'
 import { migrate } from '@inorder/storage/migrate.ts'
 import { openPool } from '@inorder/storage/pool.ts'
-import { type Tx, transaction } from '@inorder/storage/transaction.ts'
+import type { Tx } from '@inorder/storage/transaction.ts'
 import type { ModelEvent } from '@inorder/testing/inbox-model.ts'
 import { makeModelTable, modelHandler, modelRegistry, modelTopic, recordOf } from '@inorder/testing/inbox-topic.ts'
 import { freshDatabase, unique } from '@inorder/testing/parts.ts'
@@ -12,7 +12,7 @@ import { Registry } from 'prom-client'
 import { commitBatch } from '../inbox/batch.ts'
 import { Decoder } from '../inbox/decode.ts'
 import type { Handler } from '../inbox/handler.ts'
-import { redriveOrder } from '../parking/redrive.ts'
+import { run } from '../parking/runs.ts'
 import type { Effect, EffectKind } from './effect.ts'
 import { EffectRunner, type EffectRunnerOptions } from './runner.ts'
 
@@ -68,9 +68,7 @@ export async function effectsRig() {
     apply,
     /** As an operator does. */
     redriveEvents: (orderId: string) =>
-      transaction(pool, (tx) =>
-        redriveOrder(tx, { orderId, operator: 'anna', dryRun: false }, contextOf(effectHandler), false),
-      ),
+      run(pool, orderId, { orderId, operator: 'anna' }, contextOf(effectHandler), () => {}),
     /** A runner of one kind, `call`, whose perform this is; it has started. */
     runner(perform: EffectKind['perform'], more: Partial<EffectRunnerOptions> = {}) {
       const lines: Record<string, unknown>[] = []

@@ -1,6 +1,7 @@
 // From locked orders to stored changes: what a batch and the redrive of one order have in common.
 import { savepoint, sqlFault, type Tx } from '@inorder/storage/transaction.ts'
 import { addEffects, effectRows } from '../effects/store.ts'
+import { addLate } from '../parking/audit.ts'
 import { addCopies } from '../parking/copies.ts'
 import { savePlaces } from '../parking/store.ts'
 import type { BatchContext } from './batch.ts'
@@ -11,7 +12,11 @@ import { type LockedOrders, saveOrders } from './store.ts'
 
 export interface Saved<State, Event> extends Changes<State, Event> {
   readonly copies: readonly Entry<Event>[]
+  /** More of what is parked may have its turn than this transaction took. */
+  readonly due: boolean
 }
+
+export const nothingSaved = <State, Event>(): Saved<State, Event> => ({ ...noChanges(), copies: [], due: false })
 
 /**
  * Applies these records, in their order, to the orders that are locked, and saves what came of it. With `singly` each
@@ -46,7 +51,9 @@ export async function applyEntries<State, Event>(
   await addEffects(tx, changes.effects)
   await saveOrders(tx, locked)
   await savePlaces(tx, topic.name, changes.moved)
-  return { ...changes, copies: await addCopies(tx, changes.moved, context) }
+  if (changes.late.length > 0) await addLate(tx, context.instance, changes.late)
+  const due = [...orders.values()].some((order) => order.due !== null)
+  return { ...changes, copies: await addCopies(tx, changes.moved, context), due }
 }
 
 /** An order of version 0 has no state: nothing of it was ever applied. */

@@ -1,12 +1,14 @@
 import type { Topic } from '@inorder/contracts/topic.ts'
 import { sqlFault, type Tx, transaction } from '@inorder/storage/transaction.ts'
 import type { Pool } from 'pg'
-import { placesOf, waitingRecords } from '../parking/store.ts'
+import { withoutDiscarded } from '../parking/discarded.ts'
+import { healShare } from '../parking/sizes.ts'
+import { parkedBefore, waitingRecords } from '../parking/store.ts'
 import { applyEntries, type Saved } from './apply.ts'
-import { remember } from './decide.ts'
+import { know, remember } from './decide.ts'
 import { type Decoder, SchemasMissing } from './decode.ts'
 import type { Handler } from './handler.ts'
-import { type Entry, placeName } from './order.ts'
+import type { Entry, Order } from './order.ts'
 import { addOrderIds } from './order-ids.ts'
 import type { Span } from './record.ts'
 import { type LockedOrders, lockOrders, lockPositions, movePositions } from './store.ts'
@@ -98,7 +100,7 @@ async function applyBatch<State, Event>(
 
   // 1. Positions. What lies below them is applied already, whoever did it.
   const partitions = [...spans.keys()].sort((a, b) => a - b)
-  const positions = await lockPositions(tx, { id: topicId, name: topic.name }, partitions)
+  const { positions, discarded } = await lockPositions(tx, { id: topicId, name: topic.name }, partitions)
   const moved = new Map<number, bigint>()
   for (const [partition, { from, next }] of spans) {
     const position = positions.get(partition) ?? 0n
@@ -110,47 +112,43 @@ async function applyBatch<State, Event>(
 
   // 2. Orders; then, in the next statement, what is parked of them; then their states, and each event in order.
   const locked = await lockOrders<State, Event>(tx, fresh)
-  await readParked(tx, locked, fresh, context.decoder)
-  const saved = await applyEntries(tx, fresh, locked, context, singly)
+  const open = await withoutDiscarded(tx, fresh, discarded)
+  await readParked(tx, locked, open, context.decoder, singly)
+  const saved = await applyEntries(tx, open, locked, context, singly)
+  const duplicates = saved.duplicates + fresh.length - open.length
 
   // 3. The positions; and last, under a lock of the whole topic, the ids that are new.
   await movePositions(tx, topicId, moved)
   await addOrderIds(tx, topic.name, locked.created)
-  return { ...saved, size: entries.length, positions: moved }
+  return { ...saved, duplicates, size: entries.length, positions: moved }
 }
 
-/** Places of what is parked, and the events that wait for a gap which an event of this batch may close. */
+/** What the arriving events need of what is parked of their orders, however much that is. */
 async function readParked<State, Event>(
   tx: Tx,
   { orders, rows }: LockedOrders<State, Event>,
   arriving: readonly Entry<Event>[],
   decoder: Decoder<Event>,
+  singly: boolean,
 ): Promise<void> {
-  const held = [...rows].flatMap(([orderId, row]) => (row.held ? orderId : []))
-  if (held.length === 0) return
-  const ofHeld = arriving.filter((entry) => rows.get(entry.orderId)?.held)
-  const eventIds = ofHeld.flatMap((entry) => entry.eventId ?? [])
-  const places = await placesOf<Event>(tx, held, eventIds)
-
-  const blocked = new Set(places.flatMap(({ place, orderId }) => (place?.state === 'head' ? orderId : [])))
-  const closing = ofHeld.filter(
-    ({ orderId, version }) => !blocked.has(orderId) && version === (orders.get(orderId)?.version ?? 0) + 1,
-  )
-  const healing = [...new Set(closing.map((entry) => entry.orderId))]
-  const bytes = new Map(
-    (healing.length > 0 ? await waitingRecords(tx, healing) : []).map((row) => [
-      placeName(row.topicId, row.record),
-      row,
-    ]),
-  )
-  for (const entry of places) {
-    const order = orders.get(entry.orderId)
-    const row = bytes.get(placeName(entry.topicId, entry))
-    if (!order) continue
-    if (!row) remember(order, entry)
-    else {
-      const { decoded, fault } = decoder.entry(row.topicId, row.record)
-      remember(order, { ...entry, record: row.record, decoded, fault })
-    }
+  const ofHeld = arriving.filter((entry) => !entry.orderless && rows.get(entry.orderId)?.held)
+  if (ofHeld.length === 0) return
+  // 1. The head, and whether an arriving event is parked already.
+  for (const row of await parkedBefore(tx, ofHeld)) know(orders.get(row.orderId)!, row)
+  // 2. Of orders whose gap an arriving event may close, the first events behind it.
+  const healing = new Set<Order<State, Event>>()
+  for (const { orderId, version } of ofHeld) {
+    const order = orders.get(orderId)!
+    if (order.blocked) continue
+    if (version === order.version + 1) healing.add(order)
+    else order.horizon = order.version
+  }
+  if (healing.size === 0) return
+  for (const order of healing) order.horizon = Infinity
+  const share = healShare(healing.size, singly)
+  for (const { orderId, topicId, record, place, version, isLast } of await waitingRecords(tx, [...healing], share)) {
+    const order = orders.get(orderId)!
+    remember(order, decoder.entry(topicId, record, place))
+    if (isLast) order.horizon = version
   }
 }

@@ -1,12 +1,14 @@
 // Rules 15 and 16, and the heart of 17 and 21: what becomes of each record, one after the other. Pure.
 //
 //   arrives, or is taken up again by a redrive
-//           -> duplicate                      version below, or the very event that is applied or parked already
+//           -> duplicate                      version below, or the very event that is applied or parked already;
+//                                             also a version that was skipped, which then is told (`late`)
 //           -> conflict    (listed)           another event of the version that is applied
-//           -> behind      (parked)           a poison record stands at its order's head
+//           -> behind      (parked)           a poison record stands at its order's head, or the order is due
 //           -> head        (parked, blocks)   cannot be decoded, or applying it fails
 //           -> waiting     (parked)           a version before it is missing
-//           -> applied, and after it each waiting version whose turn has come
+//           -> applied, and after it each waiting version whose turn has come, as far as this transaction has read
+//              them; if there may be more the order is due
 //
 // `judge` names the record to apply, if any; the caller tries it and gives the outcome to `settle`, which names the
 // next. So the same decisions serve a batch in memory and the run under savepoints that looks for a guilty row.
@@ -20,6 +22,8 @@ export interface Changes<State, Event> {
   readonly moved: Set<Entry<Event>>
   /** What the applied events ask for besides. */
   readonly effects: EffectRow[]
+  /** Events of versions that were given up before they came. */
+  readonly late: Entry<Event>[]
   duplicates: number
   healed: number
 }
@@ -28,6 +32,7 @@ export const noChanges = <State, Event>(): Changes<State, Event> => ({
   applied: [],
   moved: new Set(),
   effects: [],
+  late: [],
   duplicates: 0,
   healed: 0,
 })
@@ -52,6 +57,7 @@ export function judge<State, Event>(
     const sameAsApplied = version === order.version && (order.eventId === null || eventId === order.eventId)
     if (version < order.version || sameAsApplied || order.parkedEvents.has(eventKey(version, eventId))) {
       changes.duplicates++
+      if (order.skipped.some(({ from, to }) => from <= version && version <= to)) changes.late.push(entry)
       if (entry.place) changes.moved.add(entry)
       entry.place = undefined
       return undefined
@@ -94,6 +100,11 @@ export function settle<State, Event>(
     changes.moved.add(entry)
     entry.place = undefined
   }
+  if (order.version >= order.horizon) {
+    order.due ??= 0
+    order.blocked = true
+    return undefined
+  }
   return order.waiting.size > 0 ? successor(order, changes) : undefined
 }
 
@@ -120,7 +131,16 @@ function put<State, Event>(
   remember(order, entry)
 }
 
-/** A parked record of the order, at its place: when it is parked, and when the order is read from the database. */
+/** What is parked of the order already, without its bytes: all that an arriving event asks of it. */
+export function know<State, Event>(
+  order: Order<State, Event>,
+  { state, version, eventId }: { state: Place['state']; version: number | null; eventId: string | null },
+): void {
+  if (state === 'head') order.blocked = true
+  if (version !== null && eventId !== null) order.parkedEvents.add(eventKey(version, eventId))
+}
+
+/** A parked record of the order, at its place: when it is parked, and when its turn may come. */
 export function remember<State, Event>(order: Order<State, Event>, entry: Entry<Event>): void {
   const { version, eventId, place } = entry
   if (place?.state === 'head') order.blocked = true

@@ -12,6 +12,7 @@ import { Decoder } from './decode.ts'
 import type { Applied } from './inbox.ts'
 import { inboxMetrics } from './metrics.ts'
 import type { InboxRig } from './rig.fixture.ts'
+import { dueOrders } from './store.ts'
 
 type Context = BatchContext<string[], ModelEvent>
 export type Subject = Awaited<ReturnType<typeof historySubject>>
@@ -26,7 +27,16 @@ export const makeHistoryTable = ({ pool }: InboxRig) =>
   pool.query(`CREATE TABLE history_order (order_id text PRIMARY KEY, events text[], bad boolean CHECK (NOT bad));
     DO $$ BEGIN EXECUTE format('ALTER DATABASE %I SET synchronous_commit = off', current_database()); END $$`)
 
-const empty = ['inbox_position', 'inbox_order', 'parked', 'topic_orders', 'parking_audit', 'outbox', 'history_order']
+const empty = [
+  'inbox_position',
+  'inbox_order',
+  'parked',
+  'topic_orders',
+  'parking_audit',
+  'discarded',
+  'outbox',
+  'history_order',
+]
   .map((table) => `DELETE FROM ${table}`)
   .join(';')
 
@@ -135,6 +145,10 @@ export async function historySubject(rig: InboxRig) {
       operator.redriveAll(cause, { ...operatorName, dryRun }),
     discard: (orderId: string, place: string, skipVersion: boolean) =>
       operator.discard(orderId, { ...operatorName, event: `${topicId}/0/${place}`, reason: 'a test', skipVersion }),
+    /** What orders are due for. */
+    async goOn(): Promise<void> {
+      for (const orderId of await dueOrders(rig.pool, 100)) await operator.goOn(orderId)
+    },
     rewind: (position: number) => rig.pool.query('UPDATE inbox_position SET next_offset = $1', [position]),
     async stored(): Promise<Stored> {
       return (await rig.pool.query({ name: 'everything', text: everything })).rows[0]

@@ -1,11 +1,13 @@
 import type { Ops, PartitionPosition } from '@inorder/contracts/ops.ts'
 import type { Topic } from '@inorder/contracts/topic.ts'
+import type { WokenLoop } from '@inorder/storage/woken-loop.ts'
 import type { Pool } from 'pg'
 import type { Logger } from 'pino'
 import type { Registry } from 'prom-client'
 import { KafkaAdmin } from '../kafka/admin.ts'
 import { TopicConsumer } from '../kafka/consumer.ts'
 import { KafkaAway, KafkaRefused } from '../kafka/errors.ts'
+import { dueOrdersLoop } from '../parking/due.ts'
 import { Operator } from '../parking/operator.ts'
 import type { SchemaRegistry } from '../registry.ts'
 import type { Saved } from './apply.ts'
@@ -53,6 +55,8 @@ export class Inbox<State, Event> {
   readonly orderIds: OrderIds
   /** What is parked, and what an operator may do with it. */
   readonly ops: Ops
+  /** Of orders of which more waits than one transaction takes. */
+  readonly #due: WokenLoop
   readonly #topic: Topic<Event>
   readonly #options: InboxOptions<State, Event>
   readonly #reader: Reader<State, Event>
@@ -69,7 +73,7 @@ export class Inbox<State, Event> {
     const log = new LogCheck({ pool, kafka: this.#admin, topic: topic.name, logger })
     this.#metrics = inboxMetrics(metrics, () => this.positions())
     const context = { topic, handler, decoder: new Decoder(topic, registry), service: group, instance }
-    this.ops = new Operator({
+    const operator = new Operator({
       pool,
       context,
       logger,
@@ -78,6 +82,8 @@ export class Inbox<State, Event> {
       acceptLoss: (partition, operator) => log.acceptLoss(partition, operator),
       onSaved: (saved) => this.#saved(saved),
     })
+    this.ops = operator
+    this.#due = dueOrdersLoop({ pool, logger, goOn: (orderId) => operator.goOn(orderId) })
     const { promise, resolve } = Promise.withResolvers<void>()
     this.ready = promise
     this.#reader = new Reader({
@@ -109,11 +115,13 @@ export class Inbox<State, Event> {
 
   start(): void {
     this.#reader.start()
+    this.#due.start()
   }
 
   /** Ends reading; resolves when the batch under way is committed or given up. */
   async close(): Promise<void> {
     await this.#reader.close()
+    await this.#due.close()
     await this.#admin.close()
   }
 
@@ -173,6 +181,12 @@ export class Inbox<State, Event> {
       const alarm = place.state === 'head' || place.state === 'conflict'
       logger[alarm ? 'warn' : 'info']({ orderId, event: placeName(topicId, at), ...place }, 'a record was parked')
     }
+    for (const { orderId, topicId, version, ...at } of saved.late)
+      logger.error(
+        { alarm: 'skipped-version-arrived', orderId, version, event: placeName(topicId, at) },
+        'a version that an operator skipped came after all: it is not applied, and is in the audit',
+      )
+    if (saved.due) this.#due.wake()
     if (saved.applied.length > 0) onApplied?.(saved.applied)
     if (saved.copies.length > 0) onCopies?.()
   }

@@ -62,7 +62,18 @@ export interface OrderRow {
   /** Of the event that made `version`; null: none yet, or a version skipped by hand. */
   readonly eventId: string | null
   readonly held: boolean
+  /** More of what is parked has to be looked at than one transaction took: the audit entry that this answers, 0 for none. */
+  readonly due: number | null
+  readonly skipped: readonly Skipped[]
 }
+
+/** Versions that never came, and that an operator gave up. */
+export interface Skipped {
+  readonly from: number
+  readonly to: number
+}
+
+export const newRow: OrderRow = { version: 0, eventId: null, held: false, due: null, skipped: [] }
 
 /** One order, as its row, its parked records and the events of this batch so far make it. */
 export interface Order<State, Event> {
@@ -70,26 +81,36 @@ export interface Order<State, Event> {
   version: number
   eventId: string | null
   state: State | undefined
-  /** A poison record stands at the head: nothing of the order passes it. */
+  /** A poison record stands at the head, or the order is due: nothing of the order passes what is parked. */
   blocked: boolean
+  /** As in its row. */
+  due: number | null
+  readonly skipped: readonly Skipped[]
   /** Events whose turn has not come, by version, each in order of arrival. */
   readonly waiting: Map<number, Entry<Event>[]>
+  /** `waiting` holds what waits up to this version, Infinity: all. There may be more, which one transaction does not take. */
+  horizon: number
   /** `version/eventId` of what is parked. */
   readonly parkedEvents: Set<string>
 }
 
-export const newOrder = <State, Event>(
-  orderId: string,
-  version = 0,
-  eventId: string | null = null,
-): Order<State, Event> => ({
+export const newOrder = <State, Event>(orderId: string, row: OrderRow = newRow): Order<State, Event> => ({
   orderId,
-  version,
-  eventId,
+  version: row.version,
+  eventId: row.eventId,
   state: undefined,
-  blocked: false,
+  blocked: row.due !== null,
+  due: row.due,
+  skipped: row.skipped,
   waiting: new Map(),
+  horizon: Infinity,
   parkedEvents: new Set(),
 })
 
-export const isHeld = <State, Event>(order: Order<State, Event>): boolean => order.blocked || order.waiting.size > 0
+export const isHeld = <State, Event>({ blocked, due, waiting, horizon }: Order<State, Event>): boolean =>
+  blocked || due !== null || waiting.size > 0 || horizon < Infinity
+
+export const rowOf = <State, Event>(order: Order<State, Event>): OrderRow => {
+  const { version, eventId, due, skipped } = order
+  return { version, eventId, held: isHeld(order), due, skipped }
+}

@@ -156,6 +156,7 @@ async function run({ log, steps }: History): Promise<void> {
         possible = [step.killedAt === undefined ? await done(action) : await doneUnlessKilled(action, step.killedAt)]
       }
     }
+    await subject.goOn()
     const stored = await subject.stored()
     const [one, other] = possible
     const check = (inbox: ModelInbox) => compare(subject.told, stored, inbox, rewound)
@@ -252,11 +253,12 @@ const placeOf = (event: string): string => event.split('/')[2] ?? event
 
 function told(answer: Redriven | Refused): Answer & { events?: Record<string, string> } {
   if ('refused' in answer) return { refused: answer.refused }
-  const { applied, remaining, stoppedAt, events } = answer
+  const { applied, remaining, stoppedAt, skipped, events } = answer
   return {
     applied,
     remaining,
     stoppedAt: stoppedAt && placeOf(stoppedAt),
+    ...(skipped && { skipped }),
     ...(events && { events: Object.fromEntries(events.map(({ event, becomes }) => [placeOf(event), becomes])) }),
   }
 }

@@ -18,7 +18,7 @@ import type { SourceRecord } from './record.ts'
 const folder = (name: string) => ({ name, path: fileURLToPath(new URL(`../../migrations/${name}`, import.meta.url)) })
 
 export type Context = BatchContext<string[], ModelEvent>
-export type Result = Pick<BatchResult<string[], ModelEvent>, 'applied' | 'duplicates' | 'healed'>
+export type Result = Pick<BatchResult<string[], ModelEvent>, 'applied' | 'duplicates' | 'healed' | 'late'>
 export type InboxRig = Awaited<ReturnType<typeof inboxRig>>
 
 export async function inboxRig() {
@@ -51,6 +51,7 @@ export async function inboxRig() {
       await commitBatch(pool, { topicId, entries, spans }, context, (result) => results.push(result))
       return {
         applied: results.flatMap(({ applied }) => applied),
+        late: results.flatMap(({ late }) => late),
         duplicates: results.reduce((sum, { duplicates }) => sum + duplicates, 0),
         healed: results.reduce((sum, { healed }) => sum + healed, 0),
       }
@@ -60,6 +61,7 @@ export async function inboxRig() {
     return {
       topic,
       topicId,
+      context,
       operator,
       /** What redrives and discards have committed. */
       redriven,

@@ -1,6 +1,6 @@
 import { columns } from '@inorder/storage/columns.ts'
 import type { Tx } from '@inorder/storage/transaction.ts'
-import { type Entry, isHeld, newOrder, type Order, type OrderRow } from './order.ts'
+import { type Entry, newOrder, newRow, type Order, type OrderRow, rowOf, type Skipped } from './order.ts'
 
 /** How far each of the topic's partitions is applied; a partition of which nothing is has no row. */
 export async function readPositions(db: Tx, topicId: string): Promise<Map<number, bigint>> {
@@ -32,17 +32,21 @@ ON CONFLICT DO NOTHING`
 // Plans are kept per session. One made while a table was nearly empty would scan it whole, and go on doing so when it
 // has a million rows, until the next ANALYZE: 30 times slower. So no plan made in this transaction prefers a scan.
 const selectPositions = `
-SELECT partition, next_offset, set_config('enable_seqscan', 'off', true)
-FROM inbox_position WHERE topic_id = $1 AND partition = ANY($2::int[]) ORDER BY partition FOR UPDATE`
+SELECT partition, next_offset, set_config('enable_seqscan', 'off', true),
+  (SELECT max(record_offset) FROM discarded AS d WHERE d.topic_id = p.topic_id AND d.partition = p.partition) AS discarded
+FROM inbox_position AS p WHERE topic_id = $1 AND partition = ANY($2::int[]) ORDER BY partition FOR UPDATE`
 
-/** Locks the positions of these partitions (sorted), and says which they are. */
+/**
+ * Locks the positions of these partitions (sorted), and says which they are; and, where the log is read again, how far
+ * there may be records that were discarded.
+ */
 export async function lockPositions(
   tx: Tx,
   topic: { id: string; name: string },
   partitions: readonly number[],
-): Promise<Map<number, bigint>> {
+): Promise<{ positions: Map<number, bigint>; discarded: Map<number, bigint> }> {
   const select = { name: 'inbox-lock-positions', text: selectPositions, values: [topic.id, partitions] }
-  const lock = () => tx.query<{ partition: number; next_offset: string }>(select)
+  const lock = () => tx.query<{ partition: number; next_offset: string; discarded: string | null }>(select)
   let { rows } = await lock()
   if (rows.length < partitions.length) {
     // Once in a partition's life; locking first saves the round trip in all other batches. If two meet here crosswise
@@ -50,7 +54,11 @@ export async function lockPositions(
     await tx.query(insertPositions, [topic.id, topic.name, partitions])
     rows = (await lock()).rows
   }
-  return positionsOf(rows)
+  const discarded = new Map<number, bigint>()
+  for (const row of rows)
+    if (row.discarded !== null && BigInt(row.discarded) >= BigInt(row.next_offset))
+      discarded.set(row.partition, BigInt(row.discarded))
+  return { positions: positionsOf(rows), discarded }
 }
 
 export async function movePositions(tx: Tx, topicId: string, next: ReadonlyMap<number, bigint>): Promise<void> {
@@ -127,7 +135,7 @@ export async function lockOrders<State, Event>(
   if (rowCount !== orderIds.length) {
     const locked = await tx.query<LockedRow>({
       name: 'inbox-lock-orders',
-      text: `SELECT order_id, applied_version, event_id, held FROM inbox_order
+      text: `SELECT order_id, applied_version, event_id, held, due, skipped FROM inbox_order
              WHERE order_id = ANY($1::text[]) AND xmin <> pg_current_xact_id()::xid ORDER BY order_id FOR UPDATE`,
       values: [orderIds],
     })
@@ -135,9 +143,9 @@ export async function lockOrders<State, Event>(
   }
   for (const [orderId, row] of likely) {
     const found = known.get(orderId)
-    const version = Number(found?.applied_version ?? 0)
-    orders.set(orderId, newOrder(orderId, version, found?.event_id))
-    rows.set(orderId, found ? { version, eventId: found.event_id, held: found.held } : row)
+    const stored = found && storedRow(found)
+    orders.set(orderId, newOrder(orderId, stored))
+    rows.set(orderId, stored ?? row)
   }
   return { orders, rows, created: orderIds.filter((orderId) => !known.has(orderId)) }
 }
@@ -145,13 +153,14 @@ export async function lockOrders<State, Event>(
 /** One order as `lockOrders` gives many; where it has no row there is nothing to lock. */
 export async function lockOrder<State, Event>(tx: Tx, orderId: string): Promise<LockedOrders<State, Event>> {
   const { rows } = await tx.query<LockedRow>(
-    'SELECT order_id, applied_version, event_id, held FROM inbox_order WHERE order_id = $1 FOR UPDATE',
+    `SELECT order_id, applied_version, event_id, held, due, skipped, set_config('enable_seqscan', 'off', true)
+     FROM inbox_order WHERE order_id = $1 FOR UPDATE`,
     [orderId],
   )
-  const row = { version: Number(rows[0]?.applied_version ?? 0), eventId: rows[0]?.event_id ?? null }
+  const row = rows[0] ? storedRow(rows[0]) : newRow
   return {
-    orders: new Map([[orderId, newOrder<State, Event>(orderId, row.version, row.eventId)]]),
-    rows: new Map([[orderId, { ...row, held: rows[0]?.held ?? false }]]),
+    orders: new Map([[orderId, newOrder<State, Event>(orderId, row)]]),
+    rows: new Map([[orderId, row]]),
     created: rows[0] ? [] : [orderId],
   }
 }
@@ -161,7 +170,20 @@ interface LockedRow {
   applied_version: string
   event_id: string | null
   held: boolean
+  due: string | null
+  skipped: string[] | null
 }
+
+const storedRow = ({ applied_version, event_id, held, due, skipped }: LockedRow): OrderRow => ({
+  version: Number(applied_version),
+  eventId: event_id,
+  held,
+  due: due === null ? null : Number(due),
+  skipped: pairs(skipped?.map(Number) ?? []),
+})
+
+const pairs = (versions: readonly number[]) =>
+  versions.flatMap((from, n) => (n % 2 === 0 ? { from, to: versions[n + 1] ?? from } : []))
 
 /** How far each order gets if it is new and all its next versions apply. */
 function likelyRows<Event>(entries: readonly Entry<Event>[]): Map<string, OrderRow> {
@@ -169,8 +191,8 @@ function likelyRows<Event>(entries: readonly Entry<Event>[]): Map<string, OrderR
   for (const { orderId, orderless, version, eventId } of entries) {
     if (orderless) continue
     const before = rows.get(orderId)
-    if (version === (before?.version ?? 0) + 1) rows.set(orderId, { version, eventId, held: false })
-    else if (!before) rows.set(orderId, { version: 0, eventId: null, held: false })
+    if (version === (before?.version ?? 0) + 1) rows.set(orderId, { ...newRow, version, eventId })
+    else if (!before) rows.set(orderId, newRow)
   }
   return rows
 }
@@ -182,20 +204,38 @@ export async function saveOrders<State, Event>(
 ): Promise<void> {
   const changed = [...orders.values()].filter((order) => {
     const row = rows.get(order.orderId)
-    return row?.version !== order.version || row.eventId !== order.eventId || row.held !== isHeld(order)
+    const now = rowOf(order)
+    return row?.version !== now.version || row.eventId !== now.eventId || row.held !== now.held || row.due !== now.due
   })
   if (changed.length === 0) return
   await tx.query({
     name: 'inbox-save-orders',
     text: `UPDATE inbox_order AS o SET
-             applied_version = new.version, event_id = new.event_id, held = new.held,
+             applied_version = new.version, event_id = new.event_id, held = new.held, due = new.due,
              applied_at = CASE WHEN new.version = 0 THEN NULL WHEN new.applied THEN now() ELSE o.applied_at END
-           FROM unnest($1::text[], $2::bigint[], $3::text[], $4::boolean[], $5::boolean[])
-             AS new (id, version, event_id, held, applied)
+           FROM unnest($1::text[], $2::bigint[], $3::text[], $4::boolean[], $5::boolean[], $6::bigint[])
+             AS new (id, version, event_id, held, applied, due)
            WHERE o.order_id = new.id`,
     values: columns(changed, (order) => {
-      const { orderId, version, eventId } = order
-      return [orderId, version, eventId, isHeld(order), version !== rows.get(orderId)?.version]
+      const { version, eventId, held, due } = rowOf(order)
+      return [order.orderId, version, eventId, held, version !== rows.get(order.orderId)?.version, due]
     }),
   })
+}
+
+/** The order goes on without these versions, which never came; the row is locked. */
+export async function skipVersions(tx: Tx, orderId: string, { from, to }: Skipped): Promise<void> {
+  await tx.query(`UPDATE inbox_order SET skipped = coalesce(skipped, '{}') || $2::bigint[] WHERE order_id = $1`, [
+    orderId,
+    [from, to],
+  ])
+}
+
+/** Orders that go on in steps, and are not done. */
+export async function dueOrders(db: Tx, limit: number): Promise<string[]> {
+  const { rows } = await db.query<{ order_id: string }>(
+    'SELECT order_id FROM inbox_order WHERE due IS NOT NULL ORDER BY order_id LIMIT $1',
+    [limit],
+  )
+  return rows.map((row) => row.order_id)
 }

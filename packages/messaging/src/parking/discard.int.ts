@@ -81,7 +81,7 @@ test('conflicts, and records that belong to no order, are discarded by their nam
   const o = unique('o')
   const { operator, commitCut, name, topic } = consumer()
   await commitCut([event(0, o, 1), event(1, o, 1, { id: 'twin' }), poison(2, null), event(3, o, 3)])
-  const waiting = await operator.discard(o, giveUp(name(3), true))
+  const waiting = await operator.discard(o, giveUp(name(3)))
   assert.equal('refused' in waiting && waiting.refused, 'not-the-head')
   const answer = { orderId: o, applied: 0, remaining: 1, stoppedAt: name(3) }
   assert.deepEqual(await operator.discard(o, giveUp(name(1), true)), answer)
@@ -151,4 +151,71 @@ test('the audit says who did what, with before and after, the newest first', asy
   assert.deepEqual([head?.event, head?.state, head?.cause, head?.attempts], [name(1), 'head', 'undecodable', 2])
   const [earlier] = (await operator.audit({ limit: 1, after: Number(next) })).items
   assert.deepEqual([earlier?.operator, earlier?.action, earlier?.event], ['bob', 'redrive', null])
+})
+
+test('rule 18: versions that never come are skipped with the first event that waits, which is applied with what follows', async () => {
+  const o = unique('o')
+  const { operator, commit, commitCut, name, redriven } = consumer()
+  await commitCut([event(0, o, 1), event(1, o, 5), event(2, o, 4), event(3, o, 8)])
+  const refused = async (event: string, skip: boolean) => {
+    const answer = await operator.discard(o, giveUp(event, skip))
+    return 'refused' in answer ? answer.refused : answer
+  }
+  assert.equal(await refused(name(1), true), 'not-the-head', 'version 5 is not the first that waits')
+  assert.equal(await refused(name(2), false), 'not-the-head')
+  const answer = { orderId: o, applied: 2, remaining: 1, stoppedAt: name(3), skipped: [2, 3] }
+  assert.deepEqual(await operator.discard(o, giveUp(name(2), true)), answer)
+  assert.deepEqual(await operator.discard(o, giveUp(name(2), true)), answer, 'a repeat answers the same')
+  assert.deepEqual((await stored(o)).state, ids(o, 1, 4, 5))
+  assert.equal(redriven.length, 1)
+
+  const late = await commit([event(4, o, 3), event(5, o, 1), event(6, o, 3)], 4, 7)
+  assert.deepEqual(
+    late.late.map(({ offset }) => offset),
+    [4n, 6n],
+    'version 3 is told of, version 1 is a plain duplicate',
+  )
+  assert.equal(late.duplicates, 3)
+  await commit([event(4, o, 3)], 7, 8)
+  assert.deepEqual((await stored(o)).state, ids(o, 1, 4, 5), 'a skipped version is not applied later')
+  const { items } = await operator.audit({ limit: 10 })
+  const told = items.filter(({ orderId, action }) => orderId === o && action === 'skipped-arrived')
+  assert.deepEqual(told.map(({ event }) => event).sort(), [name(4), name(6)])
+})
+
+test('rule 18: an event behind skipped versions that fails is a head; only another request gives it up too', async () => {
+  const o = unique('o')
+  const { operator, commitCut, name } = consumer()
+  await commitCut([event(0, o, 1), event(1, o, 3, { refused: true }), event(2, o, 4)])
+  const answer = { orderId: o, applied: 0, remaining: 2, stoppedAt: name(1), skipped: [2] }
+  for (let n = 0; n < 2; n++) assert.deepEqual(await operator.discard(o, giveUp(name(1), true)), answer)
+  assert.deepEqual((await stored(o)).parked, { 1: 'head', 2: 'behind' })
+  const other = { ...giveUp(name(1), true), reason: 'it is no use either' }
+  assert.deepEqual(await operator.discard(o, other), { orderId: o, applied: 1, remaining: 0 })
+  assert.deepEqual((await stored(o)).state, ids(o, 1, 4))
+})
+
+test('rule 18: a discard holds when the log is read again; another record at that place is judged anew', async () => {
+  const o = unique('o')
+  const { operator, commit, commitRecords, name, topic, topicId } = consumer()
+  const records = [event(0, o, 1), poison(1, o), event(2, o, 2), poison(3, null), event(4, o, 2, { id: `${o}-twin` })]
+  await commit(records, 0, 5)
+  for (const [key, place] of [
+    [o, 1],
+    [`@${topic.name}:0:3`, 3],
+    [o, 4],
+  ] as const)
+    assert.ok('applied' in (await operator.discard(key, giveUp(name(place)))))
+  const rewind = () => pool.query('UPDATE inbox_position SET next_offset = 0 WHERE topic_id = $1', [topicId])
+  await rewind()
+  const again = await commit(records, 0, 5)
+  assert.equal(again.duplicates, 5)
+  const { state, parked, held } = await stored(o)
+  assert.deepEqual({ state, parked, held }, { state: ids(o, 1, 2), parked: {}, held: false })
+  assert.equal((await stored(`@${topic.name}:0:3`)).parked[3], undefined)
+
+  await rewind()
+  const other = { ...recordOf(poison(1, o)), value: Buffer.from('other garbage') }
+  await commitRecords([recordOf(event(0, o, 1)), other], 0, 2)
+  assert.deepEqual((await stored(o)).parked, { 1: 'head' })
 })

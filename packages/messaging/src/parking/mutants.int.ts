@@ -1,5 +1,11 @@
 import { describe } from 'node:test'
-import { eachIsCaught } from '../inbox/mutants.fixture.ts'
+import { eachIsCaught, holds } from '../inbox/mutants.fixture.ts'
+
+holds('any history leaves the same where a step takes two records', {
+  file: 'parking/sizes.ts',
+  from: '{ together: 500, singly: 50, least: 4 }',
+  to: '{ together: 2, singly: 1, least: 1 }',
+})
 
 describe('the property fails for a redrive or a discard in which', { concurrency: 2 }, () =>
   eachIsCaught({
@@ -10,8 +16,8 @@ describe('the property fails for a redrive or a discard in which', { concurrency
     },
     'a redrive takes an order that came after it looked': {
       file: 'parking/redrive.ts',
-      from: 'row.orderless || isLocked',
-      to: 'true',
+      from: 'const isLocked = locked.created.length === 0',
+      to: 'const isLocked = true',
     },
     'what is applied stays parked': {
       file: 'parking/store.ts',
@@ -23,15 +29,30 @@ describe('the property fails for a redrive or a discard in which', { concurrency
       from: 'let candidate = judge(order, entry, changes)',
       to: 'if (entry.before) order.blocked = false; let candidate = judge(order, entry, changes)',
     },
-    'what stands behind is let go in another order': {
+    'what stands behind passes what still cannot be read': {
+      file: 'parking/turns.ts',
+      from: 'p.version IS NOT NULL AND p.seq < $2',
+      to: 'p.version IS NOT NULL AND p.seq <> $2',
+    },
+    'what is past stays behind the head': {
+      file: 'parking/steps.ts',
+      from: 'if (left.stale) {',
+      to: 'if (left.stale && left.hasTurn) {',
+    },
+    'a discard is forgotten': {
       file: 'parking/redrive.ts',
-      from: '...entries.slice(end)]',
-      to: '...entries.slice(end).reverse()]',
+      from: 'await addDiscarded(tx, target.topicId, target.record)',
+      to: '',
+    },
+    'versions that never come are not skipped': {
+      file: 'parking/redrive.ts',
+      from: 'order.version = gap.to',
+      to: '',
     },
     'a discard takes the head, whatever was named': {
       file: 'parking/redrive.ts',
-      from: 'parked.find((row) => nameOf(row) === discard.event)',
-      to: 'parked.find(isHead)',
+      from: 'named(tx, orderId, discard.event, isLocked)',
+      to: 'named(tx, orderId, (await headOf(tx, orderId)) ?? discard.event, isLocked)',
     },
     'a skipped version is forgotten': {
       file: 'parking/redrive.ts',
@@ -40,13 +61,13 @@ describe('the property fails for a redrive or a discard in which', { concurrency
     },
     'a skipped version is not told from the one before': {
       file: 'parking/redrive.ts',
-      from: 'order.eventId = null\n',
-      to: '\n',
+      from: 'order.version = next\n    order.eventId = null\n',
+      to: 'order.version = next\n',
     },
     'a dry run is no dry run': {
       file: 'parking/operator.ts',
-      from: 'action.dryRun ? undone(tx, work) : work(tx)',
-      to: 'work(tx)',
+      from: 'undone(tx, () => dryRun(tx, orderId, context, size))',
+      to: 'dryRun(tx, orderId, context, size)',
     },
   }),
 )

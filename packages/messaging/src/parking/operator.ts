@@ -1,17 +1,17 @@
 // What an operator sees of parked records, and what they may do with them.
 import type { Discard, Ops, ParkedDetail, Redrive, Redriven, RedrivenAll, Refused } from '@inorder/contracts/ops.ts'
-import { savepoint, sqlFault, type Tx, transaction } from '@inorder/storage/transaction.ts'
 import type { Pool } from 'pg'
 import type { Logger } from 'pino'
 import type { Saved } from '../inbox/apply.ts'
 import type { BatchContext } from '../inbox/batch.ts'
-import { SchemasMissing } from '../inbox/decode.ts'
 import type { InboxMetrics } from '../inbox/metrics.ts'
 import { RegistryAway } from '../registry.ts'
 import { auditEntries } from './audit.ts'
+import { dryRun, undone } from './dry-run.ts'
 import { orderState, ordersHeldBy, parkedOrders } from './listing.ts'
-import { type Action, type Done, redriveOrder } from './redrive.ts'
-import { valueStarts } from './store.ts'
+import type { Action } from './redrive.ts'
+import { learn, run, settled, untilRefused } from './runs.ts'
+import { beginning, type Size } from './steps.ts'
 
 /** So many sessions of the pool are taken by a redrive of many orders; the live traffic needs the others. */
 const sideBySide = 4
@@ -57,19 +57,22 @@ export class Operator<State, Event> implements Ops {
   }
 
   redrive(orderId: string, redrive: Redrive): Promise<Redriven | Refused> {
-    return this.#act({ orderId, ...redrive })
+    const { operator, dryRun } = redrive
+    return dryRun ? this.#try(orderId) : this.#act({ orderId, operator })
   }
 
   discard(orderId: string, discard: Discard): Promise<Redriven | Refused> {
-    return this.#act({ orderId, operator: discard.operator, dryRun: false, discard })
+    return this.#act({ orderId, operator: discard.operator, discard })
   }
 
   async redriveAll(cause: string, redrive: Redrive): Promise<RedrivenAll> {
     const orders = await ordersHeldBy(this.#options.pool, cause)
     const items: RedrivenAll['items'] = []
-    let next = 0
+    // From the last on: a batch locks its orders from the first on, so the two meet once. In the same direction the batch
+    // would wait behind each order's redrive, 1,000 of them longer than a statement may take.
+    let next = orders.length
     const lane = async () => {
-      for (let n = next++; n < orders.length; n = next++) items[n] = await this.#oneOfAll(orders[n]!, redrive)
+      for (let n = --next; n >= 0; n = --next) items[n] = await this.#oneOfAll(orders[n]!, redrive)
     }
     await Promise.all(Array.from({ length: sideBySide }, lane))
     const sum = (of: (item: (typeof items)[number]) => number) => items.reduce((before, item) => before + of(item), 0)
@@ -99,60 +102,52 @@ export class Operator<State, Event> implements Ops {
     }
   }
 
+  /** Takes the steps that are left of an order that is due. */
+  async goOn(orderId: string): Promise<void> {
+    const { pool, context, onSaved } = this.#options
+    await run(pool, orderId, undefined, context, onSaved)
+  }
+
   async #act(action: Action): Promise<Redriven | Refused> {
-    let done: Done<State, Event> | Refused
+    const { pool, context, logger, metrics, onSaved } = this.#options
+    const { orderId, operator, discard } = action
+    let steps = 0
+    let answer: Redriven | Refused | undefined
     try {
-      done = await this.#commit(action)
+      answer = await run(pool, orderId, action, context, (saved) => {
+        steps++
+        metrics.redriven.inc(saved.applied.length)
+        onSaved(saved)
+      })
     } catch (error) {
       if (!(error instanceof RegistryAway)) throw error
-      return { refused: 'registry-away', detail: `The schema registry does not answer: ${error.message}.` }
+      return registryAway(error)
     }
-    if ('refused' in done) return done
-    const { answer, saved } = done
-    if (saved && !action.dryRun) this.#tell(action, answer, saved)
-    return answer
-  }
-
-  /** As a batch is committed: if the database refuses a row the order is run again event by event (rule 17). */
-  async #commit(action: Action): Promise<Done<State, Event> | Refused> {
-    const { pool, context } = this.#options
-    await context.decoder.learnOf(await valueStarts(pool, action.orderId))
-    for (let singly = false; ; ) {
-      const work = (tx: Tx) => redriveOrder(tx, action, context, singly)
-      try {
-        return await transaction(pool, (tx) => (action.dryRun ? undone(tx, work) : work(tx)))
-      } catch (error) {
-        if (error instanceof SchemasMissing) await context.decoder.learn(error.ids)
-        else if (!singly && sqlFault(error) === 'row') singly = true
-        else throw error
-      }
-    }
-  }
-
-  #tell({ orderId, operator, discard }: Action, answer: Redriven, saved: Saved<State, Event>): void {
-    const { logger, metrics, onSaved } = this.#options
+    if (!answer) throw new Error(`the redrive of ${orderId} has no answer`)
+    if ('refused' in answer || steps === 0) return answer
     const { applied, remaining, stoppedAt } = answer
-    metrics.redriven.inc(applied)
     if (discard) {
       const { event, reason, skipVersion } = discard
       metrics.discarded.inc()
       logger.warn({ orderId, operator, event, reason, skipVersion, applied, remaining }, 'a record was discarded')
     } else logger.info({ orderId, operator, applied, remaining, stoppedAt }, 'an order was redriven')
-    onSaved(saved)
+    return answer
+  }
+
+  async #try(orderId: string): Promise<Redriven | Refused> {
+    const { pool, context } = this.#options
+    try {
+      await learn(pool, orderId, { cursor: beginning, audit: undefined }, context)
+      const one = (size: Size) => settled(pool, (tx) => undone(tx, () => dryRun(tx, orderId, context, size)), context)
+      return (await untilRefused(one)).outcome
+    } catch (error) {
+      if (!(error instanceof RegistryAway)) throw error
+      return registryAway(error)
+    }
   }
 }
 
-/** What `work` gives, with nothing of it left. */
-async function undone<T>(tx: Tx, work: (tx: Tx) => Promise<T>): Promise<T> {
-  const results: T[] = []
-  const undo = new Error('only tried')
-  try {
-    await savepoint(tx, async () => {
-      results.push(await work(tx))
-      throw undo
-    })
-  } catch (error) {
-    if (error !== undo) throw error
-  }
-  return results[0]!
-}
+const registryAway = (error: RegistryAway): Refused => ({
+  refused: 'registry-away',
+  detail: `The schema registry does not answer: ${error.message}.`,
+})

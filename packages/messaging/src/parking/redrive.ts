@@ -1,139 +1,188 @@
-// Rule 18: an operator lets an order go on, with or without the record that holds it up. One transaction an order, under
-// the row that its batches lock too, with their decisions: whoever comes second finds what the first has left.
+// Rule 18: an operator lets an order go on, with or without the record that holds it up. Under the row that its batches
+// lock too, with their decisions: whoever comes second finds what the first has left.
 import type { Discard, Redriven, Refused, Standing } from '@inorder/contracts/ops.ts'
 import type { Tx } from '@inorder/storage/transaction.ts'
-import { applyEntries, type Saved } from '../inbox/apply.ts'
+import { nothingSaved, type Saved } from '../inbox/apply.ts'
 import type { BatchContext } from '../inbox/batch.ts'
-import { type Entry, placeName } from '../inbox/order.ts'
-import { lockOrder } from '../inbox/store.ts'
-import { addAudit, discardAnswer } from './audit.ts'
-import { lockParked, type ParkedRecord, savePlaces } from './store.ts'
+import type { Order } from '../inbox/order.ts'
+import { type LockedOrders, lockOrder, saveOrders, skipVersions } from '../inbox/store.ts'
+import { addAudit, auditedAnswer, discardAnswer, isRedrive, updateAudit } from './audit.ts'
+import { addDiscarded } from './discarded.ts'
+import { answerOf, named, nameOf, standing } from './standing.ts'
+import { beginning, type Cursor, type Size, takeStep } from './steps.ts'
+import { type ParkedRecord, removeParked } from './store.ts'
+import { firstWaiting, headOf, isParked, unread } from './turns.ts'
 
 export interface Action {
   readonly orderId: string
   readonly operator: string
-  /** The answer alone is wanted: not audited, and the caller rolls back. */
-  readonly dryRun: boolean
   readonly discard?: Discard
 }
 
-export interface Done<State, Event> {
-  readonly answer: Redriven
-  /** Undefined: it was done before, and this is the answer that it got. */
-  readonly saved: Saved<State, Event> | undefined
+/** Where an action is: `audit` is its entry once it has begun. */
+export interface Progress {
+  readonly cursor: Cursor
+  readonly audit: number | undefined
 }
 
-export async function redriveOrder<State, Event>(
+export type Outcome<State, Event> = { readonly saved?: Saved<State, Event> } & (
+  | { readonly refused: Refused }
+  | { readonly answer: Redriven }
+  | { readonly progress: Progress }
+)
+
+const longestList = 1_000
+
+/**
+ * One transaction of an action: it begins, or goes on with what the order is due for, which may be somebody else's. Without
+ * an action it only goes on; then the answer, which nobody waits for, is missing from the outcome.
+ */
+export async function advance<State, Event>(
   tx: Tx,
-  action: Action,
+  orderId: string,
+  action: Action | undefined,
+  { cursor, audit }: Progress,
   context: BatchContext<State, Event>,
-  singly: boolean,
-): Promise<Done<State, Event> | Refused> {
-  const { orderId, discard } = action
-  // 1. The order's row; in the next statement what is parked of it (rule 14).
+  size: Size,
+): Promise<Outcome<State, Event> | undefined> {
+  // 1. The order's row; in the next statements what is parked of it (rule 14).
   const locked = await lockOrder<State, Event>(tx, orderId)
   const order = locked.orders.get(orderId)!
   // What belongs to none may bear the name of an order that arrives only now, which nobody has locked: not ours to touch.
   const isLocked = locked.created.length === 0
-  const parked = (await lockParked(tx, orderId)).filter((row) => row.orderless || isLocked)
-  const read = ({ topicId, record, place }: ParkedRecord) => context.decoder.entry(topicId, record, place)
 
-  // 2. What is discarded, if it may be.
-  const target = discard && parked.find((row) => nameOf(row) === discard.event)
-  if (discard && !target) {
-    const answer = await discardAnswer(tx, orderId, discard.event)
-    if (answer) return { answer, saved: undefined }
-  }
-  if (parked.length === 0) return { refused: 'nothing-parked', detail: `Nothing is parked of ${orderId}.` }
-  const before = standing(order.version, parked, target)
-  const own = parked.filter((row) => row !== target && isOfOrder(row)).map(read)
-  if (discard) {
-    if (!target || !mayGo(target)) return notHead(discard, parked)
-    const version = isHead(target) ? (read(target).version ?? target.version) : 0
-    const next = order.version + 1
-    if (version === next && !discard.skipVersion) {
-      const detail = `${discard.event} is version ${next}: without it the order goes on only with skipVersion: true.`
-      return { refused: 'version-not-skipped', detail }
+  // 2. What it is due for comes first. A redrive that finds it due for one takes that one's answer.
+  if (order.due !== null) {
+    const entry = order.due
+    const step = await takeStep(tx, locked, context, cursor, size)
+    if (step.next) await saveDue(tx, locked, order, entry)
+    if (entry > 0) {
+      const after = await standing(tx, orderId, order.version, isLocked)
+      await updateAudit(tx, entry, answerOf(orderId, step.saved.applied.length, after), after)
     }
-    // A head that cannot be read may have been the next version, if that is not among the others.
-    const mayBeNext = version === null && own.every((entry) => entry.version !== next)
-    if (discard.skipVersion && (version === next || mayBeNext)) {
-      order.version = next
-      order.eventId = null
-    }
+    const joins = action && !action.discard && (await isRedrive(tx, entry))
+    const next = { cursor: step.next ?? beginning, audit: joins ? entry : audit }
+    return { progress: next, saved: step.saved }
+  }
+  if (!action) return undefined
+  if (audit !== undefined) return { answer: await auditedAnswer(tx, audit) }
+
+  // 3. It begins: what is discarded goes, if it may.
+  const begun = await begin(tx, action, order, isLocked, context)
+  if (!('before' in begun)) return begun
+  const { before, skipped } = begun
+  if (!isLocked) {
+    const after = await standing(tx, orderId, 0, isLocked)
+    const answer = answerOf(orderId, 0, after)
+    await addAudit(tx, action, before, after, answer)
+    return { answer, saved: nothingSaved() }
   }
 
-  // 3. The others, read anew. One whose key and body disagree, now that it can be read, moves out of the order.
-  const strays = own.filter((entry) => entry.orderless)
-  const turns = inTurn(own.filter((entry) => !entry.orderless))
-  const gone = [...(target ? [read(target)] : []), ...strays].map((entry) => ({ ...entry, orderId, place: undefined }))
-  await savePlaces(tx, context.topic.name, gone)
-  const moving = strays.map((entry) => ({ ...entry, before: undefined, place: undefined }))
-  const saved = await applyEntries(tx, [...turns, ...moving], locked, context, singly)
+  // 4. The first step, which mostly is the only one.
+  const step = await takeStep(tx, locked, context, cursor, size)
+  const after = await standing(tx, orderId, order.version, isLocked)
+  const answer = { ...answerOf(orderId, step.saved.applied.length, after), ...(skipped && { skipped }) }
+  const entry = await addAudit(tx, action, before, after, answer)
+  if (!step.next) return { answer, saved: step.saved }
+  await saveDue(tx, locked, order, entry)
+  return { progress: { cursor: step.next, audit: entry }, saved: step.saved }
+}
 
-  // 4. What to answer, and to remember.
-  const entries = new Map([...turns, ...gone].map((entry) => [nameOfEntry(entry), entry]))
-  const left = parked.flatMap((row) => {
-    const entry = entries.get(nameOf(row))
-    if (!entry) return row
-    return entry.place ? { ...row, place: entry.place, version: entry.version } : []
-  })
-  const stopped = holdsUp(left)
-  const answer: Redriven = {
-    orderId,
-    applied: saved.applied.length,
-    remaining: left.length,
-    ...(stopped && { stoppedAt: nameOf(stopped) }),
+async function saveDue<State, Event>(
+  tx: Tx,
+  { orders }: LockedOrders<State, Event>,
+  order: Order<State, Event>,
+  entry: number,
+): Promise<void> {
+  order.due = entry
+  await saveOrders(tx, { orders, rows: new Map() })
+}
+
+interface Begun {
+  readonly before: Standing
+  /** Versions that never came. */
+  readonly skipped: number[] | undefined
+}
+
+async function begin<State, Event>(
+  tx: Tx,
+  { orderId, discard }: Action,
+  order: Order<State, Event>,
+  isLocked: boolean,
+  context: BatchContext<State, Event>,
+): Promise<{ refused: Refused } | { answer: Redriven } | Begun> {
+  const target = discard && (await named(tx, orderId, discard.event, isLocked))
+  const earlier = discard && (await discardAnswer(tx, orderId, discard.event))
+  // A gap was skipped, and the event behind it may be the head by now: the same request again does not mean that.
+  if (earlier && (!target || (earlier.answer.skipped && earlier.reason === discard.reason)))
+    return { answer: earlier.answer }
+  const before = await standing(tx, orderId, order.version, isLocked, target)
+  if (before.parked === 0) {
+    return { refused: { refused: 'nothing-parked', detail: `Nothing is parked of ${orderId}.` } }
   }
-  if (action.dryRun) {
-    const applied = new Set(saved.applied.map(({ event }) => event))
-    const events = [...turns, ...moving].map((entry) => foreseen(entry, applied))
-    return { answer: { ...answer, events }, saved }
+  if (!discard) return { before, skipped: undefined }
+  const next = order.version + 1
+  const first = discard.skipVersion && target?.place.state === 'waiting' ? await mayStep(tx, target) : undefined
+  if (first !== undefined) {
+    const gap = { from: next, to: first - 1 }
+    await skipVersions(tx, orderId, gap)
+    order.version = gap.to
+    order.eventId = null
+    const length = Math.min(gap.to - gap.from + 1, longestList)
+    return { before, skipped: Array.from({ length }, (_, n) => gap.from + n) }
   }
-  await addAudit(tx, action, before, standing(order.version, left), answer)
-  return { answer, saved }
-}
-
-const nameOf = ({ topicId, record }: ParkedRecord) => placeName(topicId, record)
-const nameOfEntry = <Event>(entry: Entry<Event>) => placeName(entry.topicId, entry)
-/** Conflicts, and what only bears the order's name, are nobody's turn: they stay until they are discarded. */
-const isOfOrder = ({ orderless, place }: ParkedRecord) => !orderless && place.state !== 'conflict'
-const isHead = ({ orderless, place }: ParkedRecord) => !orderless && place.state === 'head'
-const mayGo = (row: ParkedRecord) => isHead(row) || !isOfOrder(row)
-
-/** What cannot be read has no trusted version: it keeps its place, and nothing that came after it may pass. */
-function inTurn<Event>(entries: readonly Entry<Event>[]): Entry<Event>[] {
-  const poison = entries.findIndex(({ decoded }) => !decoded)
-  const end = poison < 0 ? entries.length : poison
-  const versionOf = ({ version }: Entry<Event>) => version ?? 0
-  return [...entries.slice(0, end).sort((a, b) => versionOf(a) - versionOf(b)), ...entries.slice(end)]
-}
-
-/** The head, or the first that waits for a missing version. */
-function holdsUp(rows: readonly ParkedRecord[]): ParkedRecord | undefined {
-  const waiting = rows.filter(({ orderless, place }) => !orderless && place.state === 'waiting')
-  const [first] = waiting.sort((a, b) => (a.version ?? 0) - (b.version ?? 0))
-  return rows.find(isHead) ?? first ?? rows.find(({ orderless }) => orderless)
-}
-
-function standing(appliedVersion: number, rows: readonly ParkedRecord[], row = holdsUp(rows)): Standing {
-  const event = row && {
-    event: nameOf(row),
-    ...row.place,
-    version: row.version,
-    parkedAt: row.parkedAt.toISOString(),
+  if (!target || !mayGo(target)) return { refused: await notHead(tx, orderId, discard, isLocked) }
+  const isHead = !target.orderless && target.place.state === 'head'
+  const version = isHead ? (context.decoder.entry(target.topicId, target.record).version ?? target.version) : 0
+  if (version === next && !discard.skipVersion) {
+    const detail = `${discard.event} is version ${next}: without it the order goes on only with skipVersion: true.`
+    return { refused: { refused: 'version-not-skipped', detail } }
   }
-  return { appliedVersion, parked: rows.length, event: event ?? null }
+  // A head that cannot be read may have been the next version, if that is not among the others.
+  if (
+    discard.skipVersion &&
+    (version === next || (version === null && !(await isThere(tx, orderId, next, target, context))))
+  ) {
+    order.version = next
+    order.eventId = null
+  }
+  await removeParked(tx, target)
+  await addDiscarded(tx, target.topicId, target.record)
+  return { before, skipped: undefined }
 }
 
-function notHead({ event }: Discard, parked: readonly ParkedRecord[]): Refused {
-  const head = parked.find(isHead)
-  const instead = head ? `the head is ${nameOf(head)}` : 'the order has no head'
+/** Conflicts, and what only bears the order's name, hold nothing up: they may always go. */
+const mayGo = ({ orderless, place }: ParkedRecord) => orderless || place.state === 'head' || place.state === 'conflict'
+
+/** The version of the first event that waits for a gap, if it is this one and no head stands before it. */
+async function mayStep(tx: Tx, target: ParkedRecord): Promise<number | undefined> {
+  if (target.orderless || target.version === null || (await headOf(tx, target.orderId))) return undefined
+  const first = await firstWaiting(tx, target.orderId)
+  return first === nameOf(target) ? target.version : undefined
+}
+
+/** Whether the version is parked, also as a record that can be read only now. */
+async function isThere<State, Event>(
+  tx: Tx,
+  orderId: string,
+  version: number,
+  target: ParkedRecord,
+  context: BatchContext<State, Event>,
+): Promise<boolean> {
+  if (await isParked(tx, orderId, version)) return true
+  const { records } = await unread(tx, orderId, 0n, { records: 500, bytes: 8 * 1024 * 1024 })
+  return records.some(
+    (row) => row.seq !== target.seq && context.decoder.entry(row.topicId, row.record).version === version,
+  )
+}
+
+async function notHead(tx: Tx, orderId: string, { event }: Discard, isLocked: boolean): Promise<Refused> {
+  const head = isLocked ? await headOf(tx, orderId) : undefined
+  const first = isLocked && !head ? await firstWaiting(tx, orderId) : undefined
+  const instead = head
+    ? `the head is ${head}`
+    : first
+      ? `the order waits for a version before ${first}, which may be named with skipVersion: true`
+      : 'the order has no head'
   return { refused: 'not-the-head', detail: `${event} is no head, conflict or record without an order; ${instead}.` }
-}
-
-function foreseen<Event>(entry: Entry<Event>, applied: ReadonlySet<Event>) {
-  const { version, decoded, place } = entry
-  const becomes = place?.state ?? (decoded && applied.has(decoded.event) ? 'applied' : 'duplicate')
-  return { event: nameOfEntry(entry), version, becomes, cause: place?.cause ?? null, detail: place?.detail ?? null }
 }

@@ -1,6 +1,7 @@
 import type { Tx } from '@inorder/storage/transaction.ts'
 import type { Entry, Place } from '../inbox/order.ts'
 import type { Reference, SourceRecord } from '../inbox/record.ts'
+import type { Share } from './sizes.ts'
 
 type State = Place['state']
 
@@ -17,7 +18,7 @@ interface PlaceRow {
   event_id: string | null
 }
 
-export interface BytesRow {
+interface BytesRow {
   topic_id: string
   partition: number
   record_offset: string
@@ -28,89 +29,99 @@ export interface BytesRow {
   reference: Reference | null
 }
 
-/**
- * What is parked of these orders, in order of arrival, without its bytes. Of the records behind a poison one only those
- * with one of these event ids: there may be many, and all they are asked for is whether an arriving event is among them.
- */
-export async function placesOf<Event>(
+/** Of these orders the heads, and what is parked already of the versions that arrive. */
+export async function parkedBefore<Event>(
   tx: Tx,
-  orderIds: readonly string[],
-  eventIds: readonly string[],
-): Promise<Entry<Event>[]> {
-  const { rows } = await tx.query<PlaceRow>({
-    name: 'parked-places',
-    text: `SELECT order_id, topic_id, partition, record_offset, state, cause, detail, attempts, version, event_id
-           FROM parked WHERE order_id = ANY($1::text[]) AND NOT orderless
-             AND (state IN ('head', 'waiting') OR state = 'behind' AND event_id = ANY($2::text[]))
-           ORDER BY seq`,
-    values: [orderIds, eventIds],
+  arriving: readonly Entry<Event>[],
+): Promise<{ orderId: string; state: State; version: number | null; eventId: string | null }[]> {
+  const versioned = arriving.filter(({ version }) => version !== null)
+  const { rows } = await tx.query<Pick<PlaceRow, 'order_id' | 'state' | 'version' | 'event_id'>>({
+    name: 'parked-before',
+    text: `SELECT order_id, state, version, event_id FROM parked
+           WHERE order_id = ANY($1::text[]) AND NOT orderless AND state = 'head'
+           UNION ALL
+           SELECT p.order_id, p.state, p.version, p.event_id
+           FROM unnest($2::text[], $3::bigint[]) AS a (order_id, version), unnest('{behind,waiting}'::text[]) AS s (state),
+           LATERAL (
+             SELECT * FROM parked AS p
+             WHERE p.order_id = a.order_id AND NOT p.orderless AND p.state = s.state AND p.version = a.version
+           ) AS p`,
+    values: [
+      [...new Set(arriving.map(({ orderId }) => orderId))],
+      versioned.map(({ orderId }) => orderId),
+      versioned.map(({ version }) => version),
+    ],
   })
-  return rows.map((row) => {
-    const { state, cause, detail, attempts } = row
-    const before = { state, cause, detail, attempts }
-    return {
-      orderId: row.order_id,
-      orderless: false,
-      topicId: row.topic_id,
-      partition: row.partition,
-      offset: BigInt(row.record_offset),
-      version: row.version === null ? null : Number(row.version),
-      eventId: row.event_id,
-      record: undefined,
-      decoded: undefined,
-      fault: undefined,
-      before,
-      place: before,
-    }
-  })
+  return rows.map(({ order_id, state, version, event_id }) => ({
+    orderId: order_id,
+    state,
+    version: version === null ? null : Number(version),
+    eventId: event_id,
+  }))
 }
 
 export interface ParkedRecord {
+  readonly orderId: string
   readonly topicId: string
   readonly record: SourceRecord
   /** Belongs to no order, only bears its name. */
   readonly orderless: boolean
   readonly place: Place
   readonly version: number | null
+  readonly seq: bigint
   readonly parkedAt: Date
 }
 
-/** All that is parked under this name, with its bytes, in order of arrival; locked, for what has no order whose row could be. */
-export async function lockParked(tx: Tx, orderId: string): Promise<ParkedRecord[]> {
-  const { rows } = await tx.query<BytesRow & PlaceRow & { orderless: boolean; parked_at: Date }>(
-    'SELECT * FROM parked WHERE order_id = $1 ORDER BY seq FOR UPDATE',
-    [orderId],
-  )
-  return rows.map((row) => ({
-    topicId: row.topic_id,
-    record: recordOf(row),
-    orderless: row.orderless,
-    place: placeOf(row),
-    version: row.version === null ? null : Number(row.version),
-    parkedAt: row.parked_at,
-  }))
-}
+export type ParkedRow = BytesRow & PlaceRow & { orderless: boolean; parked_at: Date; seq: string }
 
-/** The first five bytes of what these records hold: there the wire format names the schema. */
-export async function valueStarts(db: Tx, orderId: string): Promise<Buffer[]> {
-  const { rows } = await db.query<{ start: Buffer }>(
-    'SELECT DISTINCT substr(record_value, 1, 5) AS start FROM parked WHERE order_id = $1 AND record_value IS NOT NULL',
-    [orderId],
-  )
-  return rows.map(({ start }) => start)
-}
+export const parkedRecord = (row: ParkedRow): ParkedRecord => ({
+  orderId: row.order_id,
+  topicId: row.topic_id,
+  record: recordOf(row),
+  orderless: row.orderless,
+  place: placeOf(row),
+  version: row.version === null ? null : Number(row.version),
+  seq: BigInt(row.seq),
+  parkedAt: row.parked_at,
+})
 
-/** The original bytes of what waits for a gap in these orders. */
+/** Length of a row's bytes, which does not unpack them. */
+const length = 'coalesce(octet_length(record_key), 0) + coalesce(octet_length(record_value), 0)'
+
+/** Of rows `from`, with their bytes: the first ones that are not over `bytes` together, and one at least; `found` is how many `from` has. */
+export const within = (from: string, order: string, bytes: string): string => `
+SELECT * FROM (
+  SELECT *, count(*) OVER () AS found, sum(${length}) OVER (ORDER BY ${order}) - (${length}) AS before FROM (${from}) AS r
+) AS r WHERE before = 0 OR before < ${bytes} ORDER BY ${order}`
+
+const waiting = `
+SELECT w.* FROM unnest($1::text[], $2::bigint[]) AS o (order_id, applied), LATERAL (${within(
+  `SELECT * FROM parked AS p
+   WHERE p.order_id = o.order_id AND NOT p.orderless AND p.state = 'waiting' AND p.version > o.applied
+   ORDER BY p.version, p.seq LIMIT $3`,
+  'version, seq',
+  '$4',
+)}) AS w`
+
+/** The first of what waits for a gap in these orders, with its bytes. `isLast`: there is more than this transaction takes. */
 export async function waitingRecords(
   tx: Tx,
-  orderIds: readonly string[],
-): Promise<{ topicId: string; record: SourceRecord }[]> {
-  const { rows } = await tx.query<BytesRow>(
-    `SELECT topic_id, partition, record_offset, record_key, record_value, headers, recorded_ms, reference
-     FROM parked WHERE order_id = ANY($1::text[]) AND NOT orderless AND state = 'waiting'`,
-    [orderIds],
-  )
-  return rows.map((row) => ({ topicId: row.topic_id, record: recordOf(row) }))
+  orders: readonly { orderId: string; version: number }[],
+  { records, bytes }: Share,
+): Promise<(ParkedRecord & { version: number; isLast: boolean })[]> {
+  const { rows } = await tx.query<ParkedRow & { found: string }>({
+    name: 'parked-waiting',
+    text: waiting,
+    values: [orders.map(({ orderId }) => orderId), orders.map(({ version }) => version), records + 1, bytes],
+  })
+  return [...Map.groupBy(rows, (row) => row.order_id).values()].flatMap((all) => {
+    const taken = all.slice(0, records)
+    const more = Number(all[0]?.found) > taken.length
+    return taken.map((row, n) => {
+      const one = parkedRecord(row)
+      return { ...one, version: one.version ?? 0, isLast: more && n === taken.length - 1 }
+    })
+  })
 }
 
 const buffer = (base64: string) => Buffer.from(base64, 'base64')
@@ -192,4 +203,13 @@ function bytesOf<Event>({ record, orderless }: Entry<Event>) {
     recorded_ms: String(record.timestamp),
     reference: record.reference ?? null,
   }
+}
+
+export async function removeParked(tx: Tx, { orderId, topicId, record }: ParkedRecord): Promise<void> {
+  await tx.query('DELETE FROM parked WHERE order_id = $1 AND topic_id = $2 AND partition = $3 AND record_offset = $4', [
+    orderId,
+    topicId,
+    record.partition,
+    record.offset,
+  ])
 }

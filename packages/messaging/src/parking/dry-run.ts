@@ -1,0 +1,66 @@
+// What a redrive would do: its steps in one transaction, of which nothing is left. It looks at the first records alone.
+import type { Redriven, Refused } from '@inorder/contracts/ops.ts'
+import { savepoint, type Tx } from '@inorder/storage/transaction.ts'
+import type { BatchContext } from '../inbox/batch.ts'
+import { lockOrder } from '../inbox/store.ts'
+import { answerOf, standing } from './standing.ts'
+import { beginning, type Cursor, type Fate, type Size, takeStep } from './steps.ts'
+import { ownPlaces } from './turns.ts'
+
+const mostTried = 1_000
+
+export async function dryRun<State, Event>(
+  tx: Tx,
+  orderId: string,
+  context: BatchContext<State, Event>,
+  size: Size,
+): Promise<Redriven | Refused> {
+  const before = await lockOrder<State, Event>(tx, orderId)
+  const isLocked = before.created.length === 0
+  const order = before.orders.get(orderId)!
+  const now = await standing(tx, orderId, order.version, isLocked)
+  if (now.parked === 0) return { refused: 'nothing-parked', detail: `Nothing is parked of ${orderId}.` }
+  if (!isLocked) return { ...answerOf(orderId, 0, now), events: [] }
+
+  const events = (await ownPlaces(tx, orderId, mostTried)).filter(({ becomes }) => becomes !== 'conflict')
+  const fates = new Map<string, Fate>()
+  let applied = 0
+  let cursor: Cursor | undefined = beginning
+  for (let tried = 0; cursor && tried < mostTried; tried += size.records) {
+    const step: Awaited<ReturnType<typeof takeStep<State, Event>>> = await takeStep(
+      tx,
+      await lockOrder<State, Event>(tx, orderId),
+      context,
+      cursor,
+      size,
+    )
+    for (const [event, fate] of step.fates) fates.set(event, fate)
+    applied += step.saved.applied.length
+    cursor = step.next
+  }
+  const left = new Map((await ownPlaces(tx, orderId, 2 * mostTried)).map((place) => [place.event, place]))
+  const foreseen = events.map(({ event, version, becomes, cause, detail }) => {
+    const gone = fates.get(event)
+    if (gone) return { ...gone, event, version: gone.version ?? version }
+    return left.get(event) ?? { event, version, becomes, cause, detail }
+  })
+  return {
+    ...answerOf(orderId, applied, await standing(tx, orderId, order.version, isLocked)),
+    events: foreseen.sort((a, b) => (a.version ?? Infinity) - (b.version ?? Infinity)),
+  }
+}
+
+/** What `work` gives, with nothing of it left. */
+export async function undone<T>(tx: Tx, work: (tx: Tx) => Promise<T>): Promise<T> {
+  const results: T[] = []
+  const undo = new Error('only tried')
+  try {
+    await savepoint(tx, async () => {
+      results.push(await work(tx))
+      throw undo
+    })
+  } catch (error) {
+    if (error !== undo) throw error
+  }
+  return results[0]!
+}
