@@ -12,6 +12,11 @@ export class QueueFull extends Error {
   override name = 'QueueFull'
 }
 
+/** The groups before it took too long, so that it came into none: nothing was done. */
+export class Overdue extends Error {
+  override name = 'Overdue'
+}
+
 export interface GroupCommitOptions<Request, Outcome> {
   keys(request: Request): readonly string[]
   /** 1 for a small one, more for what takes the room of several: what follows counts these. */
@@ -21,7 +26,10 @@ export interface GroupCommitOptions<Request, Outcome> {
    * outside the group. If it rejects, each of them gets the error.
    */
   run(group: readonly Request[]): Promise<readonly (Outcome | Promise<Outcome>)[]>
-  /** Asked of a follower when a continued request has failed: whether it is too late for it too, and it gets the same error. */
+  /**
+   * Whether it is too late for a request that is in no group yet: it is rejected with Overdue, or, where it followed a
+   * continued request that failed, with the error of that.
+   */
   isOverdue?(request: Request): boolean
   maxGroup: number
   maxInFlight: number
@@ -89,10 +97,23 @@ export class GroupCommit<Request, Outcome> {
   }
 
   #start(): void {
-    while (this.#inFlight < this.#options.maxInFlight && this.#ready.length > 0) {
+    while (this.#inFlight < this.#options.maxInFlight) {
+      this.#refuseOverdue()
+      if (this.#ready.length === 0) return
       const group = this.#nextGroup()
       this.#inFlight++
       void this.#commit(group)
+    }
+  }
+
+  /** The longest ready come first. */
+  #refuseOverdue(): void {
+    const { isOverdue } = this.#options
+    while (this.#ready[0] && isOverdue?.(this.#ready[0].request)) {
+      const entry = this.#ready.shift()!
+      this.#queued -= entry.weight
+      entry.reject(new Overdue('the requests before it took too long'))
+      this.#letGo(entry)
     }
   }
 

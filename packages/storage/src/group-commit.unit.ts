@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
-import { GroupCommit, QueueFull } from './group-commit.ts'
+import { GroupCommit, type GroupCommitOptions, Overdue, QueueFull } from './group-commit.ts'
 
 interface Request {
   id: number
@@ -13,7 +13,7 @@ interface Request {
 }
 
 /** A commit that each test ends when it likes. */
-function recorder(options: { maxGroup?: number; maxInFlight?: number; maxQueued?: number } = {}) {
+function recorder(options: Partial<GroupCommitOptions<Request, number>> = {}) {
   const flights: { group: readonly Request[]; end: (error?: Error) => void }[] = []
   const log: { keys: string[]; id: number; at: 'start' | 'end' }[] = []
   let most = 0
@@ -206,14 +206,30 @@ test('when a continued request fails, those behind it that are overdue get its e
     flights.map(({ group }) => group.map(({ id }) => id)),
     [[4]],
   )
-  // What succeeds passes no failure on; and the queue has room again.
-  const behind = [5, 6, 7].map((id) => submit(id, { overdue: true }))
+  // What succeeds passes no failure on, not even to one for which it is too late by itself; and the queue has room again.
+  const behind = [submit(5, { overdue: true }), submit(6), submit(7)]
   flights.shift()!.end()
   await inTime
-  for (const _ of behind) {
+  for (let n = 0; n < 2; n++) {
     await turn()
     flights.shift()!.end()
   }
   await Promise.all(behind)
-  assert.deepEqual(told.slice(3), ['4 done', '5 done', '6 done', '7 done'])
+  assert.deepEqual(told.slice(3), ['4 done', '5 the requests before it took too long', '6 done', '7 done'])
+})
+
+test('a request for which it is too late before its turn comes is refused, and the others have theirs', async () => {
+  const late = new Set<number>()
+  const { commits, flights } = recorder({ maxInFlight: 1, isOverdue: ({ id }) => late.has(id) })
+  const first = commits.submit(request(1, 'a'))
+  await turn()
+  const [second, third, follower] = [request(2, 'b'), request(3, 'c'), request(4, 'b')].map((r) => commits.submit(r))
+  late.add(2)
+  const refused = assert.rejects(second!, Overdue)
+  flights.shift()!.end()
+  await refused
+  await turn()
+  assert.deepEqual(flights[0]!.group.map(({ id }) => id).sort(), [3, 4])
+  flights.shift()!.end()
+  assert.deepEqual(await Promise.all([first, third, follower]), [1, 3, 4])
 })

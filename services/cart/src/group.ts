@@ -40,8 +40,16 @@ const lockTimeoutMs = 30
 /** So many lock timeouts a group takes at most, before what is not written yet counts as locked. */
 const maxLockTimeouts = 20
 
-/** Commits a group; at most one write per order and per key is in it. Waits for no lock that another session keeps. */
-export async function commitGroup(pool: pg.Pool, group: readonly Write[]): Promise<(Result | Locked)[]> {
+/**
+ * Commits a group; at most one write per order and per key is in it. Waits for no lock that another session keeps, and
+ * stores nothing where it is not ready at `commitBefore` (`performance.now()`): the database is then slow, or frozen.
+ */
+export async function commitGroup(
+  pool: pg.Pool,
+  group: readonly Write[],
+  commitBefore?: number,
+): Promise<(Result | Locked)[]> {
+  const limits = { lockTimeoutMs, ...(commitBefore !== undefined && { commitBefore }) }
   try {
     return await transaction(
       pool,
@@ -50,12 +58,12 @@ export async function commitGroup(pool: pg.Pool, group: readonly Write[]): Promi
         last(stored)
         return results
       },
-      { lockTimeoutMs },
+      limits,
     )
   } catch (error) {
     if (!faultOfOne(error)) throw error
     const locks = { left: maxLockTimeouts }
-    return await transaction(pool, (tx) => writeInParts(tx, group, locks), { lockTimeoutMs })
+    return await transaction(pool, (tx) => writeInParts(tx, group, locks), limits)
   }
 }
 

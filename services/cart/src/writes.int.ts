@@ -5,6 +5,7 @@ import { orderEvents } from '@inorder/contracts/order-events.ts'
 import { migrate } from '@inorder/storage/migrate.ts'
 import { openPool } from '@inorder/storage/pool.ts'
 import { freshDatabase, unique } from '@inorder/testing/parts.ts'
+import { tcpProxy } from '@inorder/testing/tcp-proxy.ts'
 import type pg from 'pg'
 import { pino } from 'pino'
 import type { Write } from './group.ts'
@@ -151,4 +152,28 @@ test('no waiter is left behind', async () => {
     [...relay.waiting.values()].map((waiters) => waiters.size),
     [0, 0],
   )
+})
+
+test('a frozen database and a full queue: every write is refused within some seconds, not one group after the other', async (t) => {
+  const { hostname, port } = new URL(database.url)
+  const proxy = await tcpProxy(hostname, Number(port))
+  const url = new URL(database.url)
+  url.port = String(proxy.port)
+  const frozen = openPool({ url: url.href, name: 'frozen', max: 4, deadlineMs: 2_500, onIdleError: () => {} })
+  t.after(async () => {
+    await proxy.close()
+    await frozen.end()
+  })
+  await frozen.query('SELECT')
+  proxy.fate = () => 'swallowed'
+  const writes = new Writes({ pool: frozen, relay: new HandRelay(frozen), logger: pino({ level: 'silent' }) })
+  // Five of these are a group, so that 20 groups queue.
+  const large: Write['record'] = (now, previous) => ({ ...record(now, previous), value: Buffer.alloc(800 * 1024) })
+  const began = performance.now()
+  const answers = await Promise.allSettled(
+    Array.from({ length: 100 }, () => writes.write({ ...create(unique('o')), record: large }, 0)),
+  )
+  const took = performance.now() - began
+  assert.deepEqual(new Set(answers.map(({ status }) => status)), new Set(['rejected']))
+  assert.ok(took < 8_000, `${took} ms`)
 })

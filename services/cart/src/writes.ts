@@ -22,10 +22,12 @@ const weightOf = (write: Write): number =>
 
 /** A write that meets somebody else's lock is answered within 3 s of its arrival; half a second is for its answer. */
 const longestLockMs = 2_500
+/** So much longer a group may take until its COMMIT is sent: one that meets a frozen database is refused after 3.5 s. */
+const commitMs = 1_000
 /** Of the 10 connections that the cart has; two more are for groups. */
 const connectionsForLocks = 3
 
-/** A write, and until when it waits for a lock (`performance.now()`). */
+/** A write, and until when it waits for its group, or for a lock (`performance.now()`). */
 interface Queued {
   write: Write
   until: number
@@ -65,7 +67,8 @@ export class Writes {
       weight: ({ write }) => weightOf(write),
       run: async (group) => {
         const writes = group.map(({ write }) => write)
-        const results = await commit(group.length, () => commitGroup(pool, writes))
+        const oldest = group.reduce((earliest, { until }) => Math.min(earliest, until), Number.POSITIVE_INFINITY)
+        const results = await commit(group.length, () => commitGroup(pool, writes, oldest + commitMs))
         return results.map((result, n) => (isLocked(result) ? this.#waitForLock(group[n]!) : result))
       },
       isOverdue: ({ until }) => performance.now() >= until,
