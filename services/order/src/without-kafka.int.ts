@@ -13,6 +13,7 @@ before(async () => {
     DATABASE_URL: database.url,
     KAFKA_BROKERS: '127.0.0.1:1',
     SCHEMA_REGISTRY_URL: 'http://127.0.0.1:1',
+    LOG_LEVEL: 'silent',
   })
 })
 after(async () => {

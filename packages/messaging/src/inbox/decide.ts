@@ -63,8 +63,7 @@ export function judge<State, Event>(
       return undefined
     }
     if (version === order.version) {
-      const detail = `version ${version} is already applied, by event ${order.eventId}`
-      return put(order, entry, { state: 'conflict', cause: 'conflict', detail, attempts }, changes)
+      return put(order, entry, { state: 'conflict', cause: 'conflict', detail: twin(order), attempts }, changes)
     }
   }
   if (order.blocked) {
@@ -110,8 +109,7 @@ export function settle<State, Event>(
 
 function successor<State, Event>(order: Order<State, Event>, changes: Changes<State, Event>): Entry<Event> | undefined {
   for (const late of order.waiting.get(order.version) ?? []) {
-    const detail = `version ${order.version} is already applied, by event ${order.eventId}`
-    put(order, late, { state: 'conflict', cause: 'conflict', detail, attempts: 0 }, changes)
+    put(order, late, { state: 'conflict', cause: 'conflict', detail: twin(order), attempts: 0 }, changes)
   }
   order.waiting.delete(order.version)
   const next = order.waiting.get(order.version + 1)
@@ -119,6 +117,10 @@ function successor<State, Event>(order: Order<State, Event>, changes: Changes<St
   if (next?.length === 0) order.waiting.delete(order.version + 1)
   return first
 }
+
+/** Two first events are two orders: the producer does not know the first any more (its data was deleted). */
+const twin = ({ version, eventId }: { readonly version: number; readonly eventId: string | null }): string =>
+  `version ${version} is already applied, by event ${eventId}${version === 1 ? ': the order id was used again for another order' : ''}`
 
 function put<State, Event>(
   order: Order<State, Event>,

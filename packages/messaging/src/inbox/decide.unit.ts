@@ -74,6 +74,20 @@ test('rule 15: another event of the applied version is a conflict, and blocks no
   assert.deepEqual(result, { version: 2, eventId: 'v2', state: ['v1', 'v2'], parked: { 1: 'conflict' } })
 })
 
+test('rule 15: another first event is another order under the same id, and the conflict says so', () => {
+  const detailOf = (version: number) => {
+    const order: TestOrder = { ...newOrder('o'), version, eventId: 'known' }
+    const entry = entryOf(event(0, version))
+    judge(order, entry, noChanges<string[], ModelEvent>())
+    return entry.place?.detail
+  }
+  assert.equal(
+    detailOf(1),
+    'version 1 is already applied, by event known: the order id was used again for another order',
+  )
+  assert.equal(detailOf(2), 'version 2 is already applied, by event known')
+})
+
 test('rule 15: a version skipped by hand has no event id, and its late arrival is a duplicate', () => {
   const order: TestOrder = { ...newOrder('o'), version: 3, eventId: null }
   const changes = noChanges<string[], ModelEvent>()
