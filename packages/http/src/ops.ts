@@ -112,7 +112,10 @@ export function opsRoutes(ops: Ops, effects?: EffectOps): FastifyPluginAsyncType
           tags: ['ops'],
           params,
           body: redriveBody,
-          response: { 200: Redriven, ...answersOf('invalid-request', 'nothing-parked', 'registry-away') },
+          response: {
+            200: Redriven,
+            ...answersOf('invalid-request', 'nothing-parked', 'record-gone', 'registry-away', 'kafka-away'),
+          },
         },
       },
       async (request) => {

@@ -1,6 +1,7 @@
 import type { Topic } from '@inorder/contracts/topic.ts'
 import { unframe } from '@inorder/contracts/wire-format.ts'
 import type { SchemaRegistry } from '../registry.ts'
+import { bounded } from './large-records.ts'
 import { type DecodedEvent, type Entry, type Fault, faultOf, type Place } from './order.ts'
 import type { SourceRecord } from './record.ts'
 import { WriterSchemas } from './writer-schemas.ts'
@@ -29,9 +30,10 @@ export class Decoder<Event> {
   }
 
   async entries(topicId: string, records: readonly SourceRecord[]): Promise<Entry<Event>[]> {
-    const open = schemaIdsOf(records.map(({ value }) => value)).filter((id) => this.#schemas.isOpen(id))
+    const kept = records.map(bounded)
+    const open = schemaIdsOf(kept.map(({ value }) => value)).filter((id) => this.#schemas.isOpen(id))
     if (open.length > 0) await this.learn(open)
-    return records.map((record) => this.entry(topicId, record))
+    return kept.map((record) => this.entry(topicId, record))
   }
 
   /** Asks anew for the schemas that these values name and that are not known. The first five bytes of a value suffice. */

@@ -108,6 +108,7 @@ export async function historySubject(rig: InboxRig) {
       logger: pino({ level: process.env.LOG_LEVEL ?? 'silent' }),
       metrics: inboxMetrics(new Registry(), async () => []),
       positions: async () => [],
+      readRecord: async () => undefined,
       acceptLoss: async () => ({ refused: 'nothing-lost', detail: 'of a rig' }),
       onSaved: (saved) => told.push(...saved.applied),
     })

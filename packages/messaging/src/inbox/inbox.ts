@@ -7,6 +7,7 @@ import type { Registry } from 'prom-client'
 import { KafkaAdmin } from '../kafka/admin.ts'
 import { TopicConsumer } from '../kafka/consumer.ts'
 import { KafkaAway, KafkaRefused } from '../kafka/errors.ts'
+import { readRecord } from '../kafka/record-at.ts'
 import { dueOrdersLoop } from '../parking/due.ts'
 import { Operator } from '../parking/operator.ts'
 import type { SchemaRegistry } from '../registry.ts'
@@ -80,6 +81,7 @@ export class Inbox<State, Event> {
       metrics: this.#metrics,
       positions: () => this.positions(),
       acceptLoss: (partition, operator) => log.acceptLoss(partition, operator),
+      readRecord: (place) => readRecord({ brokers, clientId: instance }, this.#admin, topic.name, place),
       onSaved: (saved) => this.#saved(saved),
     })
     this.ops = operator

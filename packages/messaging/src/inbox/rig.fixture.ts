@@ -41,6 +41,7 @@ export async function inboxRig() {
       logger: pino({ level: process.env.LOG_LEVEL ?? 'silent' }),
       metrics: inboxMetrics(metrics, async () => []),
       positions: async () => [],
+      readRecord: async () => undefined,
       acceptLoss: async () => ({ refused: 'nothing-lost', detail: 'of a rig' }),
       onSaved: (saved) => redriven.push(saved),
     })

@@ -1,18 +1,9 @@
 // A discard holds when the log is read again: it is remembered by the record's place and digest. Another record at that
 // place (a log that was cut and written anew) has another digest, and is judged like any.
-import { createHash } from 'node:crypto'
 import type { Tx } from '@inorder/storage/transaction.ts'
+import { digestOf } from '../inbox/large-records.ts'
 import { type Entry, placeName } from '../inbox/order.ts'
 import type { SourceRecord } from '../inbox/record.ts'
-
-/** SHA-256 of key and value, in hex. */
-export function digestOf({ key, value, reference }: SourceRecord): string {
-  if (reference) return reference.sha256
-  const hash = createHash('sha256')
-  if (key) hash.update(key)
-  if (value) hash.update(value)
-  return hash.digest('hex')
-}
 
 export async function addDiscarded(tx: Tx, topicId: string, record: SourceRecord): Promise<void> {
   await tx.query(

@@ -4,7 +4,7 @@ import { savepoint, type Tx } from '@inorder/storage/transaction.ts'
 import type { BatchContext } from '../inbox/batch.ts'
 import { lockOrder } from '../inbox/store.ts'
 import { answerOf, standing } from './standing.ts'
-import { beginning, type Cursor, type Fate, type Size, takeStep } from './steps.ts'
+import { type AtHand, beginning, type Cursor, type Fate, type Size, takeStep } from './steps.ts'
 import { ownPlaces } from './turns.ts'
 
 const mostTried = 1_000
@@ -14,6 +14,7 @@ export async function dryRun<State, Event>(
   orderId: string,
   context: BatchContext<State, Event>,
   size: Size,
+  atHand: AtHand,
 ): Promise<Redriven | Refused> {
   const before = await lockOrder<State, Event>(tx, orderId)
   const isLocked = before.created.length === 0
@@ -33,6 +34,7 @@ export async function dryRun<State, Event>(
       context,
       cursor,
       size,
+      atHand,
     )
     for (const [event, fate] of step.fates) fates.set(event, fate)
     applied += step.saved.applied.length

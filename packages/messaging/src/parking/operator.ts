@@ -8,6 +8,7 @@ import type { InboxMetrics } from '../inbox/metrics.ts'
 import { RegistryAway } from '../registry.ts'
 import { auditEntries } from './audit.ts'
 import { dryRun, undone } from './dry-run.ts'
+import { fromLog, type ReadRecord } from './from-log.ts'
 import { orderState, ordersHeldBy, parkedOrders } from './listing.ts'
 import type { Action } from './redrive.ts'
 import { learn, run, settled, untilRefused } from './runs.ts'
@@ -23,6 +24,7 @@ export interface OperatorOptions<State, Event> {
   metrics: InboxMetrics
   positions: Ops['positions']
   acceptLoss: Ops['acceptLoss']
+  readRecord: ReadRecord
   /** After each commit. */
   onSaved(saved: Saved<State, Event>): void
 }
@@ -109,16 +111,19 @@ export class Operator<State, Event> implements Ops {
   }
 
   async #act(action: Action): Promise<Redriven | Refused> {
-    const { pool, context, logger, metrics, onSaved } = this.#options
+    const { pool, context, logger, metrics, readRecord, onSaved } = this.#options
     const { orderId, operator, discard } = action
+    const atHand = await fromLog(pool, orderId, readRecord)
+    if ('refused' in atHand && !discard) return atHand.refused
     let steps = 0
     let answer: Redriven | Refused | undefined
     try {
-      answer = await run(pool, orderId, action, context, (saved) => {
+      const told = (saved: Saved<State, Event>) => {
         steps++
         metrics.redriven.inc(saved.applied.length)
         onSaved(saved)
-      })
+      }
+      answer = await run(pool, orderId, action, context, told, 'refused' in atHand ? new Map() : atHand)
     } catch (error) {
       if (!(error instanceof RegistryAway)) throw error
       return registryAway(error)
@@ -135,10 +140,13 @@ export class Operator<State, Event> implements Ops {
   }
 
   async #try(orderId: string): Promise<Redriven | Refused> {
-    const { pool, context } = this.#options
+    const { pool, context, readRecord } = this.#options
+    const atHand = await fromLog(pool, orderId, readRecord)
+    if ('refused' in atHand) return atHand.refused
     try {
       await learn(pool, orderId, { cursor: beginning, audit: undefined }, context)
-      const one = (size: Size) => settled(pool, (tx) => undone(tx, () => dryRun(tx, orderId, context, size)), context)
+      const one = (size: Size) =>
+        settled(pool, (tx) => undone(tx, () => dryRun(tx, orderId, context, size, atHand)), context)
       return (await untilRefused(one)).outcome
     } catch (error) {
       if (!(error instanceof RegistryAway)) throw error

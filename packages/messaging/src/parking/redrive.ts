@@ -9,7 +9,7 @@ import { type LockedOrders, lockOrder, saveOrders, skipVersions } from '../inbox
 import { addAudit, auditedAnswer, discardAnswer, isRedrive, updateAudit } from './audit.ts'
 import { addDiscarded } from './discarded.ts'
 import { answerOf, named, nameOf, standing } from './standing.ts'
-import { beginning, type Cursor, type Size, takeStep } from './steps.ts'
+import { type AtHand, beginning, type Cursor, type Size, takeStep } from './steps.ts'
 import { type ParkedRecord, removeParked } from './store.ts'
 import { firstWaiting, headOf, isParked, unread } from './turns.ts'
 
@@ -44,6 +44,7 @@ export async function advance<State, Event>(
   { cursor, audit }: Progress,
   context: BatchContext<State, Event>,
   size: Size,
+  atHand: AtHand,
 ): Promise<Outcome<State, Event> | undefined> {
   // 1. The order's row; in the next statements what is parked of it (rule 14).
   const locked = await lockOrder<State, Event>(tx, orderId)
@@ -54,7 +55,7 @@ export async function advance<State, Event>(
   // 2. What it is due for comes first. A redrive that finds it due for one takes that one's answer.
   if (order.due !== null) {
     const entry = order.due
-    const step = await takeStep(tx, locked, context, cursor, size)
+    const step = await takeStep(tx, locked, context, cursor, size, atHand)
     if (step.next) await saveDue(tx, locked, order, entry)
     if (entry > 0) {
       const after = await standing(tx, orderId, order.version, isLocked)
@@ -79,7 +80,7 @@ export async function advance<State, Event>(
   }
 
   // 4. The first step, which mostly is the only one.
-  const step = await takeStep(tx, locked, context, cursor, size)
+  const step = await takeStep(tx, locked, context, cursor, size, atHand)
   const after = await standing(tx, orderId, order.version, isLocked)
   const answer = { ...answerOf(orderId, step.saved.applied.length, after), ...(skipped && { skipped }) }
   const entry = await addAudit(tx, action, before, after, answer)

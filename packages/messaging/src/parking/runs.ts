@@ -7,7 +7,7 @@ import type { BatchContext } from '../inbox/batch.ts'
 import { SchemasMissing } from '../inbox/decode.ts'
 import { type Action, advance, type Progress } from './redrive.ts'
 import { stepBytes, stepSize } from './sizes.ts'
-import { beginning, type Size } from './steps.ts'
+import { type AtHand, beginning, type Size } from './steps.ts'
 import { unreadStarts } from './turns.ts'
 
 const together: Size = { records: stepSize.together, bytes: stepBytes, singly: false }
@@ -25,11 +25,13 @@ export async function run<State, Event>(
   action: Action | undefined,
   context: BatchContext<State, Event>,
   onSaved: (saved: Saved<State, Event>) => void,
+  atHand: AtHand = new Map(),
 ): Promise<Redriven | Refused | undefined> {
   let progress: Progress = { cursor: beginning, audit: undefined }
   for (let left = 0; ; ) {
     if (progress.cursor.phase === 'reading') await learn(pool, orderId, progress, context)
-    const one = (size: Size) => settled(pool, (tx) => advance(tx, orderId, action, progress, context, size), context)
+    const one = (size: Size) =>
+      settled(pool, (tx) => advance(tx, orderId, action, progress, context, size, atHand), context)
     const taken = left > 0 ? { outcome: await one(singly), refused: false } : await untilRefused(one)
     left = taken.refused ? stepsSingly - 1 : Math.max(0, left - 1)
     const { outcome } = taken

@@ -10,6 +10,7 @@ import type { Tx } from '@inorder/storage/transaction.ts'
 import { applyEntries, nothingSaved, type Saved } from '../inbox/apply.ts'
 import type { BatchContext } from '../inbox/batch.ts'
 import { type Entry, type Fault, placeName, rowOf } from '../inbox/order.ts'
+import type { SourceRecord } from '../inbox/record.ts'
 import { type LockedOrders, saveOrders } from '../inbox/store.ts'
 import { type ParkedRecord, savePlaces } from './store.ts'
 import { conflicting, demote, dropPast, dropTwice, inTurn, leftOf, relabel, unread } from './turns.ts'
@@ -51,17 +52,24 @@ export interface Size {
   readonly singly: boolean
 }
 
+/** By name, the bytes of records that are kept by reference, read from the log before. */
+export type AtHand = ReadonlyMap<string, SourceRecord>
+
 export async function takeStep<State, Event>(
   tx: Tx,
   locked: LockedOrders<State, Event>,
   context: BatchContext<State, Event>,
   cursor: Cursor,
   size: Size,
+  atHand: AtHand,
 ): Promise<Step<State, Event>> {
   const [order] = [...locked.orders.values()]
   if (!order) throw new Error('no order is locked')
   const { orderId } = order
-  const read = ({ topicId, record, place }: ParkedRecord) => context.decoder.entry(topicId, record, place)
+  const read = ({ topicId, record, place }: ParkedRecord) => {
+    const bytes = atHand.get(placeName(topicId, record)) ?? record
+    return { ...context.decoder.entry(topicId, bytes, place), record }
+  }
   const nothing = nothingSaved<State, Event>()
 
   // 1. Reading.
@@ -83,7 +91,7 @@ export async function takeStep<State, Event>(
   let saved: Saved<State, Event> = nothing
   const fates = new Map(anew.fates)
   if (cursor.phase !== 'settling') {
-    const wall = (await hasReadAll(cursor))
+    const wall = hasReadAll(cursor)
       ? reread.find(({ entry }) => isUnread(entry) && !entry.orderless)?.row
       : (await unread(tx, orderId, 0n, { records: 1, bytes: size.bytes })).records[0]
     const turns = await inTurn(tx, orderId, wall?.seq, size)
@@ -157,7 +165,9 @@ async function saveRead<State, Event>(
   const strays = entries.filter((entry) => entry.orderless)
   for (const entry of entries) {
     const known = entry.fault ?? { cause: 'behind', detail: 'an earlier record of the order is parked' }
-    if (entry.before) entry.place = { ...entry.before, ...known }
+    if (!entry.before) continue
+    const state = entry.decoded || entry.before.state === 'head' ? entry.before.state : 'behind'
+    entry.place = { ...entry.before, ...known, state }
   }
   const gone = strays.map((entry) => ({ ...entry, orderId, place: undefined }))
   await savePlaces(tx, context.topic.name, [...entries.filter((entry) => !entry.orderless), ...gone])

@@ -190,3 +190,14 @@ export async function ownPlaces(tx: Tx, orderId: string, limit: number) {
   )
   return rows.map(({ version, ...row }) => ({ ...row, version: version === null ? null : Number(version) }))
 }
+
+/** What is kept by reference and may be read from the log: the head, or what has its turn first. */
+export async function firstReference(db: Tx, orderId: string): Promise<ParkedRecord | undefined> {
+  const { rows } = await db.query<ParkedRow>(
+    `SELECT * FROM parked WHERE order_id = $1 AND NOT orderless AND state = ANY('{head,behind,waiting}'::text[])
+       AND reference ->> 'cause' = 'too-large'
+     ORDER BY state <> 'head', version NULLS FIRST, seq LIMIT 1`,
+    [orderId],
+  )
+  return rows[0] && parkedRecord(rows[0])
+}

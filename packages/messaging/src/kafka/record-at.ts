@@ -1,0 +1,30 @@
+import type { SourceRecord } from '../inbox/record.ts'
+import type { KafkaAdmin } from './admin.ts'
+import type { Cluster } from './client.ts'
+import { KafkaRefused } from './errors.ts'
+import { type LogPiece, readLog } from './log-reader.ts'
+
+const deadlineMs = 3_000
+
+/** The record at a place of the log; undefined: it is not there any more. Rejects with KafkaAway. */
+export async function readRecord(
+  cluster: Cluster,
+  admin: KafkaAdmin,
+  topic: string,
+  { topicId, partition, offset }: { topicId: string; partition: number; offset: bigint },
+): Promise<SourceRecord | undefined> {
+  const { id, starts, ends } = await admin.log(topic, deadlineMs)
+  if (id !== topicId || offset < (starts[partition] ?? 0n) || offset >= (ends[partition] ?? 0n)) return undefined
+  const spans = new Map([[partition, { from: offset, to: offset + 1n }]])
+  let found: SourceRecord | undefined
+  const piece: LogPiece = { topic, topicId, spans, partitions: starts.length }
+  try {
+    await readLog(cluster, piece, async (records) => {
+      found ??= records.find((record) => record.offset === offset)
+    })
+  } catch (error) {
+    // It went while it was asked for.
+    if (!(error instanceof KafkaRefused)) throw error
+  }
+  return found
+}
