@@ -1,10 +1,11 @@
 import assert from 'node:assert/strict'
 import { after, test } from 'node:test'
+import { kafkaProxy } from '@inorder/testing/kafka-proxy.ts'
 import { brokers, unique } from '@inorder/testing/parts.ts'
 import { until } from '@inorder/testing/until.ts'
 import { Admin, Producer } from '@platformatic/kafka'
 import { KafkaAdmin } from './admin.ts'
-import { KafkaRefused } from './errors.ts'
+import { KafkaAway, KafkaRefused } from './errors.ts'
 import { readLog } from './log-reader.ts'
 import { SerialProducer } from './producer.ts'
 
@@ -98,5 +99,21 @@ test('rule 12: records that are gone are not passed over', async () => {
   await assert.rejects(
     readLog(cluster, piece, async () => {}),
     KafkaRefused,
+  )
+})
+
+test('rule 12: a broker that says nothing any more is no end of the log', async () => {
+  const { topic, write } = await log()
+  await write('own')
+  const { id } = await kafka.topic(topic, deadline)
+  const proxy = await kafkaProxy(cluster.brokers[0]!)
+  ends.push(() => proxy.close())
+  const there = { ...cluster, brokers: [proxy.address] }
+  const piece = { topic, topicId: id, spans: new Map([[0, { from: 0n, to: 2n }]]), partitions: 2 }
+  await assert.rejects(
+    readLog(there, piece, async () => {
+      proxy.fate = () => 'swallowed'
+    }),
+    KafkaAway,
   )
 })

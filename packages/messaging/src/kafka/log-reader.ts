@@ -70,16 +70,14 @@ async function* partitionOf(consumer: LogConsumer, piece: PartitionPiece): Async
       lastFetchedEpoch: -1,
       partitionMaxBytes: 600 * 1024,
     }
-    const { responses } = await within(
-      silenceMs,
-      `reading ${topic}/${partition}`,
+    const ask = async () =>
       consumer.fetch({
         node: await leaderOf(consumer, topic, partition),
         topics: [{ topicId, partitions: [asked] }],
         isolationLevel,
         maxWaitTime: 100,
-      }),
-    )
+      })
+    const { responses } = await within(silenceMs, `reading ${topic}/${partition}`, ask())
     const answer = responses.flatMap(({ partitions }) => partitions).find((p) => p.partitionIndex === partition)
     if (answer) stable = answer.lastStableOffset
     // A transaction ended meanwhile: what it held up is decided now.

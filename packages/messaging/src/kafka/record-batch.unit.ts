@@ -115,9 +115,13 @@ test('millions of tiny records or headers are stepped over too', () => {
   const tiny = Buffer.concat(Array.from({ length: 200_000 }, () => record))
   const [many] = read(batchAround(zlib.zstdCompressSync(tiny), 4, 200_000))
   assert.match(many?.unreadable?.detail ?? '', /more than 100000 records/)
-  const headers = Array.from({ length: 1 }, () => [Buffer.alloc(0), Buffer.alloc(0)] as [Buffer, Buffer])
-  const plain = batchOf([{ value: Buffer.from('x'), headers }])
-  assert.equal(read(plain)[0]?.records[0]?.headers.length, 1)
+  // Length 400,006; attributes, timestamp, offset, no key, no value; 200,000 headers without a name or value.
+  const ofHeaders = Buffer.concat([
+    Buffer.from([0x8c, 0xea, 0x30, 0, 0, 0, 1, 1, 0x80, 0xb5, 0x18]),
+    Buffer.alloc(400_000),
+  ])
+  const [one] = read(batchAround(zlib.zstdCompressSync(ofHeaders), 4, 1))
+  assert.match(one?.unreadable?.detail ?? '', /more than 100000 records and headers/)
 })
 
 test('damage never throws, ends in a reference or in records, and never stops what follows', () => {

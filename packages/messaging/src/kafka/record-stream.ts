@@ -22,6 +22,8 @@ export interface Taken {
 /** `next`: the offset behind it, where that is not the one above its own: it stands for a batch that cannot be read. */
 type Buffered = SourceRecord & { readonly next?: bigint }
 
+const bytesOf = ({ key, value }: SourceRecord): number => (key?.length ?? 0) + (value?.length ?? 0)
+
 /** An open transaction of somebody else: what stands behind its first record is read when it ends. */
 export interface OpenTransaction {
   readonly partition: number
@@ -137,7 +139,7 @@ export class RecordStream {
     let bytes = 0
     for (const records of this.#buffer.values()) {
       count += records.length
-      for (const { value } of records) bytes += value?.length ?? 0
+      for (const record of records) bytes += bytesOf(record)
     }
     while (count < bufferedRecords && bytes < bufferedBytes) {
       const message = this.#stream.read()
@@ -151,7 +153,7 @@ export class RecordStream {
       if (buffered) buffered.push(record)
       else this.#buffer.set(partition, [record])
       count++
-      bytes += record.value?.length ?? 0
+      bytes += bytesOf(record)
     }
   }
 
