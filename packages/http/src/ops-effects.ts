@@ -14,6 +14,8 @@ const tags = ['ops']
 const params = Type.Object({ orderId: text(128) }, closed)
 const cause = text(64)
 const reason = text(1024)
+// Of a foreign event id anything may be part, but for NUL, which the database does not hold.
+const effect = Type.String({ minLength: 1, maxLength: 2048, pattern: '^[^\\u0000]*$' })
 const list = Type.Object(
   {
     state: Type.Enum(['parked', 'failing'], { default: 'parked' }),
@@ -84,7 +86,7 @@ export function effectRoutes(effects: EffectOps): FastifyPluginAsyncTypebox {
           summary: 'Give up the parked or failing effect of an order, and go on with those behind it',
           tags,
           params,
-          body: Type.Object({ effect: text(1024), reason }, closed),
+          body: Type.Object({ effect, reason }, closed),
           response: { 200: ofOrder, ...answersOf('invalid-request', 'effect-not-parked') },
         },
       },

@@ -107,7 +107,14 @@ test('discard names its effect and says why; another than the parked one is 409'
   const other = await discard({ effect: behind.effect, reason: 'paid by hand' })
   assert.equal(other.statusCode, 409)
   assert.match(other.json().type, /effect-not-parked$/)
-  for (const body of [{ effect: parked.effect }, { reason: 'why' }, { effect: '', reason: 'why' }])
+  // A foreign event id may hold what nothing of ours does; only NUL cannot be stored.
+  assert.equal((await discard({ effect: 'é\n\u0001:1', reason: 'why' })).statusCode, 409)
+  for (const body of [
+    { effect: parked.effect },
+    { reason: 'why' },
+    { effect: '', reason: 'why' },
+    { effect: 'a\0:1', reason: 'why' },
+  ])
     assert.equal((await discard(body)).statusCode, 400, JSON.stringify(body))
 })
 

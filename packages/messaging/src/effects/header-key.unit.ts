@@ -9,7 +9,7 @@ test('a key of ours goes out as it is', () => {
 
 test('whatever an event id holds, its key is a header value, the same each time, and no other key becomes it', () => {
   assert.deepEqual([headerKey('é 1:1'), headerKey('%C3%A9 1:1')], ['%C3%A9%201:1', '%25C3%25A9%201:1'])
-  const text = fc.string({ unit: 'binary', maxLength: 300 })
+  const text = fc.string({ unit: 'binary', maxLength: 60 })
   fc.assert(
     fc.property(text, text, (one, other) => {
       const sent = new Request('http://127.0.0.1', { headers: { 'idempotency-key': headerKey(one) } })
