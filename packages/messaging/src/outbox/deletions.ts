@@ -9,7 +9,7 @@ interface Acknowledged {
   rows: readonly OutboxRow[]
 }
 
-// Autovacuum looks once a minute; at 7,500 rows a second each read would by then step over 75,000 dead entries a lane.
+// Autovacuum looks once a minute; at 7,500 rows a second the table would by then be 20 times as large.
 const deadBeforeVacuum = 20_000
 const retryMs = 500
 
@@ -24,6 +24,9 @@ export class Deletions {
   #closing = false
   #failing = false
   #dead = 0
+  /** So many dead rows the last vacuum had to leave: the next one waits for as many new ones, or it would do little else. */
+  #left = 0
+  #vacuuming = false
 
   constructor(pool: Pool, maintenance: Pool, logger: Logger, onDeleted: (rows: readonly OutboxRow[]) => void) {
     this.#pool = pool
@@ -67,14 +70,19 @@ export class Deletions {
         this.#dead += rows.length
         this.#onDeleted(rows)
       }
-      if (this.#dead >= deadBeforeVacuum) this.#vacuum()
+      if (!this.#vacuuming && this.#dead >= Math.max(deadBeforeVacuum, this.#left)) void this.#vacuum()
     }
   }
 
-  #vacuum(): void {
+  async #vacuum(): Promise<void> {
     this.#dead = 0
-    vacuum(this.#maintenance).catch((error: Error) =>
-      this.#logger.warn({ cause: error.message }, 'vacuum of the outbox failed'),
-    )
+    this.#vacuuming = true
+    try {
+      this.#left = await vacuum(this.#maintenance)
+    } catch (error) {
+      this.#logger.warn({ cause: (error as Error).message }, 'vacuum of the outbox failed')
+    } finally {
+      this.#vacuuming = false
+    }
   }
 }

@@ -5,7 +5,7 @@
 //
 // A lane that rests does not hold the others.
 import type { SerialProducer } from '../kafka/producer.ts'
-import type { LaneRead, OutboxRow } from './store.ts'
+import type { LaneRead, LaneRows, OutboxRow } from './store.ts'
 
 const largestChunk = 512 * 1024
 const firstRestMs = 100
@@ -20,6 +20,9 @@ export class Lane implements LaneRead {
   /** Acknowledged, and not known to be deleted. */
   readonly acknowledged = new Set<string>()
   maxBytes = largestChunk
+  floor = 0n
+  base = 0n
+  knownAside: readonly string[] = []
   /** There may be rows that were not read. */
   wanted = true
   /** The last read found nothing. */
@@ -48,6 +51,19 @@ export class Lane implements LaneRead {
 
   get readable(): boolean {
     return this.idle && this.wanted && this.acknowledged.size <= maxAcknowledged
+  }
+
+  /**
+   * Rows were read, by a statement that saw every row up to `complete` that there will ever be: below its first row and
+   * this nothing is left to be read. But what is set aside, and what waits behind it, is there again some day: the base
+   * stays below these.
+   */
+  read({ rows, aside }: Pick<LaneRows, 'rows' | 'aside'>, complete: bigint | undefined): void {
+    if (complete === undefined) return
+    const first = rows[0] && BigInt(rows[0].id)
+    this.floor = first !== undefined && first <= complete ? first : complete + 1n
+    if (aside.length === 0) this.base = this.floor
+    this.knownAside = aside
   }
 
   sending(): void {

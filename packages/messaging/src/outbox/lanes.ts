@@ -5,15 +5,18 @@ import type { Cluster } from '../kafka/client.ts'
 import { KafkaAway, RecordTooLarge } from '../kafka/errors.ts'
 import { type ProducerRecord, SerialProducer } from '../kafka/producer.ts'
 import type { Circuit } from './circuit.ts'
+import type { CompleteIds } from './complete-ids.ts'
 import type { Deletions } from './deletions.ts'
 import { decodeHeaders } from './headers.ts'
 import { bytesOf, Lane } from './lane.ts'
 import type { OutboxMetrics } from './metrics.ts'
 import type { SchemaIds } from './schemas.ts'
-import { type LaneRows, type OutboxRow, readLanes, setAside } from './store.ts'
+import { type LaneRead, type LaneRows, type OutboxRow, readLanes, setAside } from './store.ts'
 
 export interface LanesOptions {
   pool: Pool
+  /** Of the same database, with a long deadline. */
+  maintenance: Pool
   cluster: Cluster
   schemas: SchemaIds
   circuit: Circuit
@@ -41,9 +44,12 @@ interface Chunk {
  */
 export class Lanes {
   readonly #options: LanesOptions
+  readonly #complete: CompleteIds
   readonly #lanes: Lane[]
   readonly #sends = new Set<Promise<void>>()
   #reading = false
+  /** The first read may have to step over all that was ever published; one that failed may have been too long. */
+  #mayTakeLong = true
   #stopped = false
   #timer: NodeJS.Timeout | undefined
   /** `performance.now()` of Kafka's last acknowledgement. */
@@ -52,12 +58,19 @@ export class Lanes {
   /** Of each topic. */
   readonly partitions: ReadonlyMap<string, number>
 
-  constructor(options: LanesOptions, partitions: ReadonlyMap<string, number>) {
+  /** `complete` knows its first id, or did not find it out in time. */
+  constructor(options: LanesOptions, complete: CompleteIds, partitions: ReadonlyMap<string, number>) {
     this.#options = options
+    this.#complete = complete
     this.partitions = partitions
     this.#lanes = [...partitions].flatMap(([topic, count]) =>
       Array.from({ length: count }, (_, p) => new Lane(topic, p, new SerialProducer(options.cluster, p))),
     )
+  }
+
+  /** Which lanes there are, and where they are to be read from. */
+  get bases(): readonly Pick<LaneRead, 'topic' | 'partition' | 'base'>[] {
+    return this.#lanes
   }
 
   /** Nothing that Kafka could take waits: all is published, or rests for another reason than Kafka's absence. */
@@ -106,19 +119,24 @@ export class Lanes {
     if (lanes.length === 0) return
     this.#reading = true
     for (const lane of lanes) lane.wanted = false
-    readLanes(this.#options.pool, lanes).then(
-      (found) => this.#found(lanes, found),
+    const { pool, maintenance } = this.#options
+    const complete = this.#complete.upTo
+    this.#complete.follow()
+    readLanes(this.#mayTakeLong ? maintenance : pool, lanes).then(
+      (found) => this.#found(lanes, found, complete),
       (error: Error) => this.#readFailed(lanes, error),
     )
   }
 
-  #found(lanes: readonly Lane[], found: readonly LaneRows[]): void {
+  #found(lanes: readonly Lane[], found: readonly LaneRows[], complete: bigint | undefined): void {
     this.#reading = false
+    this.#mayTakeLong = false
     if (this.#stopped) return
     let together: Chunk[] = []
     let bytes = 0
     for (const [i, lane] of lanes.entries()) {
       const { rows, more } = found[i]!
+      lane.read(found[i]!, complete)
       if (more) lane.wanted = true
       lane.empty = rows.length === 0
       if (lane.empty) {
@@ -149,6 +167,7 @@ export class Lanes {
 
   #readFailed(lanes: readonly Lane[], error: Error): void {
     this.#options.logger.warn({ cause: error.message }, 'the outbox could not be read')
+    this.#mayTakeLong = true
     for (const lane of lanes) lane.wanted = true
     this.#timer = setTimeout(() => {
       this.#reading = false

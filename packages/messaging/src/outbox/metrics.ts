@@ -7,7 +7,10 @@ export function outboxMetrics(registry: Registry) {
   const gauge = (name: string, help: string) => new Gauge({ name, help, registers })
   const counter = (name: string, help: string) => new Counter({ name, help, registers })
   return {
-    waiting: gauge('outbox_waiting_rows', 'Events that are stored and not known to be in Kafka, counted up to 100,000'),
+    waiting: gauge(
+      'outbox_waiting_rows',
+      'Events that are not known to be in Kafka, counted up to 100,000 a partition',
+    ),
     oldest: gauge('outbox_oldest_seconds', 'Age of the oldest of them'),
     setAside: gauge('outbox_set_aside_rows', 'Events that Kafka refuses for good; the later ones of their order wait'),
     published: counter('outbox_published_total', 'Events that Kafka has acknowledged'),

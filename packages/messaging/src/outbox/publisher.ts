@@ -2,12 +2,12 @@ import { setTimeout as pause } from 'node:timers/promises'
 import { KafkaAdmin } from '../kafka/admin.ts'
 import { KafkaRefused, TopicMissing } from '../kafka/errors.ts'
 import type { ComparedLog } from '../log/second-copy.ts'
+import { CompleteIds } from './complete-ids.ts'
 import { Lanes, type LanesOptions } from './lanes.ts'
 import { confirmPause, isToPause } from './pause.ts'
 import { declareTopic, measure, readTopics, relane } from './store.ts'
 
 export interface PublisherOptions extends LanesOptions {
-  maintenance: LanesOptions['pool']
   topics: readonly string[]
 }
 
@@ -15,12 +15,15 @@ const tickMs = 1_000
 const soonMs = 50
 const probeDeadlineMs = 1_500
 const ticksBetweenMeasures = 5
+/** As long as a transaction that adds to the outbox may keep still. */
+const learnDeadlineMs = 2_000
 
 /** What the leading instance does: keeps the lanes as Kafka's partitions are, and asks each second whether Kafka is there. */
 export class Publisher {
   readonly #options: PublisherOptions
   readonly #kafka: KafkaAdmin
   #lanes: Lanes | undefined
+  #measuring: Promise<void> | undefined
   log: ComparedLog | undefined
 
   constructor(options: PublisherOptions) {
@@ -52,7 +55,7 @@ export class Publisher {
       try {
         // What Kafka's first answer brings about is looked at soon.
         if ((await this.#tick()) && this.#options.circuit.away) pauseMs = soonMs
-        if (tick % ticksBetweenMeasures === 0) await this.#measure()
+        if (tick % ticksBetweenMeasures === 0) this.#measure()
       } catch (error) {
         if (!ended.aborted) {
           logger.warn({ cause: (error as Error).message }, 'the outbox cannot be published')
@@ -147,15 +150,35 @@ export class Publisher {
       }
       await relane(maintenance, topic, count)
     }
-    this.#lanes = new Lanes(this.#options, partitions)
+    const complete = new CompleteIds(pool, logger)
+    await complete.learn(learnDeadlineMs)
+    this.#lanes = new Lanes(this.#options, complete, partitions)
     this.#lanes.wake()
   }
 
-  async #measure(): Promise<void> {
-    const { pool, metrics } = this.#options
-    const { waiting, oldest, aside } = await measure(pool)
-    metrics.waiting.set(waiting)
-    metrics.oldest.set(oldest)
-    metrics.setAside.set(aside)
+  /** Beside the rest: it takes long where much waits. */
+  #measure(): void {
+    this.#measuring ??= this.#setGauges().finally(() => {
+      this.#measuring = undefined
+    })
+  }
+
+  async #setGauges(): Promise<void> {
+    const { maintenance, metrics, logger } = this.#options
+    try {
+      const { waiting, oldest, aside } = await measure(maintenance, this.#lanes?.bases ?? (await this.#declaredLanes()))
+      metrics.waiting.set(waiting)
+      metrics.oldest.set(oldest)
+      metrics.setAside.set(aside)
+    } catch (error) {
+      logger.debug({ cause: (error as Error).message }, 'the outbox was not measured')
+    }
+  }
+
+  async #declaredLanes() {
+    const declared = await readTopics(this.#options.pool)
+    return [...declared].flatMap(([topic, count]) =>
+      Array.from({ length: count }, (_, partition) => ({ topic, partition, base: 0n })),
+    )
   }
 }

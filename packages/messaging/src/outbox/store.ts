@@ -19,6 +19,11 @@ export interface LaneRead {
   topic: string
   partition: number
   maxBytes: number
+  /** Where it is read from, and where it was before the floor passed rows that are set aside. */
+  floor: bigint
+  base: bigint
+  /** Ids of the rows that were set aside when the floor moved. */
+  knownAside: readonly string[]
   /** Ids that Kafka has acknowledged and whose deletion is under way. */
   acknowledged: Iterable<string>
 }
@@ -27,33 +32,63 @@ export interface LaneRows {
   rows: OutboxRow[]
   /** A limit cut them off. */
   more: boolean
+  /** Ids of the lane's rows that are set aside. */
+  aside: string[]
 }
 
 const maxRows = 500
 
-type Cells = [number, string, string, Buffer | null, Buffer | null, string | null, string, number, string, boolean]
+type Cells = [
+  number,
+  string | null,
+  string,
+  Buffer | null,
+  Buffer | null,
+  string | null,
+  string,
+  number,
+  string,
+  boolean,
+  string[] | null,
+]
 
-/** The first rows of each lane. Never "id > the last one read": ids commit out of order. */
+/** The first rows of each lane from its floor on. Never "id > the last one read": ids commit out of order. */
 export async function readLanes(pool: Pool, lanes: readonly LaneRead[]): Promise<LaneRows[]> {
   const { rows } = await pool.query<Cells>({
     name: 'outbox-first',
-    text: `SELECT lane, id::text, event_id::text, key, value, fingerprint, headers::text, bytes, origin, more
-           FROM outbox_first($1, $2, $3, $4, ${maxRows})`,
+    text: `SELECT lane, id::text, event_id::text, key, value, fingerprint, headers::text, bytes, origin, more,
+             aside::text[]
+           FROM outbox_first($1, $2, $3, $4, $5, $6, $7, ${maxRows})`,
     rowMode: 'array',
-    values: columns(lanes, ({ topic, partition, maxBytes, acknowledged }) => [
+    values: columns(lanes, ({ topic, partition, floor, base, knownAside, maxBytes, acknowledged }) => [
       topic,
       partition,
+      floor,
+      base,
+      `{${knownAside.join()}}`,
       maxBytes,
       `{${[...acknowledged].join()}}`,
     ]),
   })
-  const found = lanes.map(() => ({ rows: [] as OutboxRow[], more: false }))
-  for (const [n, id, eventId, key, value, fingerprint, headers, bytes, origin, more] of rows) {
+  const found = lanes.map(() => ({ rows: [] as OutboxRow[], more: false, aside: [] as string[] }))
+  for (const [n, id, eventId, key, value, fingerprint, headers, bytes, origin, more, aside] of rows) {
     const lane = found[n - 1]!
+    lane.aside = aside ?? []
+    if (id === null) continue
     lane.rows.push({ id, eventId, key, value, fingerprint, headers, bytes, origin })
     lane.more = more
   }
   return found
+}
+
+/** The last id that was drawn, and then the transactions that may be adding rows. */
+export async function readAdders(pool: Pool): Promise<{ lastId: bigint; adders: string[] }> {
+  const { rows } = await pool.query<{ last_id: string; adders: string[] }>({
+    name: 'outbox-adders',
+    text: 'SELECT last_id::text, adders FROM outbox_adders()',
+  })
+  const { last_id, adders } = rows[0]!
+  return { lastId: BigInt(last_id), adders }
 }
 
 export async function deleteRows(pool: Pool, eventIds: readonly string[]): Promise<void> {
@@ -115,18 +150,26 @@ export async function relane(pool: Pool, topic: string, partitions: number): Pro
   while ((await pool.query(move, [topic, partitions])).rowCount !== 0);
 }
 
-/** Rows that wait (counted up to 100,000), seconds since the oldest came, rows set aside. */
-export async function measure(pool: Pool): Promise<{ waiting: number; oldest: number; aside: number }> {
-  const { rows } = await pool.query<{ waiting: number; oldest: number; aside: number }>(`
-    SELECT (SELECT count(*)::int FROM (SELECT FROM outbox LIMIT 100000) AS counted) AS waiting,
-      (SELECT coalesce(extract(epoch FROM now() - min(first.created_at)), 0)::float FROM outbox_topic t
-        CROSS JOIN generate_series(0, t.partitions - 1) AS p
-        CROSS JOIN LATERAL (SELECT created_at FROM outbox o WHERE o.topic = t.topic AND o.partition = p
-          ORDER BY id LIMIT 1) AS first) AS oldest,
-      (SELECT count(*)::int FROM outbox WHERE set_aside_at IS NOT NULL) AS aside`)
+/** Rows that wait in these lanes (counted up to 100,000 in each), seconds since the oldest came, rows set aside. */
+export async function measure(
+  pool: Pool,
+  lanes: readonly Pick<LaneRead, 'topic' | 'partition' | 'base'>[],
+): Promise<{ waiting: number; oldest: number; aside: number }> {
+  const { rows } = await pool.query<{ waiting: number; oldest: number; aside: number }>({
+    text: `SELECT coalesce(waiting, 0)::int AS waiting,
+             coalesce(extract(epoch FROM now() - oldest), 0)::float AS oldest,
+             (SELECT count(*)::int FROM outbox WHERE set_aside_at IS NOT NULL) AS aside
+           FROM outbox_waiting($1, $2, $3)`,
+    values: columns(lanes, ({ topic, partition, base }) => [topic, partition, base]),
+  })
   return rows[0]!
 }
 
-export async function vacuum(pool: Pool): Promise<void> {
+/** Returns how many dead rows it had to leave, because somebody's snapshot may still see them. */
+export async function vacuum(pool: Pool): Promise<number> {
   await pool.query('VACUUM (TRUNCATE OFF) outbox')
+  const { rows } = await pool.query<{ left: number }>(
+    `SELECT n_dead_tup::int AS left FROM pg_stat_all_tables WHERE relid = 'outbox'::regclass`,
+  )
+  return rows[0]?.left ?? 0
 }

@@ -1,0 +1,110 @@
+// A snapshot that somebody holds (pg_dump, a long query) keeps all rows that were deleted since. `OUTBOX_PUBLISHED=5000000
+// npm test -- held-snapshot` runs it at that size, and then measures too.
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { freshDatabase } from '@inorder/testing/parts.ts'
+import pg from 'pg'
+import type { Lane } from './lane.ts'
+import { lanesByHand } from './lanes-by-hand.fixture.ts'
+import { type OutboxRig, outboxRig } from './rig.fixture.ts'
+
+const published = Number(process.env.OUTBOX_PUBLISHED ?? 100_000)
+const measures = process.env.OUTBOX_PUBLISHED !== undefined
+const atOnce = 50_000
+const partitions = 6
+
+/** Rows of about the size of an order that were added, and deleted once Kafka had them. */
+async function publishedBefore({ url, topic }: OutboxRig): Promise<void> {
+  const client = new pg.Client({ connectionString: url })
+  await client.connect()
+  await client.query('SET synchronous_commit = off')
+  for (let from = 0; from < published; from += atOnce) {
+    const series = [from, Math.min(from + atOnce, published) - 1]
+    await client.query(
+      `INSERT INTO outbox (event_id, topic, partition, key_hash, key, value, headers, bytes, origin)
+       SELECT md5(n::text)::uuid, $1, n % $4, n % $4, 'k', convert_to(repeat('x', 500), 'UTF8'), '{}', 501, 'nobody'
+       FROM generate_series($2::int, $3::int) AS n`,
+      [topic, ...series, partitions],
+    )
+    await client.query(
+      'DELETE FROM outbox WHERE event_id IN (SELECT md5(n::text)::uuid FROM generate_series($1::int, $2::int) AS n)',
+      series,
+    )
+  }
+  await client.end()
+}
+
+/** How many blocks one read of all lanes touches. */
+async function blocksRead({ url }: OutboxRig, lanes: readonly Pick<Lane, 'topic' | 'partition' | 'floor'>[]) {
+  const session = new pg.Client({ connectionString: url })
+  await session.connect()
+  const each = (what: string) => `array_fill(${what}, ARRAY[${lanes.length}])`
+  const text = `EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON)
+    SELECT * FROM outbox_first($1, $2, $3, $3, ${each(`'{}'::text`)}, ${each('524288')}, ${each(`'{}'::text`)}, 500)`
+  const values = [
+    lanes.map(({ topic }) => topic),
+    lanes.map(({ partition }) => partition),
+    lanes.map(({ floor }) => floor),
+  ]
+  // A session's first read compiles the function, and reads catalogs for it.
+  await session.query(text, values)
+  const { rows } = await session.query<{ 'QUERY PLAN': [{ Plan: Record<string, number> }] }>(text, values)
+  await session.end()
+  const { Plan } = rows[0]!['QUERY PLAN'][0]
+  return Plan['Shared Hit Blocks']! + Plan['Shared Read Blocks']!
+}
+
+/** Median time (ms) from a commit to Kafka's acknowledgement, one event after the other. */
+async function publishTime(rig: OutboxRig): Promise<number> {
+  const relay = await rig.relay('held')
+  await relay.contact
+  const times: number[] = []
+  for (let n = 0; n < 300; n++) {
+    const record = rig.record({ key: Buffer.from(`k-${n}`), origin: 'held' })
+    const waiter = relay.delivery.expect(record.eventId)
+    const began = performance.now()
+    await rig.add([record])
+    relay.wake()
+    assert.equal(await waiter.within(60_000), 'delivered')
+    times.push(performance.now() - began)
+  }
+  await rig.stop(relay)
+  return times.slice(100).sort((a, b) => a - b)[100]!
+}
+
+for (const holder of ['a read-only snapshot', 'a writing transaction of another database'])
+  test(`${holder} that is held while ${published} events are published slows no read of the lanes`, {
+    timeout: measures ? 3_600_000 : 120_000,
+  }, async () => {
+    const rig = await outboxRig({ partitions })
+    const other = await freshDatabase('other')
+    const writes = holder.includes('writing')
+    const session = new pg.Client({ connectionString: writes ? other.url : rig.url })
+    try {
+      const before = measures ? await publishTime(rig) : 0
+      await session.connect()
+      await session.query(writes ? 'BEGIN' : 'BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY')
+      await session.query(writes ? 'CREATE TABLE some_table ()' : 'SELECT count(*) FROM outbox')
+      await publishedBefore(rig)
+
+      const { lanes, passAll } = await lanesByHand(rig, partitions)
+      const fromTheStart = await blocksRead(rig, lanes)
+      await passAll()
+      const fromFloors = await blocksRead(rig, lanes)
+      assert.ok(fromTheStart > published / 20, `${fromTheStart} blocks: there is something to step over`)
+      assert.ok(fromFloors < 200, `${fromFloors} blocks`)
+      if (!measures) return
+
+      const began = performance.now()
+      const after = await publishTime(rig)
+      console.log(
+        `${holder}, ${published} published: ${before.toFixed(1)} ms an event before, ${after.toFixed(1)} ms after; ` +
+          `${fromTheStart} blocks a read without floors, ${fromFloors} with; ${Math.round(performance.now() - began)} ms in all`,
+      )
+      assert.ok(after < 1.5 * before, `${after} ms an event, before ${before}`)
+    } finally {
+      await session.end()
+      await rig.close()
+      await other.drop()
+    }
+  })
