@@ -72,10 +72,12 @@ function change(
 }
 
 /** As `Writes` does it: what another instance holds at this moment is waited for. */
-const commitAll = (db: pg.Pool, group: readonly Write[]): Promise<Result[]> =>
-  commitGroup(db, group).then((results) =>
-    Promise.all(results.map((result, n) => (isLocked(result) ? waited(db, group[n]!) : result))),
-  )
+async function commitAll(db: pg.Pool, group: readonly Write[]): Promise<Result[]> {
+  const results: Result[] = []
+  for (const [n, result] of (await commitGroup(db, group)).entries())
+    results.push(isLocked(result) ? await waited(db, group[n]!) : result)
+  return results
+}
 async function waited(db: pg.Pool, write: Write): Promise<Result> {
   const result = await commitWaiting(db, write, 60_000)
   return isLocked(result) ? waited(db, write) : result
@@ -122,9 +124,13 @@ test('rule 1: groups of two instances with the same orders and keys, in any orde
         const key = at < 0.7 ? `${id}-${round % 5}-${at < 0.35}` : undefined
         return at < 0.35 ? create(id, { key }) : change(id, `s${round}`, { key })
       })
-  const rounds = Array.from({ length: 60 }, (_, round) => commitAll(round % 2 ? pool : second, group(round)))
-  const results = await Promise.all(rounds)
-  assert.equal(results.flat().length, 60 * ids.length)
+  const results: Result[] = []
+  // Two groups in flight at each of two instances.
+  const inFlight = [pool, pool, second, second].map(async (db, n) => {
+    for (let round = n; round < 60; round += 4) results.push(...(await commitAll(db, group(round))))
+  })
+  await Promise.all(inFlight)
+  assert.equal(results.length, 60 * ids.length)
   for (const id of ids) {
     const versions = (await eventsOf(id)).map(({ version }) => version)
     assert.deepEqual(

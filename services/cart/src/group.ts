@@ -35,8 +35,10 @@ export const isLocked = (result: Result | Locked): result is Locked =>
 export const orderIdOf = (write: Write): string =>
   'create' in write ? write.create.order.orderId : write.change.orderId
 
-/** Longer than another instance's commit takes as a rule; and what each half of a group loses to a lock that lasts. */
-const lockTimeoutMs = 30
+/** Longer than another instance's commit takes as a rule. */
+const groupLockTimeoutMs = 100
+/** What each half of a group loses to a lock that lasts. */
+const partLockTimeoutMs = 30
 /** So many lock timeouts a group takes at most, before what is not written yet counts as locked. */
 const maxLockTimeouts = 20
 
@@ -49,7 +51,7 @@ export async function commitGroup(
   group: readonly Write[],
   commitBefore?: number,
 ): Promise<(Result | Locked)[]> {
-  const limits = { lockTimeoutMs, ...(commitBefore !== undefined && { commitBefore }) }
+  const limits = commitBefore === undefined ? {} : { commitBefore }
   try {
     return await transaction(
       pool,
@@ -58,12 +60,15 @@ export async function commitGroup(
         last(stored)
         return results
       },
-      limits,
+      { ...limits, lockTimeoutMs: groupLockTimeoutMs },
     )
   } catch (error) {
     if (!faultOfOne(error)) throw error
     const locks = { left: maxLockTimeouts }
-    return await transaction(pool, (tx) => writeInParts(tx, group, locks), limits)
+    return await transaction(pool, (tx) => writeInParts(tx, group, locks), {
+      ...limits,
+      lockTimeoutMs: partLockTimeoutMs,
+    })
   }
 }
 

@@ -196,10 +196,12 @@ for (const [how, becomes] of [
     const orderId = unique('held')
     const session = await inTransaction(insertOrder, [orderId])
     const waiting = tell('waiting', create(orderId))
-    await Promise.all(Array.from({ length: 100 }, () => tell('other', create(unique('o'), unique('k')))))
+    await Promise.all(Array.from({ length: 50 }, () => tell('other', create(unique('o'), unique('k')))))
     assert.deepEqual(new Set(told.map(({ name, said }) => `${name} ${said}`)), new Set(['other created']))
     await session.end(how)
     await waiting
+    // On a slow machine its time may have been up before.
+    if (told.at(-1)?.said === 'OrderLocked') await tell('again', create(orderId))
     assert.equal(told.at(-1)?.said, becomes)
   })
 
