@@ -1,11 +1,13 @@
 // Backups that are put back while the rest has gone on: the order service's database, and Kafka's data.
 import assert from 'node:assert/strict'
-import { cpSync, mkdtempSync, rmSync } from 'node:fs'
+import { randomUUID } from 'node:crypto'
+import { cpSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before, suite, test } from 'node:test'
 import { type Stack, startStack } from '@inorder/testing/stack.ts'
 import { until } from '@inorder/testing/until.ts'
+import { Admin } from '@platformatic/kafka'
 import { untilQuiet } from './arrival.ts'
 import { Load } from './load.ts'
 import { Shop, versionOf } from './shop.ts'
@@ -90,5 +92,30 @@ suite('restored', () => {
     const seen = await shop.details(someLost, { minVersion: versionOf(changed), wait: 10 })
     assert.equal(seen.json().status, 'changed-after', seen.text)
     assert.deepEqual((await shop.toOrder('/ops/parked')).json().items, [])
+  })
+
+  test('rule 19: the topic is deleted and made again: the cart says so, and each service that reads it', async () => {
+    const logged = (service: string) =>
+      readFileSync(join(data, 'logs', `${service}.log`), 'utf8')
+        .split('\n')
+        .filter((line) => line.includes('inbox-topic-replaced'))
+    assert.equal((await shop.create('before it was made again')).status, 201)
+    assert.equal((await shop.details('before it was made again', { minVersion: 1, wait: 30 })).status, 200)
+    const alarms = { cart: logged('cart').length, order: logged('order').length }
+    const admin = new Admin({ clientId: 'e2e', bootstrapBrokers: stack.address('kafka').split(',') })
+    await admin.deleteTopics({ topics: ['order-events'] })
+    await until('it is made again', async () => {
+      await admin.createTopics({ topics: ['order-events'], partitions: 6, replicas: 1 })
+      return true
+    })
+    await admin.close()
+    for (const service of ['cart', 'order'] as const)
+      await until(`an alarm of ${service}`, () => logged(service).length === alarms[service] + 1)
+    await until('an order goes through', async () => {
+      const orderId = `after ${randomUUID()}`
+      const { status } = await shop.create(orderId)
+      return status === 201 && (await shop.details(orderId, { minVersion: 1 })).status === 200
+    })
+    for (const service of ['cart', 'order'] as const) assert.equal(logged(service).length, alarms[service] + 1, service)
   })
 })

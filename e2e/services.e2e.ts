@@ -1,11 +1,13 @@
 // The whole shop: what an order's way through its statuses looks like in every service.
 import assert from 'node:assert/strict'
+import { randomBytes } from 'node:crypto'
 import { after, before, suite, test } from 'node:test'
 import { type Stack, startStack } from '@inorder/testing/stack.ts'
 import { until } from '@inorder/testing/until.ts'
 import { send } from './http.ts'
-import { Shop } from './shop.ts'
+import { type ParkedOrder, Shop } from './shop.ts'
 import { sql } from './sql.ts'
+import { changedEvent, decode, produce, readTopic } from './topic.ts'
 
 suite('one order in all services', () => {
   let stack: Stack
@@ -107,5 +109,38 @@ suite('one order in all services', () => {
     const redriven = await send(`${stack.url('billing')}/ops/parked/trouble/redrive`, { method: 'POST', body: {} })
     assert.deepEqual([redriven.status, redriven.json()], [200, { orderId: 'trouble', applied: 4, remaining: 0 }])
     await shows('trouble', ...delivered)
+  })
+
+  test('a foreign event that no index could take is parked by every service alike, and the others go on', async () => {
+    const [kafka, registry] = [stack.address('kafka'), stack.address('registry')]
+    await go('measure', placed)
+    const record = (await readTopic(kafka, 'order-events')).find(({ key }) => key?.toString() === 'measure')
+    assert.ok(record?.value)
+    const { order } = await decode(registry, record.value)
+    // Random, so that no index row is compressed until it fits.
+    const long = randomBytes(4_500).toString('hex')
+    for (const field of ['customerId', 'status'] as const) {
+      const next = { version: 2, eventId: crypto.randomUUID(), order: { ...order, [field]: long } }
+      await produce(kafka, 'order-events', [
+        { key: Buffer.from('measure'), value: await changedEvent(registry, record.value, next) },
+      ])
+    }
+    for (const service of ['order', 'inventory', 'billing', 'shipping']) {
+      const parked = await until(`both are parked in ${service}`, async () => {
+        const answer = await send(`${stack.url(service)}/ops/parked/measure`)
+        const { events } = answer.status === 200 ? answer.json<ParkedOrder>() : { events: [] }
+        return events.length === 2 && events
+      })
+      assert.deepEqual(
+        parked.map(({ state, cause }) => [state, cause]),
+        [
+          ['head', 'out-of-bounds'],
+          ['behind', 'out-of-bounds'],
+        ],
+        service,
+      )
+      assert.match(parked[0]!.detail, /order\.customerId is too long/)
+    }
+    await go('beside the long one', placed, confirmed)
   })
 })

@@ -79,7 +79,7 @@ export interface EventInTopic {
   orderId: string
   version: number
   occurredAt: number
-  order: { status: string; totalAmount: Buffer; orderDate: number }
+  order: { customerId: string; status: string; totalAmount: Buffer; orderDate: number }
   previousStatus: string | null
 }
 

@@ -108,6 +108,14 @@ export async function savepoint<T>(tx: Tx, work: () => Promise<T>): Promise<T> {
   }
 }
 
+/** What `work` gives, with nothing of it left. */
+export async function rolledBack<T>(tx: Tx, work: () => Promise<T>): Promise<T> {
+  await tx.query('SAVEPOINT tried')
+  const result = await work()
+  await tx.query('ROLLBACK TO SAVEPOINT tried; RELEASE SAVEPOINT tried')
+  return result
+}
+
 async function begin(client: pg.ClientBase, lockTimeoutMs: number | undefined): Promise<Begun> {
   const lockTimeout =
     lockTimeoutMs === undefined ? '' : `, set_config('lock_timeout', '${Math.ceil(lockTimeoutMs)}', true)`

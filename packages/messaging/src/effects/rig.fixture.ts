@@ -9,7 +9,7 @@ import { makeModelTable, modelHandler, modelRegistry, modelTopic, recordOf } fro
 import { freshDatabase, unique } from '@inorder/testing/parts.ts'
 import { pino } from 'pino'
 import { Registry } from 'prom-client'
-import { commitBatch } from '../inbox/batch.ts'
+import { Committer } from '../inbox/commit.ts'
 import { Decoder } from '../inbox/decode.ts'
 import type { Handler } from '../inbox/handler.ts'
 import { run } from '../parking/runs.ts'
@@ -59,7 +59,7 @@ export async function effectsRig() {
     const records = events.map((event, i) => recordOf({ place: String(i), orderId: event.orderId, event }))
     const entries = await decoder.entries(topicId, records)
     const spans = new Map([[0, { from: 0n, next: BigInt(events.length) }]])
-    await commitBatch(pool, { topicId, entries, spans }, contextOf(handler), () => {})
+    await new Committer(pool, contextOf(handler)).commit({ topicId, entries, spans }, () => {})
   }
 
   return {

@@ -1,5 +1,6 @@
 // From locked orders to stored changes: what a batch and the redrive of one order have in common.
-import { savepoint, sqlFault, type Tx } from '@inorder/storage/transaction.ts'
+import { refusalOf } from '@inorder/storage/sqlstate.ts'
+import { savepoint, type Tx } from '@inorder/storage/transaction.ts'
 import { addEffects, effectRows } from '../effects/store.ts'
 import { addLate } from '../parking/audit.ts'
 import { addCopies } from '../parking/copies.ts'
@@ -7,8 +8,9 @@ import { savePlaces } from '../parking/store.ts'
 import type { BatchContext } from './batch.ts'
 import { type Changes, judge, noChanges, type Outcome, settle } from './decide.ts'
 import type { Handler } from './handler.ts'
-import { type Entry, faultOf, newOrder, type Order } from './order.ts'
+import { type Entry, type Fault, faultOf, newOrder, type Order, placeName } from './order.ts'
 import { type LockedOrders, saveOrders } from './store.ts'
+import { refusedFault } from './suspects.ts'
 
 export interface Saved<State, Event> extends Changes<State, Event> {
   readonly copies: readonly Entry<Event>[]
@@ -17,6 +19,14 @@ export interface Saved<State, Event> extends Changes<State, Event> {
 }
 
 export const nothingSaved = <State, Event>(): Saved<State, Event> => ({ ...noChanges(), copies: [], due: false })
+
+/** For who looks for the record that makes a transaction fail. */
+export interface Search<Event> {
+  /** Records that are parked with these faults and not tried, by their places. */
+  readonly verdicts: ReadonlyMap<string, Fault>
+  /** What was being applied one by one when it failed, and the arriving record that brought its turn. */
+  trying?: { readonly arriving: Entry<Event>; readonly record: Entry<Event> } | undefined
+}
 
 /**
  * Applies these records, in their order, to the orders that are locked, and saves what came of it. With `singly` each
@@ -29,6 +39,7 @@ export async function applyEntries<State, Event>(
   locked: LockedOrders<State, Event>,
   context: BatchContext<State, Event>,
   singly: boolean,
+  search?: Search<Event>,
 ): Promise<Saved<State, Event>> {
   const { topic, handler } = context
   const { orders } = locked
@@ -42,10 +53,13 @@ export async function applyEntries<State, Event>(
     const order = known ?? newOrder<State, Event>(entry.orderId)
     let candidate = judge(order, entry, changes)
     while (candidate) {
-      const outcome = attempt(tx, handler, order, candidate)
+      if (search) search.trying = { arriving: entry, record: candidate }
+      const verdict = search?.verdicts.get(placeName(candidate.topicId, candidate))
+      const outcome = verdict ? { fault: verdict } : attempt(tx, handler, order, candidate)
       candidate = settle(order, candidate, outcome instanceof Promise ? await outcome : outcome, changes)
     }
   }
+  if (search) search.trying = undefined
 
   if (!singly && changes.applied.length > 0) await handler.save(tx, statesOf(changes, orders))
   await addEffects(tx, changes.effects)
@@ -109,11 +123,17 @@ async function attemptSaved<State, Event>(
         order.state = (await handler.load(tx, [order.orderId])).get(order.orderId)
       }
       const outcome = attemptInMemory(tx, handler, order, entry)
-      if ('state' in outcome) await handler.save(tx, new Map([[order.orderId, outcome.state]]))
-      return outcome
+      if ('fault' in outcome) return outcome
+      await handler.save(tx, new Map([[order.orderId, outcome.state]]))
+      await addEffects(tx, outcome.effects ?? [])
+      return { state: outcome.state }
     })
   } catch (error) {
-    if (sqlFault(error) !== 'row') throw error
-    return { fault: faultOf('constraint', error) }
+    const refusal = refusalOf(error)
+    if (refusal === 'data') return { fault: faultOf('constraint', error) }
+    // Of a redrive: what is parked, and still fails, may stay parked whoever's fault it is.
+    const isParked = entry.before?.state === 'head' || entry.before?.state === 'behind'
+    if (refusal === 'unclear' && isParked) return { fault: refusedFault(error) }
+    throw error
   }
 }

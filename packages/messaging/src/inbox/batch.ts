@@ -1,12 +1,11 @@
 import type { Topic } from '@inorder/contracts/topic.ts'
-import { sqlFault, type Tx, transaction } from '@inorder/storage/transaction.ts'
-import type { Pool } from 'pg'
+import type { Tx } from '@inorder/storage/transaction.ts'
 import { withoutDiscarded } from '../parking/discarded.ts'
 import { healShare } from '../parking/sizes.ts'
 import { parkedBefore, waitingRecords } from '../parking/store.ts'
-import { applyEntries, type Saved } from './apply.ts'
+import { applyEntries, type Saved, type Search } from './apply.ts'
 import { know, remember } from './decide.ts'
-import { type Decoder, SchemasMissing } from './decode.ts'
+import type { Decoder } from './decode.ts'
 import type { Handler } from './handler.ts'
 import type { Entry, Order } from './order.ts'
 import { addOrderIds } from './order-ids.ts'
@@ -40,61 +39,13 @@ export class Hole extends Error {
   override readonly name = 'Hole'
 }
 
-/** One by one takes four statements an event: a transaction of more would meet its deadline on a slow day, for ever. */
-const mostSingly = 50
-
-/**
- * One batch in one transaction. Rule 17: if the database refuses something in it, it is run again event by event, which
- * finds what that is. Everything else that fails is thrown; what `onCommitted` was not told of is not stored then.
- */
-export async function commitBatch<State, Event>(
-  pool: Pool,
-  batch: Batch<Event>,
-  context: BatchContext<State, Event>,
-  onCommitted: (result: BatchResult<State, Event>) => void,
-): Promise<void> {
-  const commit = async (part: Batch<Event>, singly: boolean): Promise<BatchResult<State, Event>> => {
-    try {
-      return await transaction(pool, (tx) => applyBatch(tx, part, context, singly))
-    } catch (error) {
-      if (!(error instanceof SchemasMissing)) throw error
-      await context.decoder.learn(error.ids)
-      return commit(part, singly)
-    }
-  }
-  let result: BatchResult<State, Event>
-  try {
-    result = await commit(batch, false)
-  } catch (error) {
-    if (sqlFault(error) !== 'row') throw error
-    for (const part of partsOf(batch)) onCommitted(await commit(part, true))
-    return
-  }
-  onCommitted(result)
-}
-
-/** The same records in the same order, some at a time; the last part has what the spans hold behind them. */
-function* partsOf<Event>({ topicId, entries, spans }: Batch<Event>): Generator<Batch<Event>> {
-  const reached = new Map([...spans].map(([partition, { from }]) => [partition, from]))
-  const spanTo = (partition: number, next: bigint): [number, Span] => [
-    partition,
-    { from: reached.get(partition) ?? next, next },
-  ]
-  for (let n = 0; n < entries.length; n += mostSingly) {
-    const part = entries.slice(n, n + mostSingly)
-    const partSpans = new Map(part.map(({ partition, offset }) => spanTo(partition, offset + 1n)))
-    yield { topicId, entries: part, spans: partSpans }
-    for (const [partition, { next }] of partSpans) reached.set(partition, next)
-  }
-  yield { topicId, entries: [], spans: new Map([...spans].map(([partition, { next }]) => spanTo(partition, next))) }
-}
-
 /** Rule 14: always in this sequence of locks. */
-async function applyBatch<State, Event>(
+export async function applyBatch<State, Event>(
   tx: Tx,
   { topicId, entries, spans }: Batch<Event>,
   context: BatchContext<State, Event>,
   singly: boolean,
+  search?: Search<Event>,
 ): Promise<BatchResult<State, Event>> {
   const { topic } = context
 
@@ -114,13 +65,25 @@ async function applyBatch<State, Event>(
   const locked = await lockOrders<State, Event>(tx, fresh)
   const open = await withoutDiscarded(tx, fresh, discarded)
   await readParked(tx, locked, open, context.decoder, singly)
-  const saved = await applyEntries(tx, open, locked, context, singly)
+  const saved = await applyEntries(tx, open, locked, context, singly, search)
   const duplicates = saved.duplicates + fresh.length - open.length
 
   // 3. The positions; and last, under a lock of the whole topic, the ids that are new.
   await movePositions(tx, topicId, moved)
   await addOrderIds(tx, topic.name, locked.created)
   return { ...saved, duplicates, size: entries.length, positions: moved }
+}
+
+/** Whether this record alone would be applied now, for the caller to roll back. */
+export async function isApplicable<State, Event>(
+  tx: Tx,
+  entry: Entry<Event>,
+  context: BatchContext<State, Event>,
+): Promise<boolean> {
+  const copy = { ...entry, place: entry.before }
+  const locked = await lockOrders<State, Event>(tx, [copy])
+  await readParked(tx, locked, [copy], context.decoder, true)
+  return (await applyEntries(tx, [copy], locked, context, false)).applied.length > 0
 }
 
 /** What the arriving events need of what is parked of their orders, however much that is. */

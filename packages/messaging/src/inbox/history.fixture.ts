@@ -7,7 +7,8 @@ import { pino } from 'pino'
 import { Registry } from 'prom-client'
 import { Operator } from '../parking/operator.ts'
 import { UnknownSchema } from '../registry.ts'
-import { type BatchContext, commitBatch } from './batch.ts'
+import type { BatchContext } from './batch.ts'
+import { Committer } from './commit.ts'
 import { Decoder } from './decode.ts'
 import type { Applied } from './inbox.ts'
 import { inboxMetrics } from './metrics.ts'
@@ -112,9 +113,9 @@ export async function historySubject(rig: InboxRig) {
       acceptLoss: async () => ({ refused: 'nothing-lost', detail: 'of a rig' }),
       onSaved: (saved) => told.push(...saved.applied),
     })
-    return { context, operator }
+    return { context, operator, committer: new Committer(pool, context) }
   }
-  let { context, operator } = start()
+  let { context, operator, committer } = start()
 
   return {
     interrupted,
@@ -125,14 +126,14 @@ export async function historySubject(rig: InboxRig) {
       await context.decoder.learn([knownSchema + repair])
     },
     restart() {
-      ;({ context, operator } = start())
+      ;({ context, operator, committer } = start())
     },
     /** Gives the positions that it said were stored. */
     async batch(from: number, next: number, records: readonly ModelRecord[]): Promise<number[]> {
       const entries = await context.decoder.entries(topicId, records.map(recordOfHistory))
       const spans = new Map([[0, { from: BigInt(from), next: BigInt(next) }]])
       const positions: number[] = []
-      const batch = commitBatch(pool, { topicId, entries, spans }, context, (result) => {
+      const batch = committer.commit({ topicId, entries, spans }, (result) => {
         told.push(...result.applied)
         for (const position of result.positions.values()) positions.push(Number(position))
       })

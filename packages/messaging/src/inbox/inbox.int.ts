@@ -7,6 +7,7 @@ import { Producer } from '@platformatic/kafka'
 import type { Pool } from 'pg'
 import { pino } from 'pino'
 import { Registry } from 'prom-client'
+import { keyHash } from '../kafka/partitioner.ts'
 import {
   admin,
   assertComplete,
@@ -230,4 +231,81 @@ test('rule 17: sessions that die and a registry that is away only delay; nothing
   await untilVersion(orders, 3)
   await assertComplete(pool, orders, 3)
   assert.deepEqual((await inbox.ops.parkedOrders({ limit: 10 })).items, [])
+})
+
+test('rule 17: a batch that is retried for 15 s is an alarm that names record and cause, and the service is not ready', async () => {
+  const { pool, topic, start, send, sendEvents, untilVersion } = await service()
+  const lines: Record<string, unknown>[] = []
+  const write = (line: string) => lines.push(JSON.parse(line))
+  const inbox = await start({ logger: pino({}, { write }) })
+  const orders = someOrders(60)
+  await sendEvents(orders, [1])
+  await send([{ key: 'bad', value: Buffer.from('garbage') }])
+  await untilVersion(orders, 1)
+  await until('it is parked', async () => (await inbox.ops.parkedOf('bad')) !== undefined)
+  const stalls = () => inbox.missing().filter((part) => part.startsWith('partition '))
+
+  // Refused for no fault of its own, which no trying can mend; everybody else's events are fine.
+  await pool.query(`
+    CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+      IF NEW.order_id = 'o-7' THEN RAISE EXCEPTION 'there is no such table' USING ERRCODE = '42P01'; END IF;
+      RETURN NEW;
+    END $$;
+    CREATE TRIGGER refuse BEFORE INSERT OR UPDATE ON model_order FOR EACH ROW EXECUTE FUNCTION refuse()`)
+  await sendEvents(orders, [2])
+  await until('it is an alarm', () => lines.some(({ alarm }) => alarm === 'inbox-stalled'), 60_000)
+  const [stall] = await until('only its partition stands still', () => stalls().length === 1 && stalls(), 60_000)
+  const alarms = lines.filter(({ alarm }) => alarm === 'inbox-stalled')
+  const own = alarms.find(({ key }) => key === 'o-7')
+  assert.ok(own, JSON.stringify(alarms))
+  assert.match(String(own.cause), /no such table.*42P01/)
+  assert.match(String(own.event), /^[\w-]+\/\d\/\d+$/)
+  assert.match(stall!, new RegExp(`^partition ${topic.name}/${own.partition} \\(retried for \\d+ s\\)$`))
+  // An operator is not kept waiting by it.
+  const [head] = (await inbox.ops.parkedOf('bad'))!.events
+  const discarded = await inbox.ops.discard('bad', {
+    operator: 'ann',
+    event: head!.event,
+    reason: 'a test',
+    skipVersion: false,
+  })
+  assert.ok(!('refused' in discarded))
+  const elsewhere = await until('the other partitions go on', async () => {
+    const positions = await inbox.positions()
+    return positions.filter(({ lag }) => lag === 0).length === positions.length - 1 && positions
+  })
+  assert.ok(elsewhere.find(({ partition }) => partition === own.partition)!.lag! > 0)
+  assert.equal(await inbox.ops.parkedOf('o-7'), undefined, 'nothing is parked')
+
+  await pool.query('DROP TRIGGER refuse ON model_order')
+  await untilVersion(orders, 2)
+  await caughtUp(inbox)
+  assert.deepEqual(inbox.missing(), [])
+  assert.ok(lines.some(({ msg, partition }) => msg === 'the partition goes on' && partition === own.partition))
+})
+
+test('rule 17: partitions that are stuck do not keep the others waiting, however many they are', async () => {
+  const { pool, start, sendEvents, untilVersion } = await service()
+  const inbox = await start()
+  const orders = someOrders(60)
+  await sendEvents(orders, [1])
+  await untilVersion(orders, 1)
+  await caughtUp(inbox)
+  // One of each of two partitions, as many as there are batches at once.
+  const partitionOf = (orderId: string) => keyHash(Buffer.from(orderId)) % 3
+  const first = orders.find((orderId) => partitionOf(orderId) === 0)
+  const second = orders.find((orderId) => partitionOf(orderId) === 1)
+  await pool.query(`
+    CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+      IF NEW.order_id IN ('${first}', '${second}') THEN RAISE EXCEPTION 'odd' USING ERRCODE = 'P0001'; END IF;
+      RETURN NEW;
+    END $$;
+    CREATE TRIGGER refuse BEFORE INSERT OR UPDATE ON model_order FOR EACH ROW EXECUTE FUNCTION refuse()`)
+  await sendEvents(orders, [2])
+  await until(
+    'both are parked',
+    async () => (await inbox.ops.parkedOrders({ cause: 'refused', limit: 10 })).items.length === 2,
+  )
+  await until('the others are at 2', async () => (await versions(pool)).get(2) === orders.length - 2)
+  await caughtUp(inbox)
 })

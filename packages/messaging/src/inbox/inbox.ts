@@ -72,7 +72,11 @@ export class Inbox<State, Event> {
     this.orderIds = new OrderIds(pool, topic.name)
     this.#admin = new KafkaAdmin({ brokers, clientId: instance })
     const log = new LogCheck({ pool, kafka: this.#admin, topic: topic.name, logger })
-    this.#metrics = inboxMetrics(metrics, () => this.positions())
+    this.#metrics = inboxMetrics(
+      metrics,
+      () => this.positions(),
+      () => this.#reader.stalled.length,
+    )
     const context = { topic, handler, decoder: new Decoder(topic, registry), service: group, instance }
     const operator = new Operator({
       pool,
@@ -127,10 +131,14 @@ export class Inbox<State, Event> {
     await this.#admin.close()
   }
 
-  /** What it lacks for its work: Kafka, whether it has been reached yet or not; records, until an operator accepts their loss. */
+  /** What it lacks for its work: Kafka, whether it has been reached yet or not; records, until an operator accepts their loss; a batch that fails. */
   missing(): string[] {
-    const lost = this.#reader.stopped.map((partition) => `records of ${this.#topic.name}/${partition}`)
-    return this.#topicId === undefined || this.#reader.away ? ['kafka', ...lost] : lost
+    const { name } = this.#topic
+    const lost = this.#reader.stopped.map((partition) => `records of ${name}/${partition}`)
+    const stalled = this.#reader.stalled.map(
+      ({ partition, seconds }) => `partition ${name}/${partition} (retried for ${seconds} s)`,
+    )
+    return [...(this.#topicId === undefined || this.#reader.away ? ['kafka'] : []), ...lost, ...stalled]
   }
 
   /** How far each partition is applied, and how far its log goes. */

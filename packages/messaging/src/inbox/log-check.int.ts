@@ -3,6 +3,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { framed, modelRegistry } from '@inorder/testing/inbox-topic.ts'
 import { until } from '@inorder/testing/until.ts'
+import { pino } from 'pino'
 import { Registry } from 'prom-client'
 import {
   admin,
@@ -18,24 +19,62 @@ import {
 const loss = (answer: Awaited<ReturnType<TestInbox['ops']['acceptLoss']>>) =>
   'refused' in answer ? answer.refused : answer
 
-test('rule 19: a topic that is deleted and made again is read from its start, by the inbox that runs', async () => {
-  const { topic, pool, start, sendEvents, untilVersion } = await service()
-  const orders = someOrders(100)
-  const inbox = await start()
-  await sendEvents(orders, [1, 2])
-  await untilVersion(orders, 2)
-  await admin.deleteTopics({ topics: [topic.name] })
+/** A logger, and the alarms of this name that it was given. */
+function alarmed(alarm: string) {
+  const alarms: Record<string, unknown>[] = []
+  const write = (text: string) => {
+    const line = JSON.parse(text)
+    if (line.alarm === alarm) alarms.push(line)
+  }
+  return { alarms, logger: pino({}, { write }) }
+}
+
+async function makeAgain(topic: string): Promise<void> {
+  await admin.deleteTopics({ topics: [topic] })
   await until('it is made again', async () => {
-    await admin.createTopics({ topics: [topic.name], partitions: 3, replicas: 1 })
+    await admin.createTopics({ topics: [topic], partitions: 3, replicas: 1 })
     return true
   })
-  await producer.metadata({ topics: [topic.name], forceUpdate: true })
+  await producer.metadata({ topics: [topic], forceUpdate: true })
+}
+
+test('rule 19: a topic that is deleted and made again is read from its start, by the inbox that runs, with one alarm', async () => {
+  const { topic, pool, start, sendEvents, untilVersion } = await service()
+  const { alarms, logger } = alarmed('inbox-topic-replaced')
+  const orders = someOrders(100)
+  const inbox = await start({ logger })
+  await sendEvents(orders, [1, 2])
+  await untilVersion(orders, 2)
+  assert.deepEqual(alarms, [], 'a topic that is new is no alarm')
+  await makeAgain(topic.name)
   await sendEvents(orders, [3])
   await untilVersion(orders, 3)
   await assertComplete(pool, orders, 3)
   await caughtUp(inbox)
   const { rows } = await pool.query('SELECT DISTINCT topic_id FROM inbox_position')
   assert.equal(rows.length, 2)
+  const ids = rows.map(({ topic_id }) => topic_id).sort()
+  assert.deepEqual(
+    alarms.map(({ topicId, now }) => [topicId, now].sort()),
+    [ids],
+  )
+})
+
+test('rule 19: a topic that was made again while the service was stopped is an alarm too', async () => {
+  const { topic, start, stop, sendEvents, untilVersion } = await service()
+  const orders = someOrders(20)
+  const before = await start()
+  await sendEvents(orders, [1])
+  await untilVersion(orders, 1)
+  await stop(before)
+  await makeAgain(topic.name)
+  for (const expected of [1, 0]) {
+    const { alarms, logger } = alarmed('inbox-topic-replaced')
+    const again = await start({ logger })
+    await again.ready
+    assert.equal(alarms.length, expected)
+    await stop(again)
+  }
 })
 
 test('rule 19: a log that ends below the positions is read again from its start, and what comes is not skipped', async () => {

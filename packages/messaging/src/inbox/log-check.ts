@@ -5,7 +5,7 @@ import type { Logger } from 'pino'
 import type { KafkaAdmin, TopicLog } from '../kafka/admin.ts'
 import { KafkaAway, KafkaRefused } from '../kafka/errors.ts'
 import { addLoss } from '../parking/audit.ts'
-import { forgetPosition, placePosition, readPositions } from './store.ts'
+import { forgetPosition, otherTopics, placePosition, readPositions } from './store.ts'
 
 export interface LogCheckOptions {
   pool: Pool
@@ -37,6 +37,8 @@ const deadlineMs = 3_000
 /** Rule 19: holds the positions against the log, and puts right what can be put right without an operator. */
 export class LogCheck {
   readonly #options: LogCheckOptions
+  /** Of this topic it was said that it was made again. */
+  #toldOf: string | undefined
 
   constructor(options: LogCheckOptions) {
     this.#options = options
@@ -47,10 +49,8 @@ export class LogCheck {
     // Before the log is asked: a position that was read later could be past the end that was asked for earlier.
     const positions = await readPositions(pool, topicId)
     const { id, starts, ends } = await kafka.log(topic, deadlineMs)
-    if (id !== topicId) {
-      logger.error({ alarm: 'inbox-topic-replaced', topic, topicId, now: id }, 'the topic was deleted and made again')
-      throw new TopicReplaced(`${topic} was ${topicId}, and is ${id}`)
-    }
+    if (id !== topicId) throw new TopicReplaced(`${topic} was ${topicId}, and is ${id}`)
+    if (positions.size === 0) await this.#tellIfReplaced(id)
     const right = new Map<number, bigint>()
     const lost = new Set<number>()
     let cut = false
@@ -75,6 +75,21 @@ export class LogCheck {
       }
     }
     return { right, lost, cut, ends, partitions: starts.length }
+  }
+
+  /**
+   * Nothing of this topic is applied yet: if something of another one of its name was, it was made again. Told by the
+   * database, because a running reader may meet the deletion in many ways, and one that was stopped not at all.
+   */
+  async #tellIfReplaced(id: string): Promise<void> {
+    const { pool, topic, logger } = this.#options
+    const before = await otherTopics(pool, { id, name: topic })
+    if (before.length === 0 || this.#toldOf === id) return
+    this.#toldOf = id
+    logger.error(
+      { alarm: 'inbox-topic-replaced', topic, topicId: before.join(', '), now: id },
+      'the topic was deleted and made again: it is read from its start, and what was applied already is dropped',
+    )
   }
 
   /** Goes on behind what is gone. */

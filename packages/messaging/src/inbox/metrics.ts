@@ -3,7 +3,11 @@ import { Counter, Gauge, Histogram, type Registry } from 'prom-client'
 export type InboxMetrics = ReturnType<typeof inboxMetrics>
 
 /** `lag` is asked at each scrape: per partition, null where Kafka did not answer; a database that is away leaves it out. */
-export function inboxMetrics(registry: Registry, lag: () => Promise<{ partition: number; lag: number | null }[]>) {
+export function inboxMetrics(
+  registry: Registry,
+  lag: () => Promise<{ partition: number; lag: number | null }[]>,
+  stalled: () => number = () => 0,
+) {
   const registers = [registry]
   const counter = (name: string, help: string) => new Counter({ name, help, registers })
   new Gauge({
@@ -15,6 +19,14 @@ export function inboxMetrics(registry: Registry, lag: () => Promise<{ partition:
       this.reset()
       for (const row of await lag().catch(() => []))
         if (row.lag !== null) this.set({ partition: row.partition }, row.lag)
+    },
+  })
+  new Gauge({
+    name: 'inbox_stalled_partitions',
+    help: 'Partitions of this instance whose batch has been tried again for 15 s',
+    registers,
+    collect() {
+      this.set(stalled())
     },
   })
   return {

@@ -34,12 +34,14 @@ describe('the property fails for an inbox in which', { concurrency: 2 }, () =>
       to: 'return undefined',
     },
     'the position moves past a batch that failed': {
-      file: 'inbox/batch.ts',
-      from: 'return await transaction(pool, (tx) => applyBatch(tx, part, context, singly))',
-      to: `return await transaction(pool, (tx) => applyBatch(tx, part, context, singly)).catch(async (error) => {
-      await movePositions(pool, part.topicId, new Map([...part.spans].map(([at, { next }]) => [at, next])))
-      throw error
-    })`,
+      file: 'inbox/commit.ts',
+      from: 'return await transaction(this.#pool, (tx) => applyBatch(tx, part, this.#context, singly, search))',
+      to: `const run = transaction(this.#pool, (tx) => applyBatch(tx, part, this.#context, singly, search))
+      return await run.catch(async (error) => {
+        const { movePositions } = await import('./store.ts')
+        await movePositions(this.#pool, part.topicId, new Map([...part.spans].map(([at, { next }]) => [at, next])))
+        throw error
+      })`,
     },
     'a stream may start ahead of the position': {
       file: 'inbox/batch.ts',
@@ -52,9 +54,9 @@ describe('the property fails for an inbox in which', { concurrency: 2 }, () =>
       to: 'entries',
     },
     'the batch that the database refuses is skipped': {
-      file: 'inbox/batch.ts',
-      from: 'of partsOf(batch))',
-      to: 'of partsOf({ ...batch, entries: [] }))',
+      file: 'inbox/commit.ts',
+      from: 'of byPartition(batch))',
+      to: 'of byPartition({ ...batch, entries: [] }))',
     },
     'the second run of a batch starts where the first ended': {
       file: 'inbox/batch.ts',

@@ -3,21 +3,11 @@ import type { Pool } from 'pg'
 import type { Logger } from 'pino'
 import type { TopicConsumer } from '../kafka/consumer.ts'
 import { KafkaAway, KafkaRefused } from '../kafka/errors.ts'
-import type { OpenTransaction, RecordStream, Taken } from '../kafka/record-stream.ts'
-import { type BatchContext, type BatchResult, commitBatch, Hole } from './batch.ts'
+import type { OpenTransaction, RecordStream } from '../kafka/record-stream.ts'
+import { Applier, backoffMs } from './applier.ts'
+import { type BatchContext, type BatchResult, Hole } from './batch.ts'
 import { type LogCheck, TopicReplaced } from './log-check.ts'
 
-const maxRecords = 1_000
-/**
- * A batch of a few records costs nearly as much as one of a hundred. So after one of less than so many the reader rests
- * for twice the time that it took, and under load the next one is larger; after a silence a record is taken at once.
- */
-const enoughRecords = 300
-const restFactor = 2
-const longestRestMs = 10
-/** Batches under way at once, each of partitions of its own: one is decoded while the other is in the database. */
-const lanes = 2
-const longestBackoffMs = 5_000
 const tellKafkaMs = 1_000
 const checkLogMs = 2_000
 /** A transaction takes moments, and Kafka ends one that is left alone after a minute (its producer may say 15). */
@@ -39,17 +29,13 @@ export interface ReaderOptions<State, Event> {
   onOpenTransactions(open: readonly OpenTransaction[]): void
 }
 
-/**
- * Reads the topic for ever: opens the stream, again whenever it ends; checks where it starts; applies batch after batch.
- * Of a partition the next records are taken when the last are committed.
- */
+/** Reads the topic for ever: opens the stream, again whenever it ends; checks where it starts; has it applied. */
 export class Reader<State, Event> {
   readonly #options: ReaderOptions<State, Event>
   readonly #ending = new AbortController()
+  readonly #applier: Applier<State, Event>
   #stream: RecordStream | undefined
   #running: Promise<void> | undefined
-  /** `performance.now()` of the end of the rest. */
-  #restsUntil = 0
   #away = false
   /** `performance.now()` of a partition's last alarm. */
   readonly #toldOpen = new Map<number, number>()
@@ -58,6 +44,22 @@ export class Reader<State, Event> {
 
   constructor(options: ReaderOptions<State, Event>) {
     this.#options = options
+    const { pool, context, logger, onRetry } = options
+    this.#applier = new Applier({
+      pool,
+      context,
+      logger,
+      ending: this.#ending.signal,
+      check: async (stream, odd) => {
+        await this.#checkStarts(stream)
+        if (odd) await this.#checkLog(stream)
+      },
+      onCommitted: (result, seconds) => {
+        for (const [partition, next] of result.positions) this.#untold.set(partition, next)
+        options.onCommitted(result, seconds)
+      },
+      onRetry,
+    })
   }
 
   start(): void {
@@ -67,6 +69,11 @@ export class Reader<State, Event> {
   /** Partitions of this member that stand still, because records above their positions are gone from the log. */
   get stopped(): readonly number[] {
     return [...(this.#stream?.stopped ?? [])]
+  }
+
+  /** Partitions of this member whose batch has been tried again for 15 s. */
+  get stalled(): readonly { partition: number; seconds: number }[] {
+    return this.#applier.stalls.due
   }
 
   /** Kafka did not answer when it was asked last. */
@@ -90,14 +97,15 @@ export class Reader<State, Event> {
     for (let failures = 0; !this.#ended; ) {
       try {
         this.#stream = await this.#open()
-        await this.#read(this.#stream, () => {
+        await this.#applier.run(this.#stream, () => {
           failures = 0
         })
       } catch (error) {
         if (this.#ended) break
         logger.warn({ err: error, failures }, 'reading stopped, and starts again')
+        if (error instanceof Hole || error instanceof TopicReplaced) this.#applier.stalls.clear()
         if (error instanceof Hole && this.#stream) await this.#rewind(this.#stream)
-        await this.#backoff(failures++)
+        await this.#pause(backoffMs(failures++))
       }
       if (!this.#ended) await this.#closeStream()
     }
@@ -116,79 +124,6 @@ export class Reader<State, Event> {
     }
   }
 
-  async #read(stream: RecordStream, onCommitted: () => void): Promise<void> {
-    const lane = async () => {
-      try {
-        for (let taken = await this.#take(stream); taken; taken = await this.#take(stream)) {
-          const begun = performance.now()
-          await this.#apply(stream, taken)
-          const ended = performance.now()
-          const restMs = Math.min(restFactor * (ended - begun), longestRestMs)
-          if (taken.records.length < enoughRecords) this.#restsUntil = ended + restMs
-          stream.done(taken)
-          onCommitted()
-        }
-      } catch (error) {
-        stream.fail(error as Error)
-        throw error
-      }
-    }
-    const ends = await Promise.allSettled(Array.from({ length: lanes }, lane))
-    for (const end of ends) if (end.status === 'rejected') throw end.reason
-  }
-
-  /** The next records; undefined at the end. None at all when there is nothing but a new assignment to check. */
-  async #take(stream: RecordStream): Promise<Taken | undefined> {
-    while (!this.#ended) {
-      const restMs = this.#restsUntil - performance.now()
-      if (restMs > 0) {
-        await this.#pause(restMs)
-        continue
-      }
-      const taken = stream.take(maxRecords)
-      if (taken.spans.size > 0 || taken.odd || stream.starts) return taken
-      await stream.changed()
-    }
-    return undefined
-  }
-
-  async #apply(stream: RecordStream, { records, spans, odd }: Taken): Promise<void> {
-    const { pool, context, onCommitted } = this.#options
-    const { topicId } = stream
-    const entries = await this.#untilDone(stream, 'decoding', () => context.decoder.entries(topicId, records))
-    await this.#untilDone(stream, 'applying', async () => {
-      await this.#checkStarts(stream)
-      if (odd) await this.#checkLog(stream)
-      if (!entries || spans.size === 0) return
-      const begin = performance.now()
-      await commitBatch(pool, { topicId, entries, spans }, context, (result) => {
-        for (const [partition, next] of result.positions) this.#untold.set(partition, next)
-        onCommitted(result, (performance.now() - begin) / 1000)
-      })
-    })
-  }
-
-  /**
-   * Again and again until it succeeds. Thrown is only what makes the stream useless; the log is compared with it meanwhile,
-   * so that a batch whose records are gone, or are others now, is not tried for ever, and at last applied. Undefined: it
-   * ended before.
-   */
-  async #untilDone<T>(stream: RecordStream, what: string, work: () => Promise<T>): Promise<T | undefined> {
-    const { logger, onRetry } = this.#options
-    for (let failures = 0; !this.#ended; failures++) {
-      try {
-        return await work()
-      } catch (error) {
-        if (error instanceof Hole || error instanceof TopicReplaced) throw error
-        onRetry()
-        logger.warn({ err: error, failures }, `${what} failed, and is tried again`)
-        await this.#backoff(failures)
-        if (!this.#ended) stream.assertUsable()
-      }
-    }
-    return undefined
-  }
-
   /** Rule 13: a start ahead of the position would skip what lies between. */
   async #checkStarts(stream: RecordStream): Promise<void> {
     const { starts } = stream
@@ -205,6 +140,7 @@ export class Reader<State, Event> {
         'records above the position are gone: the partition stands still until an operator accepts the loss',
       )
     stream.startsChecked(starts, lost)
+    this.#applier.stalls.keepOnly(new Set(starts.keys()))
     this.#away = false
     onAssigned(stream.topicId)
   }
@@ -221,6 +157,7 @@ export class Reader<State, Event> {
 
   /** The same when nothing is read: a stopped partition goes on, a new topic or partition is seen. */
   async #watchLog(): Promise<void> {
+    this.#applier.stalls.tell()
     const stream = this.#stream
     if (!stream || stream.starts) return
     this.#tellOpen(stream.openTransactions)
@@ -294,10 +231,6 @@ export class Reader<State, Event> {
 
   get #ended(): boolean {
     return this.#ending.signal.aborted
-  }
-
-  async #backoff(failures: number): Promise<void> {
-    await this.#pause(Math.min(longestBackoffMs, 100 * 2 ** failures) * (0.5 + Math.random() / 2))
   }
 
   /** Until then, or until the reader ends. */

@@ -10,7 +10,8 @@ import { Registry } from 'prom-client'
 import { parkedEvents } from '../parking/listing.ts'
 import { Operator } from '../parking/operator.ts'
 import type { Saved } from './apply.ts'
-import { type BatchContext, type BatchResult, commitBatch } from './batch.ts'
+import type { BatchContext, BatchResult } from './batch.ts'
+import { Committer } from './commit.ts'
 import { Decoder } from './decode.ts'
 import { inboxMetrics } from './metrics.ts'
 import type { SourceRecord } from './record.ts'
@@ -45,11 +46,12 @@ export async function inboxRig() {
       acceptLoss: async () => ({ refused: 'nothing-lost', detail: 'of a rig' }),
       onSaved: (saved) => redriven.push(saved),
     })
+    const committer = new Committer(pool, context)
     const commitRecords = async (records: SourceRecord[], from: number, next: number): Promise<Result> => {
       const entries = await decoder.entries(topicId, records)
       const spans = new Map([[0, { from: BigInt(from), next: BigInt(next) }]])
       const results: BatchResult<string[], ModelEvent>[] = []
-      await commitBatch(pool, { topicId, entries, spans }, context, (result) => results.push(result))
+      await committer.commit({ topicId, entries, spans }, (result) => results.push(result))
       return {
         applied: results.flatMap(({ applied }) => applied),
         late: results.flatMap(({ late }) => late),
@@ -92,6 +94,7 @@ export async function inboxRig() {
 
   return {
     pool,
+    url: database.url,
     consumer,
     async stored(orderId: string): Promise<ModelOrder & { held: boolean }> {
       const order = (await pool.query('SELECT * FROM inbox_order WHERE order_id = $1', [orderId])).rows[0]

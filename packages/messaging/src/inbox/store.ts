@@ -24,6 +24,15 @@ export async function shownPositions(db: Tx, topic: string, topicId: string | un
 const positionsOf = (rows: readonly { partition: number; next_offset: string }[]): Map<number, bigint> =>
   new Map(rows.map((row) => [row.partition, BigInt(row.next_offset)]))
 
+/** Ids of other topics of this name of which something was applied. */
+export async function otherTopics(db: Tx, topic: { id: string; name: string }): Promise<string[]> {
+  const { rows } = await db.query<{ topic_id: string }>(
+    'SELECT DISTINCT topic_id FROM inbox_position WHERE topic = $2 AND topic_id <> $1',
+    [topic.id, topic.name],
+  )
+  return rows.map(({ topic_id }) => topic_id)
+}
+
 const insertPositions = `
 INSERT INTO inbox_position (topic_id, partition, topic, next_offset)
 SELECT $1, p, $2, 0 FROM unnest($3::int[]) AS new (p) ORDER BY p

@@ -8,6 +8,7 @@ import { KafkaAdmin, type TopicLog } from '../kafka/admin.ts'
 import { KafkaAway, KafkaRefused } from '../kafka/errors.ts'
 import { readLog } from '../kafka/log-reader.ts'
 import { RegistryAway, type SchemaRegistry } from '../registry.ts'
+import { tellIfReplaced } from './replaced.ts'
 import { isSameRun, readPublished, rememberRun, savePublished } from './store.ts'
 
 export interface Adopted {
@@ -103,6 +104,7 @@ export class SecondCopy<Event> implements ComparedLog {
   async published({ id, ends }: Pick<TopicLog, 'id' | 'ends'>): Promise<void> {
     const now = `${id} ${ends}`
     if (now === this.#saved) return
+    if (!this.#saved.startsWith(`${id} `)) await this.#tellIfReplaced(id)
     await savePublished(this.#options.pool, id, ends, true)
     this.#saved = now
   }
@@ -111,9 +113,14 @@ export class SecondCopy<Event> implements ComparedLog {
     await this.#kafka.close()
   }
 
+  #tellIfReplaced(topicId: string): Promise<void> {
+    return tellIfReplaced(this.#options.pool, this.#options.logger, this.topicName, topicId)
+  }
+
   async #catchUp(): Promise<void> {
     const { pool, topic, brokers, instance, logger } = this.#options
     const log = await this.#kafka.log(topic.name, deadlineMs)
+    await this.#tellIfReplaced(log.id)
     const positions = await readPublished(pool, log.id)
     const spans = new Map(
       log.ends.flatMap((to, partition) => {

@@ -1,6 +1,7 @@
 // Takes an order's steps one after the other until it is done, each in a transaction of its own.
 import type { Redriven, Refused } from '@inorder/contracts/ops.ts'
-import { sqlFault, type Tx, transaction } from '@inorder/storage/transaction.ts'
+import { refusalOf } from '@inorder/storage/sqlstate.ts'
+import { type Tx, transaction } from '@inorder/storage/transaction.ts'
 import type { Pool } from 'pg'
 import type { Saved } from '../inbox/apply.ts'
 import type { BatchContext } from '../inbox/batch.ts'
@@ -48,7 +49,7 @@ export async function untilRefused<T>(one: (size: Size) => Promise<T>): Promise<
   try {
     return { outcome: await one(together), refused: false }
   } catch (error) {
-    if (sqlFault(error) !== 'row') throw error
+    if (!['data', 'unclear'].includes(refusalOf(error))) throw error
     return { outcome: await one(singly), refused: true }
   }
 }

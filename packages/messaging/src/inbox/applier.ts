@@ -1,0 +1,179 @@
+// From the stream into the database: takes what was read, decodes and commits it, again and again where that fails. Of a
+// partition the next records are taken when the last are committed.
+import { setTimeout as pause } from 'node:timers/promises'
+import type { Pool } from 'pg'
+import type { Logger } from 'pino'
+import type { RecordStream } from '../kafka/record-stream.ts'
+import { type BatchContext, type BatchResult, Hole } from './batch.ts'
+import { Committer, PartitionsStuck } from './commit.ts'
+import { TopicReplaced } from './log-check.ts'
+import type { Entry } from './order.ts'
+import { Stalls } from './stalls.ts'
+import { standstills, stuckOf, type Work, without } from './work.ts'
+
+const maxRecords = 1_000
+/**
+ * A batch of a few records costs nearly as much as one of a hundred. So after one of less than so many the reader rests
+ * for twice the time that it took, and under load the next one is larger; after a silence a record is taken at once.
+ */
+const enoughRecords = 300
+const restFactor = 2
+const longestRestMs = 10
+/** Batches under way at once, each of partitions of its own: one is decoded while the other is in the database. */
+const lanes = 2
+const longestBackoffMs = 5_000
+
+export interface ApplierOptions<State, Event> {
+  pool: Pool
+  context: BatchContext<State, Event>
+  logger: Logger
+  ending: AbortSignal
+  /** Before records are applied: whether they are those that the positions ask for. `odd`: offsets are missing, or came twice. */
+  check(stream: RecordStream, odd: boolean): Promise<void>
+  /** After each commit. */
+  onCommitted(result: BatchResult<State, Event>, seconds: number): void
+  onRetry(): void
+}
+
+export class Applier<State, Event> {
+  readonly stalls: Stalls
+  readonly #options: ApplierOptions<State, Event>
+  readonly #committer: Committer<State, Event>
+  /** Batches of partitions that are stuck. */
+  #again: Work<Event>[] = []
+  /** `performance.now()` of the end of the rest. */
+  #restsUntil = 0
+
+  constructor(options: ApplierOptions<State, Event>) {
+    const { pool, context, logger } = options
+    this.#options = options
+    this.#committer = new Committer(pool, context)
+    this.stalls = new Stalls(context.topic.name, logger)
+  }
+
+  /** Until the stream fails, or the reader ends. `onDone`: a batch went through. */
+  async run(stream: RecordStream, onDone: () => void): Promise<void> {
+    this.#again = []
+    const lane = async () => {
+      try {
+        for (let work = await this.#next(stream); work; work = await this.#next(stream)) {
+          const begun = performance.now()
+          const rest = await this.#apply(stream, work)
+          const ended = performance.now()
+          const restMs = Math.min(restFactor * (ended - begun), longestRestMs)
+          if (work.taken.records.length < enoughRecords) this.#restsUntil = ended + restMs
+          if (rest) this.#again.push(rest)
+          stream.done(rest ? without(work.taken, rest.taken) : work.taken)
+          onDone()
+        }
+      } catch (error) {
+        stream.fail(error as Error)
+        throw error
+      }
+    }
+    const ends = await Promise.allSettled(Array.from({ length: lanes }, lane))
+    for (const end of ends) if (end.status === 'rejected') throw end.reason
+  }
+
+  /**
+   * What is due again, or the next records; undefined at the end. None at all when there is nothing but a new assignment
+   * to check.
+   */
+  async #next(stream: RecordStream): Promise<Work<Event> | undefined> {
+    while (!this.#ended) {
+      const restMs = this.#restsUntil - performance.now()
+      if (restMs > 0) {
+        await this.#pause(restMs)
+        continue
+      }
+      const [first] = this.#again.sort((a, b) => a.dueAt - b.dueAt)
+      const waitMs = first ? first.dueAt - performance.now() : Number.POSITIVE_INFINITY
+      stream.assertUsable()
+      if (waitMs <= 0) return this.#again.shift()
+      const taken = stream.take(maxRecords)
+      if (taken.spans.size > 0 || taken.odd || stream.starts) return { taken, stored: new Map(), failures: 0, dueAt: 0 }
+      await this.#changedWithin(waitMs, stream)
+    }
+    return undefined
+  }
+
+  /** Gives what is left where some partitions are stuck: the others shall not wait for them. */
+  async #apply(stream: RecordStream, work: Work<Event>): Promise<Work<Event> | undefined> {
+    const { context } = this.#options
+    const { taken } = work
+    if (!work.entries)
+      await this.#untilDone('decoding', stream, work, async () => {
+        work.entries = await context.decoder.entries(stream.topicId, taken.records)
+      })
+    try {
+      await this.#untilDone('applying', stream, work, async () => {
+        await this.#options.check(stream, taken.odd)
+        if (work.entries && taken.spans.size > 0) await this.#commit(stream, work, work.entries)
+      })
+    } catch (error) {
+      if (!(error instanceof PartitionsStuck)) throw error
+      return { ...stuckOf(work, error), dueAt: performance.now() + backoffMs(work.failures) }
+    }
+    return undefined
+  }
+
+  async #commit({ topicId }: RecordStream, work: Work<Event>, entries: readonly Entry<Event>[]): Promise<void> {
+    const { spans } = work.taken
+    const begin = performance.now()
+    const onCommitted = (result: BatchResult<State, Event>) => {
+      for (const [partition, next] of result.positions) {
+        work.stored.set(partition, next)
+        this.stalls.moved(partition)
+      }
+      this.#options.onCommitted(result, (performance.now() - begin) / 1000)
+    }
+    const isolate = this.stalls.toIsolate(spans.keys())
+    await this.#committer.commit({ topicId, entries, spans }, onCommitted, isolate)
+    for (const partition of spans.keys()) this.stalls.moved(partition)
+  }
+
+  /**
+   * Again and again until it succeeds. Thrown is what holds up single partitions, and what makes the stream useless; the log
+   * is compared with it meanwhile, so that a batch whose records are gone, or are others now, is not tried for ever, and at
+   * last applied.
+   */
+  async #untilDone(what: string, stream: RecordStream, work: Work<Event>, step: () => Promise<void>): Promise<void> {
+    const { logger, onRetry } = this.#options
+    for (; !this.#ended; work.failures++) {
+      try {
+        return await step()
+      } catch (error) {
+        if (error instanceof Hole || error instanceof TopicReplaced) throw error
+        onRetry()
+        for (const { partition, at, error: cause } of standstills(stream.topicId, work, error))
+          this.stalls.failed(partition, at, cause)
+        logger.warn({ err: error, failures: work.failures }, `${what} failed, and is tried again`)
+        if (error instanceof PartitionsStuck) throw error
+        await this.#pause(backoffMs(work.failures))
+        if (!this.#ended) stream.assertUsable()
+      }
+    }
+  }
+
+  /** Resolves when there may be more to take, or after so long. */
+  async #changedWithin(ms: number, stream: RecordStream): Promise<void> {
+    if (ms === Number.POSITIVE_INFINITY) return stream.changed()
+    const { promise, resolve } = Promise.withResolvers<void>()
+    const timer = setTimeout(resolve, ms)
+    await Promise.race([stream.changed(), promise])
+    clearTimeout(timer)
+  }
+
+  get #ended(): boolean {
+    return this.#options.ending.aborted
+  }
+
+  /** Until then, or until the reader ends. */
+  async #pause(ms: number): Promise<void> {
+    await pause(ms, undefined, { signal: this.#options.ending }).catch(() => undefined)
+  }
+}
+
+/** How long to wait after so many failures: longer each time, up to 5 s. */
+export const backoffMs = (failures: number): number =>
+  Math.min(longestBackoffMs, 100 * 2 ** failures) * (0.5 + Math.random() / 2)

@@ -1,0 +1,68 @@
+import { refusalOf } from '@inorder/storage/sqlstate.ts'
+import { rolledBack, type Tx, transaction } from '@inorder/storage/transaction.ts'
+import type { Pool } from 'pg'
+import { type BatchContext, type BatchResult, isApplicable } from './batch.ts'
+import type { Entry } from './order.ts'
+import { likenessOf } from './suspects.ts'
+
+/** Records of other orders that are tried in the hope that one can be applied. */
+const mostTries = 10
+
+interface Sample<State> {
+  readonly orderId: string
+  readonly state: State
+}
+
+/** Says whether others succeed where a record fails, by trying and rolling back. */
+export class Witness<State, Event> {
+  readonly #pool: Pool
+  readonly #context: BatchContext<State, Event>
+  /** What was stored last of two orders: one of them is not the record's. */
+  #samples: readonly Sample<State>[] = []
+
+  constructor(pool: Pool, context: BatchContext<State, Event>) {
+    this.#pool = pool
+    this.#context = context
+  }
+
+  remember({ applied }: BatchResult<State, Event>): void {
+    const last = applied.at(-1)
+    if (!last) return
+    const other = [...this.#samples, ...applied.slice(0, 1)].findLast(({ orderId }) => orderId !== last.orderId)
+    this.#samples = other ? [other, last] : [last]
+  }
+
+  /**
+   * The next record of another order that has something to apply; where there is none, a write of what another order has
+   * stored. False: it fails alike, or there is nothing to try.
+   */
+  async othersSucceed(guilty: Entry<Event>, error: unknown, entries: readonly Entry<Event>[]): Promise<boolean> {
+    const orders = new Set([guilty.orderId])
+    const others = entries.filter(({ orderId, orderless, decoded, offset }) => {
+      if (orderless || !decoded || offset <= guilty.offset || orders.has(orderId)) return false
+      orders.add(orderId)
+      return true
+    })
+    for (const other of others.slice(0, mostTries)) {
+      const answer = await this.#tried(error, (tx) => isApplicable(tx, other, this.#context))
+      if (answer !== 'nothing') return answer === 'succeeds'
+    }
+    const sample = this.#samples.find(({ orderId }) => orderId !== guilty.orderId)
+    if (!sample) return false
+    const write = async (tx: Tx) => {
+      await this.#context.handler.save(tx, new Map([[sample.orderId, sample.state]]))
+      return true
+    }
+    return (await this.#tried(error, write)) === 'succeeds'
+  }
+
+  async #tried(failure: unknown, work: (tx: Tx) => Promise<boolean>): Promise<'succeeds' | 'fails alike' | 'nothing'> {
+    try {
+      return (await transaction(this.#pool, (tx) => rolledBack(tx, () => work(tx)))) ? 'succeeds' : 'nothing'
+    } catch (error) {
+      if (likenessOf(error) === likenessOf(failure)) return 'fails alike'
+      if (refusalOf(error) === 'outage') throw error
+      return 'nothing'
+    }
+  }
+}
