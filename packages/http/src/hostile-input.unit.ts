@@ -7,6 +7,8 @@ import { parseJson } from './json-body.ts'
 import { parseQuery } from './query.ts'
 import { validatorCompiler } from './validation.ts'
 
+/** Where it was quadratic, or looked for every error, it was 100 and more. */
+const times = 25
 const size = 255 * 1024
 const most = (piece: string, bytes = size) => piece.repeat(Math.floor(bytes / piece.length))
 const keys = (count: number) => Array.from({ length: count }, (_, n) => `"k${n}":1`).join()
@@ -47,7 +49,7 @@ function costOf(work: () => void): number {
   return Math.min(...Array.from({ length: 5 }, once))
 }
 
-suite('no request costs more than a few times what the largest order costs', () => {
+suite('no request costs more than 25 times what the largest order costs', () => {
   const bodies: Record<string, string> = {
     'an array of 87,000 objects': `{"items":[${most('{},')}0]}`,
     'an array of 130,000 numbers, one of them long': `{"items":[${most('1,')}1234567890123456]}`,
@@ -67,7 +69,7 @@ suite('no request costs more than a few times what the largest order costs', () 
   for (const [what, body] of Object.entries(bodies)) {
     test(what, () => {
       const cost = costOf(() => takeBody(body))
-      assert.ok(cost < 8 * ofLargest + 2_000, `${cost} µs, the largest order ${ofLargest} µs`)
+      assert.ok(cost < times * ofLargest, `${cost} µs, the largest order ${ofLargest} µs`)
     })
   }
 
@@ -79,7 +81,7 @@ suite('no request costs more than a few times what the largest order costs', () 
   for (const [what, query] of Object.entries(queries)) {
     test(what, () => {
       const cost = costOf(() => takeQuery(query))
-      assert.ok(cost < 8 * ofLargest, `${cost} µs, the largest order ${ofLargest} µs`)
+      assert.ok(cost < times * ofLargest, `${cost} µs, the largest order ${ofLargest} µs`)
     })
   }
 })
