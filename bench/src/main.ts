@@ -97,7 +97,7 @@ async function bench(stack: Stack): Promise<void> {
     `  median ${whole(creates)}/s against ${whole(baselineCreates)}/s: ${(creates / baselineCreates).toFixed(1)} x`,
   )
 
-  const ends = await admin.ends(orderEvents.name, 10_000)
+  const { ends } = await admin.ends(orderEvents.name, 10_000)
   await admin.close()
   const backlog = Number(ends.reduce((sum, end) => sum + end, 0n))
   console.log(`events applied from a backlog of ${whole(backlog)}, ${rounds} rounds in turns`)

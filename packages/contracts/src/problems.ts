@@ -38,6 +38,7 @@ export const problems = {
   'not-ready': { status: 503, title: 'The service is not ready' },
   'not-yet-processed': { status: 503, title: 'This version has not been processed yet' },
   'order-locked': { status: 503, title: 'The order is locked in the database' },
+  'order-held': { status: 503, title: 'The order is held until an operator decides' },
   'registry-away': { status: 503, title: 'The schema registry is away' },
   overloaded: { status: 503, title: 'The service has more to do than it can take' },
   unavailable: { status: 503, title: 'The service cannot answer this now' },
@@ -73,7 +74,8 @@ export class Problem extends Error {
     super(detail)
     this.name = name
     this.status = problems[name].status
-    const temporary = this.status === 503 || name === 'idempotency-key-in-use'
+    // What is held goes on when an operator has decided: nobody knows when.
+    const temporary = (this.status === 503 && name !== 'order-held') || name === 'idempotency-key-in-use'
     this.headers = { ...(temporary && retryAfter), ...headers }
     this.errors = errors
     this.members = members

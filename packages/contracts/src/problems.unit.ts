@@ -31,5 +31,5 @@ test('what may be tried again says when', () => {
   assert.deepEqual(problem('overloaded', 'd').headers, { 'retry-after': '1' })
   assert.deepEqual(problem('idempotency-key-in-use', 'd').headers, { 'retry-after': '1' })
   assert.deepEqual(problem('kafka-away', 'd', { headers: { 'retry-after': '7' } }).headers, { 'retry-after': '7' })
-  assert.deepEqual(problem('order-exists', 'd').headers, {})
+  for (const name of ['order-exists', 'order-held'] as const) assert.deepEqual(problem(name, 'd').headers, {})
 })

@@ -1,5 +1,6 @@
 // The order service: reads every change of every order, and answers what it knows of them.
 import { orderEvents } from '@inorder/contracts/order-events.ts'
+import { heldAmong } from '@inorder/messaging/parking/listing.ts'
 import { runConsumer } from '@inorder/service/consumer.ts'
 import { handled, orderHandler } from './handlers.ts'
 import { orderRoutes } from './routes.ts'
@@ -14,6 +15,7 @@ await runConsumer({
   build({ pool, logger }) {
     const waits = new VersionWaits({
       versionsOf: (orderIds) => versionsOf(pool, orderIds),
+      heldAmong: (orderIds) => heldAmong(pool, orderIds),
       onPollFailed: (error) => logger.debug({ err: error }, 'cannot ask for the versions that are waited for'),
     })
     return {

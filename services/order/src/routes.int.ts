@@ -136,3 +136,24 @@ test('an order in no currency is parked, and the others go on', async () => {
   assert.equal(parked.cause, 'apply-failed')
   await order.problem(details('odd'), 404, 'order-not-found')
 })
+
+test('a read with minVersion of an order that is parked here is order-held: at once, and naming what holds it', async () => {
+  const begun = performance.now()
+  const refused = await order.problem(details('odd', '&minVersion=1&wait=30'), 503, 'order-held')
+  assert.match(
+    refused,
+    /odd is held at version 0 since .*Z, by the event [\w-]+\/\d+\/\d+ \(apply-failed: .*discard.*\/ops\/parked\/odd\.$/,
+  )
+
+  const waiting = order.problem(details('odd later', '&minVersion=1&wait=30'), 503, 'order-held')
+  await world.publish(orderEvent('odd later', 1, { currency: 'QQQ' }))
+  assert.match(await waiting, /odd%20later/)
+
+  await world.publish(orderEvent('gap'), orderEvent('gap', 3))
+  assert.match(
+    await order.problem(details('gap', '&minVersion=3&wait=30'), 503, 'order-held'),
+    /version 1 .*\(gap: .*skip/,
+  )
+  assert.equal((await order.get(details('gap', '&minVersion=1&wait=0'))).status, 200)
+  assert.ok(performance.now() - begun < 25_000, 'nobody waited for the end of the wait')
+})

@@ -2,7 +2,7 @@ import { Readable } from 'node:stream'
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import { problem } from '@inorder/contracts/problems.ts'
 import { answersOf, withHeaders } from '@inorder/http/answers.ts'
-import type { OrderIds } from '@inorder/messaging/inbox/order-ids.ts'
+import type { Inbox } from '@inorder/messaging/inbox/inbox.ts'
 import type { Pool } from 'pg'
 import type { Logger } from 'pino'
 import { Type } from 'typebox'
@@ -17,7 +17,7 @@ export interface OrderRoutes {
   logger: Logger
   waits: VersionWaits
   topic: string
-  inbox: { orderIds: OrderIds; positions(): Promise<{ lag: number | null }[]> }
+  inbox: Pick<Inbox<never, never>, 'orderIds' | 'positions' | 'holderOf'>
 }
 
 export const orderRoutes =
@@ -35,7 +35,14 @@ export const orderRoutes =
           querystring: DetailsQuery,
           response: {
             200: withHeaders(Details, 'ETag'),
-            ...answersOf('invalid-request', 'order-not-found', 'not-yet-processed', 'overloaded', 'database-away'),
+            ...answersOf(
+              'invalid-request',
+              'order-not-found',
+              'not-yet-processed',
+              'order-held',
+              'overloaded',
+              'database-away',
+            ),
           },
         },
       },
@@ -53,14 +60,33 @@ export const orderRoutes =
       try {
         let received = await find(pool, orderId)
         if (received && received.version >= minVersion) return received
+        await assertNotHeld(orderId)
         await wait.within(seconds * 1000)
         received = await find(pool, orderId)
         if (received && received.version >= minVersion) return received
+        await assertNotHeld(orderId)
         const at = received ? `at version ${received.version}` : 'unknown here'
         throw problem('not-yet-processed', `After ${seconds} s the order ${orderId} is ${at}, not at ${minVersion}.`)
       } finally {
         wait.forget()
       }
+    }
+
+    /** Nothing of a held order is applied, however long one waits. */
+    async function assertNotHeld(orderId: string): Promise<void> {
+      const holder = await inbox.holderOf(orderId)
+      if (!holder) return
+      const { appliedVersion, event, state, cause, detail, since } = holder
+      const todo =
+        state === 'head'
+          ? 'redrive it once the cause is gone, or discard it'
+          : 'redrive it, or skip the version before it'
+      throw problem(
+        'order-held',
+        `The order ${orderId} is held at version ${appliedVersion} since ${since}, by the event ${event} (${cause}: ${detail}). ` +
+          `An operator has to ${todo}: /ops/parked/${encodeURIComponent(orderId)}.`,
+        { members: { event, cause, since } },
+      )
     }
 
     app.get(

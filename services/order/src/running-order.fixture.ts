@@ -10,6 +10,7 @@ import { consume } from '@inorder/messaging/inbox/inbox.ts'
 import { KafkaAdmin } from '@inorder/messaging/kafka/admin.ts'
 import { partitionOf } from '@inorder/messaging/kafka/partitioner.ts'
 import { SerialProducer } from '@inorder/messaging/kafka/producer.ts'
+import { heldAmong } from '@inorder/messaging/parking/listing.ts'
 import { SchemaRegistry } from '@inorder/messaging/registry.ts'
 import { orDatabaseAway } from '@inorder/service/database-away.ts'
 import { migrationsOf } from '@inorder/service/migrations.ts'
@@ -77,7 +78,11 @@ export async function startOrder({ topic, cluster, url }: Surroundings, kafka = 
   const lines: Line[] = []
   const logger = pino({ level: 'debug' }, { write: (line: string) => lines.push(JSON.parse(line)) })
   const pool = openPool({ url, name: 'order', max: 8, deadlineMs: 2_500, onIdleError: () => {} })
-  const waits = new VersionWaits({ versionsOf: (ids) => versionsOf(pool, ids), onPollFailed: () => {} })
+  const waits = new VersionWaits({
+    versionsOf: (ids) => versionsOf(pool, ids),
+    heldAmong: (ids) => heldAmong(pool, ids),
+    onPollFailed: () => {},
+  })
   const metrics = new Registry()
   const inbox = consume(topic, orderHandler, {
     pool,
@@ -124,7 +129,7 @@ export async function startOrder({ topic, cluster, url }: Surroundings, kafka = 
       const { type, detail, errors = [] } = (await answer.json()) as Problem
       const found = { status: answer.status, name: type.replace(/.*\//, ''), fields: errors.map(({ field }) => field) }
       assert.deepEqual(found, { status, name, fields }, path)
-      assert.equal(answer.headers.get('retry-after') !== null, status === 503, path)
+      assert.equal(answer.headers.get('retry-after') !== null, status === 503 && name !== 'order-held', path)
       return detail
     },
     async close() {

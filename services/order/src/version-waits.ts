@@ -1,9 +1,9 @@
 // Requests that wait until an order has reached a version (read your own write).
 // A commit of this process wakes them at once. Another instance may own the order's partition, so while anyone waits
-// the database is asked too, one query for all of them: LISTEN would cost each commit a NOTIFY for a rare reader.
+// the database is asked too, for all of them at once: LISTEN would cost each commit a NOTIFY for a rare reader.
 
 export interface VersionWait {
-  /** Resolves when the version is there, or after `ms`; it is for the caller to look which. */
+  /** Resolves when the version is there, when the order is held, or after `ms`; it is for the caller to look which. */
   within(ms: number): Promise<void>
   forget(): void
 }
@@ -15,6 +15,7 @@ interface Entry {
 
 export class VersionWaits {
   readonly #versionsOf: (orderIds: string[]) => Promise<Map<string, number>>
+  readonly #heldAmong: (orderIds: string[]) => Promise<string[]>
   readonly #onPollFailed: (error: unknown) => void
   readonly #limit: number
   readonly #pollMs: number
@@ -25,12 +26,15 @@ export class VersionWaits {
 
   constructor(options: {
     versionsOf: (orderIds: string[]) => Promise<Map<string, number>>
+    /** Those of the orders for which no version comes until an operator decides. */
+    heldAmong: (orderIds: string[]) => Promise<string[]>
     /** The database did not answer: the waits go on, and end by their time. */
     onPollFailed: (error: unknown) => void
     limit?: number
     pollMs?: number
   }) {
     this.#versionsOf = options.versionsOf
+    this.#heldAmong = options.heldAmong
     this.#onPollFailed = options.onPollFailed
     this.#limit = options.limit ?? 10_000
     this.#pollMs = options.pollMs ?? 250
@@ -80,7 +84,10 @@ export class VersionWaits {
 
   async #pollOnce(): Promise<void> {
     try {
-      for (const [orderId, version] of await this.#versionsOf([...this.#waiting.keys()])) this.applied(orderId, version)
+      const orderIds = [...this.#waiting.keys()]
+      const [versions, held] = await Promise.all([this.#versionsOf(orderIds), this.#heldAmong(orderIds)])
+      for (const [orderId, version] of versions) this.applied(orderId, version)
+      for (const orderId of held) this.applied(orderId, Number.POSITIVE_INFINITY)
     } catch (error) {
       this.#onPollFailed(error)
     }

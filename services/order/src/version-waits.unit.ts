@@ -7,6 +7,7 @@ import { VersionWaits } from './version-waits.ts'
 function waitsOn(
   versions: Map<string, number>,
   options: { limit?: number; pollMs?: number; fail?: () => boolean } = {},
+  held: string[] = [],
 ) {
   const polls: string[][] = []
   const failures: unknown[] = []
@@ -16,6 +17,7 @@ function waitsOn(
       if (options.fail?.()) throw new Error('the database is away')
       return new Map([...versions].filter(([orderId]) => orderIds.includes(orderId)))
     },
+    heldAmong: async (orderIds) => orderIds.filter((orderId) => held.includes(orderId)),
     onPollFailed: (error) => failures.push(error),
     ...options,
   })
@@ -86,4 +88,16 @@ test('the number of those who wait is bounded, and given back once', () => {
   assert.ok(!waits.full)
   waits.expect('b', 1)
   assert.ok(waits.full)
+})
+
+test('an order that is held while one waits ends the wait', async () => {
+  const held: string[] = []
+  const { waits, polls } = waitsOn(new Map(), { pollMs: 5 }, held)
+  const wait = waits.expect('a', 1)
+  const ended = wait.within(forEver)
+  await until('it is asked for', () => polls.length > 1)
+  held.push('a')
+  await ended
+  wait.forget()
+  waits.close()
 })

@@ -9,6 +9,7 @@ import { TopicConsumer } from '../kafka/consumer.ts'
 import { KafkaAway, KafkaRefused } from '../kafka/errors.ts'
 import { readRecord } from '../kafka/record-at.ts'
 import { dueOrdersLoop } from '../parking/due.ts'
+import { type Holder, holderOf } from '../parking/listing.ts'
 import { Operator } from '../parking/operator.ts'
 import type { SchemaRegistry } from '../registry.ts'
 import type { Saved } from './apply.ts'
@@ -141,25 +142,34 @@ export class Inbox<State, Event> {
     return [...(this.#topicId === undefined || this.#reader.away ? ['kafka'] : []), ...lost, ...stalled]
   }
 
+  /** What holds an order up. */
+  holderOf(orderId: string): Promise<Holder | undefined> {
+    return holderOf(this.#options.pool, orderId)
+  }
+
   /** How far each partition is applied, and how far its log goes. */
   async positions(): Promise<PartitionPosition[]> {
-    const [next, ends] = await Promise.all([
-      shownPositions(this.#options.pool, this.#topic.name, this.#topicId),
-      this.#ends(),
-    ])
+    const topicId = this.#topicId
+    // Before the log is asked: a position that was read later could be past the end that was asked for earlier.
+    const next = await shownPositions(this.#options.pool, this.#topic.name, topicId)
+    const ends = await this.#ends(topicId)
     const partitions = new Set([...next.keys(), ...ends.keys()])
     return [...partitions]
       .sort((a, b) => a - b)
       .map((partition) => {
         const applied = Number(next.get(partition) ?? 0n)
-        const end = ends[partition] === undefined ? null : Number(ends[partition])
-        return { partition, next: applied, end, lag: end === null ? null : Math.max(0, end - applied) }
+        const end = Number(ends[partition] ?? -1n)
+        // An end below the position is another log's, or that of one that was cut: how far this one goes is unknown.
+        const isKnown = end >= applied
+        return { partition, next: applied, end: isKnown ? end : null, lag: isKnown ? end - applied : null }
       })
   }
 
-  async #ends(): Promise<bigint[]> {
+  /** Of the topic that is read; none while Kafka does not answer, or when the topic was made again under its name. */
+  async #ends(topicId: string | undefined): Promise<bigint[]> {
     try {
-      return await this.#admin.ends(this.#topic.name, endsDeadlineMs)
+      const { id, ends } = await this.#admin.ends(this.#topic.name, endsDeadlineMs)
+      return id === topicId ? ends : []
     } catch (error) {
       if (!(error instanceof KafkaAway || error instanceof KafkaRefused)) throw error
       return []

@@ -14,6 +14,7 @@ import {
   service,
   someOrders,
   type TestInbox,
+  versions,
 } from './running-inbox.fixture.ts'
 
 const loss = (answer: Awaited<ReturnType<TestInbox['ops']['acceptLoss']>>) =>
@@ -75,6 +76,30 @@ test('rule 19: a topic that was made again while the service was stopped is an a
     assert.equal(alarms.length, expected)
     await stop(again)
   }
+})
+
+test('rule 19: while the topic is made again under it, an inbox does not say that it is up to date', async () => {
+  const { topic, pool, start, sendEvents, untilVersion } = await service()
+  const orders = someOrders(100)
+  const inbox = await start()
+  await sendEvents(orders, [1, 2])
+  await untilVersion(orders, 2)
+  await caughtUp(inbox)
+  await admin.deleteTopics({ topics: [topic.name] })
+  await until('it is made again', async () => {
+    await admin.createTopics({ topics: [topic.name], partitions: 3, replicas: 1 })
+    return true
+  })
+  await producer.metadata({ topics: [topic.name], forceUpdate: true })
+  await sendEvents(orders, [3])
+  await until('all is applied', async () => {
+    const positions = await inbox.positions()
+    const count = (await versions(pool)).get(3) ?? 0
+    const saysSo = positions.length > 0 && positions.every(({ lag }) => lag === 0)
+    assert.ok(!saysSo || count === orders.length, `up to date with ${count} of ${orders.length}`)
+    return count === orders.length
+  })
+  await caughtUp(inbox)
 })
 
 test('rule 19: a log that ends below the positions is read again from its start, and what comes is not skipped', async () => {

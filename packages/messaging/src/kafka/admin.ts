@@ -43,9 +43,12 @@ export class KafkaAdmin {
     })
   }
 
-  /** Per partition, the offset that the next record gets. */
-  ends(name: string, deadlineMs: number): Promise<bigint[]> {
-    return this.#ask(name, deadlineMs, (client) => offsets(client, name, logEnd))
+  /** The topic's id, and per partition the offset that the next record gets. */
+  ends(name: string, deadlineMs: number): Promise<Pick<TopicLog, 'id' | 'ends'>> {
+    return this.#ask(name, deadlineMs, async (client) => {
+      const { id, partitionsCount } = await metadataOf(client, name)
+      return { id, ends: await offsets(client, name, logEnd, partitionsCount) }
+    })
   }
 
   /** The topic's id, and per partition the first offset that is still there and the one that the next record gets. */

@@ -114,7 +114,7 @@ async function deleteTopics(names: readonly string[]): Promise<void> {
 }
 
 async function readLog(kafka: KafkaAdmin, topic: string): Promise<LogRecord[]> {
-  const ends = await kafka.ends(topic, deadlineMs)
+  const { ends } = await kafka.ends(topic, deadlineMs)
   const open = new Map([...ends.entries()].filter(([, end]) => end > 0n))
   const records: LogRecord[] = []
   if (open.size === 0) return records

@@ -83,3 +83,40 @@ export async function orderState(pool: Pool, orderId: string): Promise<OrderStat
     events,
   }
 }
+
+/** The event that holds an order up, and the version that the order has reached. */
+export interface Holder {
+  appliedVersion: number
+  event: string
+  state: string
+  cause: string
+  detail: string
+  since: string
+}
+
+type HolderRow = Omit<Holder, 'appliedVersion' | 'since'> & { version: string; parked_at: Date }
+
+/** Undefined when nothing holds the order up. */
+export async function holderOf(pool: Pool, orderId: string): Promise<Holder | undefined> {
+  const { rows } = await pool.query<HolderRow>(
+    `SELECT inbox_order.applied_version AS version, first.*
+     FROM inbox_order CROSS JOIN LATERAL (
+       SELECT ${event}, state, cause, detail, parked_at FROM parked
+       WHERE order_id = $1 AND state IN ('head', 'waiting') ORDER BY state <> 'head', seq LIMIT 1
+     ) AS first
+     WHERE order_id = $1 AND held`,
+    [orderId],
+  )
+  if (!rows[0]) return undefined
+  const { version, parked_at, ...rest } = rows[0]
+  return { ...rest, appliedVersion: Number(version), since: parked_at.toISOString() }
+}
+
+/** Those of these orders that something holds up. */
+export async function heldAmong(pool: Pool, orderIds: string[]): Promise<string[]> {
+  const { rows } = await pool.query<{ order_id: string }>(
+    'SELECT order_id FROM inbox_order WHERE order_id = ANY($1) AND held',
+    [orderIds],
+  )
+  return rows.map((row) => row.order_id)
+}
