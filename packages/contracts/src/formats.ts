@@ -22,6 +22,12 @@ export const formats = {
     validate: (value: string) => plainText.test(value),
     message: 'must not hold control characters or lone surrogates',
   },
+  // What no client can put into a path: it is resolved away before it is sent.
+  id: {
+    type: 'string',
+    validate: (value: string) => value !== '.' && value !== '..' && plainText.test(value),
+    message: 'must not be . or .., nor hold control characters or lone surrogates',
+  },
   money: { type: 'number', validate: isMoney, message: 'must have at most 4 decimals and 15 digits' },
   currency: {
     type: 'string',

@@ -5,15 +5,16 @@ import { maxPrice, maxTotal } from './money.ts'
 /** Strings of the order: no control characters, no lone surrogates (`format` is checked by formats.ts). Lengths count code points. */
 const text = (maxLength: number, description: string) =>
   Type.String({ minLength: 1, maxLength, format: 'text', description })
+const id = (description: string) => Type.String({ minLength: 1, maxLength: 128, format: 'id', description })
 const amount = (maximum: number, description: string) =>
   Type.Number({ minimum: 0, maximum, format: 'money', description })
 const closed = { additionalProperties: false }
 
-export const OrderId = text(128, 'The order, chosen by the client')
+export const OrderId = id('The order, chosen by the client')
 
 export const Item = Type.Object(
   {
-    itemId: text(128, 'The article'),
+    itemId: id('The article'),
     quantity: Type.Integer({ minimum: 1, maximum: 1_000_000 }),
     price: amount(maxPrice, 'Price of one, at most 4 decimals'),
   },
@@ -24,7 +25,7 @@ export type Item = Static<typeof Item>
 export const Order = Type.Object(
   {
     orderId: OrderId,
-    customerId: text(128, 'Who orders'),
+    customerId: id('Who orders'),
     orderDate: Type.String({ format: 'utc-time', description: 'UTC, such as 2026-11-23T14:20:19.000Z' }),
     items: Type.Array(Item, { minItems: 1, maxItems: 1000 }),
     totalAmount: amount(maxTotal, 'The sum of price x quantity, exactly'),

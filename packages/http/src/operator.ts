@@ -1,7 +1,10 @@
 import type { FastifyRequest } from 'fastify'
+import { headerText } from './header-text.ts'
 
 const longestName = 200
 
 /** Who is to be remembered as having asked for it. */
-export const operatorOf = ({ headers, ip }: FastifyRequest): string =>
-  String(headers['x-operator'] ?? '').slice(0, longestName) || ip
+export function operatorOf({ headers, ip }: FastifyRequest): string {
+  const name = Array.from(headerText(String(headers['x-operator'] ?? '')))
+  return name.slice(0, longestName).join('') || ip
+}

@@ -49,12 +49,18 @@ function errorsOf(part: Part, request: FastifyRequest): readonly FieldError[] {
   return validate?.(request[part === 'querystring' ? 'query' : part] ?? null).error?.errors ?? []
 }
 
-const numbersOf = ({ properties = {} }: SchemaObject): string[] =>
-  Object.keys(properties).filter((name) => ['integer', 'number'].includes(properties[name].type))
+/** How a number is written in a query: as in JSON. An integer has no point and no exponent. */
+const written = { integer: /^-?(0|[1-9]\d{0,15})$/, number: /^-?(0|[1-9]\d*)(\.\d+)?([eE][+-]?\d+)?$/ } as const
 
-function readNumbers(query: Record<string, unknown>, names: string[]): void {
-  for (const name of names) {
+const numbersOf = ({ properties = {} }: SchemaObject): [name: string, pattern: RegExp][] =>
+  Object.keys(properties).flatMap((name) => {
+    const pattern = written[properties[name].type as keyof typeof written]
+    return pattern ? [[name, pattern]] : []
+  })
+
+function readNumbers(query: Record<string, unknown>, numbers: [name: string, pattern: RegExp][]): void {
+  for (const [name, pattern] of numbers) {
     const text = query[name]
-    if (typeof text === 'string' && /^-?\d{1,15}(\.\d{1,9})?$/.test(text)) query[name] = Number(text)
+    if (typeof text === 'string' && pattern.test(text)) query[name] = Number(text)
   }
 }

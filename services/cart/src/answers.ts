@@ -5,11 +5,11 @@ import { Problem, problem } from '@inorder/contracts/problems.ts'
 import { invalidRequest } from '@inorder/http/field-errors.ts'
 import { pathTo } from '@inorder/http/location.ts'
 import { NoAnswer } from '@inorder/http/no-answer.ts'
+import { entityTag } from '@inorder/http/preconditions.ts'
 import { QueueFull } from '@inorder/storage/group-commit.ts'
 import { CommitUnknown } from '@inorder/storage/transaction.ts'
 import type { FastifyReply } from 'fastify'
 import type { Result } from './group.ts'
-import { entityTag } from './if-match.ts'
 import { OrderLocked } from './lock-wait.ts'
 import type { Outcome } from './order.ts'
 import type { Answer } from './writes.ts'
@@ -35,17 +35,19 @@ function accepted(result: Result): Accepted {
       throw problem('order-exists', `An order ${outcome.orderId} exists. It was not changed.`)
     case 'missing':
       throw notFound(outcome.orderId)
-    case 'other-version': {
-      const { orderId, version } = outcome
-      const headers = { etag: entityTag(version) }
-      throw problem('version-mismatch', `Order ${orderId} is at version ${version}. It was not changed.`, { headers })
-    }
+    case 'other-version':
+      throw otherVersion(outcome.orderId, outcome.version)
     case 'illegal-move':
       throw illegalMove(outcome.from, outcome.to, allowedAfter(outcome.from))
     default:
       return outcome
   }
 }
+
+export const otherVersion = (orderId: string, version: number): Problem =>
+  problem('version-mismatch', `Order ${orderId} is at version ${version}. It was not changed.`, {
+    headers: { etag: entityTag(version) },
+  })
 
 const refusals = {
   'another-request': () =>

@@ -4,6 +4,10 @@ export interface Preferences {
   waitMs: number
   /** Rather refused than stored while Kafka is away. */
   strict: boolean
+  /** `wait`, in seconds, as far as it counts; undefined: not given. */
+  wait?: number
+  /** `respond-async`. */
+  async?: boolean
 }
 
 const defaultWaitMs = 2_000
@@ -27,11 +31,23 @@ export function parsePrefer(header: string | undefined): Preferences {
   }
   const wait = found.get('wait')
   const seconds = wait !== undefined && /^\d+$/.test(wait) ? Math.min(Number(wait), mostSeconds) : undefined
-  const fallback = found.has('respond-async') ? 0 : defaultWaitMs
+  const async = found.has('respond-async')
   return {
-    waitMs: seconds === undefined ? fallback : seconds * 1_000,
+    waitMs: seconds === undefined ? (async ? 0 : defaultWaitMs) : seconds * 1_000,
     strict: found.get('handling')?.toLowerCase() === 'strict',
+    ...(seconds !== undefined && { wait: seconds }),
+    ...(async && { async }),
   }
+}
+
+/** The Preference-Applied of an answer: what of the client's wishes made it what it is. */
+export function preferenceApplied({ wait, async, strict }: Preferences, status: number): string {
+  const honoured = [
+    async && status === 202 && 'respond-async',
+    wait !== undefined && `wait=${wait}`,
+    strict && 'handling=strict',
+  ]
+  return honoured.filter(Boolean).join(', ')
 }
 
 const unquoted = (text: string) => text.slice(1, -1).replaceAll(/\\(.)/g, '$1')

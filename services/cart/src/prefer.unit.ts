@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
-import { parsePrefer } from './prefer.ts'
+import { parsePrefer, preferenceApplied } from './prefer.ts'
 
 const cases: [string | undefined, { waitMs: number; strict?: boolean }][] = [
   [undefined, { waitMs: 2_000 }],
@@ -30,7 +30,10 @@ const cases: [string | undefined, { waitMs: number; strict?: boolean }][] = [
   ['return=minimal, respond-async, handling=strict', { waitMs: 0, strict: true }],
 ]
 for (const [header, { waitMs, strict = false }] of cases) {
-  test(`Prefer: ${header}`, () => assert.deepEqual(parsePrefer(header), { waitMs, strict }))
+  test(`Prefer: ${header}`, () => {
+    const read = parsePrefer(header)
+    assert.deepEqual([read.waitMs, read.strict], [waitMs, strict])
+  })
 }
 
 test('any header gives a wait between 0 and 30 s, and never throws or hangs', () => {
@@ -60,4 +63,13 @@ test('a header of 16 kB takes no longer than its length', () => {
     const { user, system } = process.threadCpuUsage(before)
     assert.ok(user + system < 50_000, `${user + system} µs`)
   }
+})
+
+test('Preference-Applied names what was honoured', () => {
+  const applied = (header: string, status = 202) => preferenceApplied(parsePrefer(header), status)
+  assert.equal(applied('colour=red, wait=soon'), '')
+  assert.equal(applied('respond-async'), 'respond-async')
+  assert.equal(applied('respond-async', 201), '', 'it was there at once')
+  assert.equal(applied('wait=99'), 'wait=30')
+  assert.equal(applied('respond-async, wait=5, handling=strict'), 'respond-async, wait=5, handling=strict')
 })

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { request as ask } from 'node:http'
+import { request as ask, request } from 'node:http'
 import { after, before, beforeEach, test } from 'node:test'
 import type { Order } from '@inorder/contracts/order.ts'
 import { createApp } from '@inorder/http/app.ts'
@@ -223,6 +223,34 @@ test('update: If-Match', async () => {
   assert.deepEqual([malformed.status, fieldsOf(malformed.body)], [400, ['If-Match']])
 })
 
+test('If-None-Match: a read is 304, a write 412; If-Match counts for reads too', async () => {
+  const orderId = unique('o')
+  await create({ orderId, itemsNum: 1 })
+  const read = (headers: Record<string, string>, method = 'GET') =>
+    fetch(`${base}/orders/${orderId}`, { method, headers: { 'cache-control': 'no-store', ...headers } })
+  for (const tags of ['"1"', 'W/"1"', '"7", "1"', '*']) {
+    for (const method of ['GET', 'HEAD']) {
+      const { status, headers } = await read({ 'if-none-match': tags }, method)
+      assert.deepEqual([status, headers.get('etag')], [304, '"1"'], tags)
+    }
+    const changed = await update(orderId, 'paid', { 'if-none-match': tags })
+    assert.deepEqual([changed.status, changed.headers.get('etag')], [412, '"1"'], tags)
+    const again = await create({ orderId, itemsNum: 1 }, { 'if-none-match': tags })
+    assert.deepEqual([again.status, again.body.type], [412, '/problems/version-mismatch'], tags)
+  }
+  assert.equal((await read({ 'if-none-match': '"2"' })).status, 200)
+  assert.equal((await create({ orderId, itemsNum: 1 }, { 'if-none-match': '"2"' })).status, 409)
+  assert.equal((await create({ orderId: unique('o'), itemsNum: 1 }, { 'if-none-match': '*' })).status, 201)
+  assert.equal((await update(orderId, 'paid', { 'if-none-match': '"2"', 'if-match': '"1"' })).status, 200)
+
+  assert.equal((await read({ 'if-match': '"1"' })).status, 412)
+  assert.equal((await read({ 'if-match': '"2"' })).status, 200)
+  assert.equal((await read({ 'if-match': '"2"', 'if-none-match': '"2"' })).status, 304)
+  assert.equal((await read({ 'if-match': '2', 'if-none-match': '2' })).status, 400)
+  const malformed = await update(orderId, 'paid', { 'if-match': '3', 'if-none-match': '3' })
+  assert.deepEqual([malformed.status, fieldsOf(malformed.body)], [400, ['If-Match', 'If-None-Match']])
+})
+
 test('rule 6: a status that the order already has is no new version, and is answered for the current one', async () => {
   const orderId = unique('o')
   await create({ orderId, itemsNum: 1 })
@@ -247,6 +275,8 @@ test('Prefer: how long a write waits for Kafka', async () => {
     return performance.now() - began
   }
   assert.ok((await timed('respond-async')) < 500)
+  const { headers } = await create({ orderId: unique('o'), itemsNum: 1 }, { prefer: 'respond-async, wait=0, x' })
+  assert.equal(headers.get('preference-applied'), 'respond-async, wait=0')
   assert.ok((await timed('wait=0')) < 500)
   const second = await timed('wait=1')
   assert.ok(second > 900 && second < 1_900, `${second}`)
@@ -260,6 +290,7 @@ test('strict: 503 while Kafka is away, and nothing is stored', async () => {
   const orderId = unique('o')
   const { status, headers, body } = await create({ orderId, itemsNum: 1 }, { prefer: 'handling=strict, wait=5' })
   assert.deepEqual([status, headers.get('retry-after'), body.type], [503, '7', '/problems/kafka-away'])
+  assert.equal(headers.get('preference-applied'), 'handling=strict')
   assert.equal((await call('GET', `/orders/${orderId}`)).status, 404)
   relay.away = false
   assert.equal((await create({ orderId, itemsNum: 1 }, { prefer: 'handling=strict' })).status, 201)
@@ -282,6 +313,17 @@ test('rule 2: Idempotency-Key over HTTP', async () => {
     const answer = await create({ orderId, itemsNum: 3 }, { 'idempotency-key': bad })
     assert.deepEqual([answer.status, fieldsOf(answer.body)], [400, ['Idempotency-Key']])
   }
+  const quoted = await create({ orderId, itemsNum: 3 }, { 'idempotency-key': `"${key['idempotency-key']}"` })
+  assert.deepEqual([quoted.status, quoted.body], [201, first.body], 'k and "k" are one key')
+  const escaped = { orderId: unique('o'), itemsNum: 3 }
+  assert.equal((await create(escaped, { 'idempotency-key': '"a\\"b"' })).status, 202)
+  assert.equal((await create(escaped, { 'idempotency-key': 'a"b' })).status, 202, 'another key would be 409')
+  const two = await new Promise<number | undefined>((resolve, reject) => {
+    const headers = { 'content-type': 'application/json', 'idempotency-key': ['k1', 'k1'] }
+    const sent = request(`${base}/create-order`, { method: 'POST', headers }, ({ statusCode }) => resolve(statusCode))
+    sent.on('error', reject).end(JSON.stringify({ orderId: unique('o'), itemsNum: 3 }))
+  })
+  assert.equal(two, 400)
   // As Latin-1, and as UTF-8: twice as many bytes, not twice as many characters.
   for (const longest of ['é'.repeat(255), Buffer.from('è'.repeat(255)).toString('latin1')]) {
     const answer = await create({ orderId: unique('o'), itemsNum: 3 }, { 'idempotency-key': longest })

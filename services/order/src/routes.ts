@@ -2,6 +2,7 @@ import { Readable } from 'node:stream'
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import { problem } from '@inorder/contracts/problems.ts'
 import { answersOf, withHeaders } from '@inorder/http/answers.ts'
+import { notModified, sendVersion } from '@inorder/http/preconditions.ts'
 import type { Inbox } from '@inorder/messaging/inbox/inbox.ts'
 import type { Pool } from 'pg'
 import type { Logger } from 'pino'
@@ -35,6 +36,7 @@ export const orderRoutes =
           querystring: DetailsQuery,
           response: {
             200: withHeaders(Details, 'ETag'),
+            304: notModified,
             ...answersOf(
               'invalid-request',
               'order-not-found',
@@ -46,11 +48,12 @@ export const orderRoutes =
           },
         },
       },
-      async ({ query: { orderId, minVersion, wait } }, reply) => {
+      async (request, reply) => {
+        const { orderId, minVersion, wait } = request.query
         const received =
           minVersion === undefined ? await find(pool, orderId) : await atVersion(orderId, minVersion, wait)
         if (!received) throw problem('order-not-found', `No event of the order ${orderId} has been handled.`)
-        return reply.header('etag', `"${received.version}"`).send(details(received))
+        return sendVersion(request, reply, received.version, details(received))
       },
     )
 

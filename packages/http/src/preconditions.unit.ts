@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { parseIfMatch } from './if-match.ts'
+import { parseIfMatch, parseIfNoneMatch } from './preconditions.ts'
 
 const cases: [string | undefined, { accepts: number[]; refuses: number[] }][] = [
   [undefined, { accepts: [1, 3], refuses: [] }],
@@ -25,3 +25,12 @@ for (const [header, { accepts, refuses }] of cases) {
 for (const header of ['', '3', '"3', '"3" "4"', 'w/"3"', '*, "3"', '"3" x', ',']) {
   test(`If-Match: ${header} is malformed`, () => assert.equal(parseIfMatch(header), undefined))
 }
+
+test('If-None-Match names versions by the weak comparison', () => {
+  const named = (header: string | undefined) => [1, 2, 3].filter((version) => parseIfNoneMatch(header)?.(version))
+  assert.deepEqual(named(undefined), [])
+  assert.deepEqual(named('*'), [1, 2, 3])
+  assert.deepEqual(named('"3"'), [3])
+  assert.deepEqual(named('W/"3", "1"'), [1, 3])
+  assert.equal(parseIfNoneMatch('3'), undefined)
+})
