@@ -1,6 +1,7 @@
 // Preconditions of RFC 9110, 13: a version is the ETag of an order.
 import { problem } from '@inorder/contracts/problems.ts'
 import type { FastifyReply, FastifyRequest } from 'fastify'
+import { Type } from 'typebox'
 import { invalidRequest } from './field-errors.ts'
 
 const tag = '(?:W/)?"[\\x21\\x23-\\x7e\\x80-\\xff]*"'
@@ -36,7 +37,7 @@ export const wrongTags = (field: 'If-Match' | 'If-None-Match') => ({
 })
 
 /** The schema of a 304, for OpenAPI. */
-export const notModified = { description: 'The version that If-None-Match names is the current one', content: {} }
+export const notModified = Type.Null({ description: 'The version that If-None-Match names is the current one' })
 
 /** A read's answer: the body, with its ETag; 304 where the client has this version, 412 where it wants another. */
 export function sendVersion<Body>(

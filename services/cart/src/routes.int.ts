@@ -128,19 +128,23 @@ test('OpenAPI names the headers of each answer', async () => {
   const { paths } = (await call('GET', '/openapi.json')).body as unknown as { paths: Record<string, Path> }
   const headersOf = (path: string, method: string, status: number) =>
     Object.keys(paths[path]?.[method]?.responses[status]?.headers ?? {}).sort()
-  assert.deepEqual(headersOf('/create-order', 'post', 202), ['ETag', 'Event-Delivery', 'Location'])
+  assert.deepEqual(headersOf('/create-order', 'post', 202), [
+    'ETag',
+    'Event-Delivery',
+    'Location',
+    'Preference-Applied',
+  ])
   assert.deepEqual(headersOf('/create-order', 'post', 409), ['Retry-After'])
-  assert.deepEqual(headersOf('/update-order', 'put', 200), ['ETag', 'Event-Delivery'])
+  assert.deepEqual(headersOf('/update-order', 'put', 200), ['ETag', 'Event-Delivery', 'Preference-Applied'])
   assert.deepEqual(headersOf('/orders/{orderId}', 'get', 200), ['ETag'])
 })
 
 test('every valid id works in every path', async () => {
-  for (const id of ['/', '?#%', '..', '.', 'ü 𝒩', '%2F', 'x'.repeat(119), '𝒩'.repeat(119)]) {
+  for (const id of ['/', '?#%', '...', 'ü 𝒩', '%2F', 'x'.repeat(119), '𝒩'.repeat(119)]) {
     const orderId = `${id}${id.length > 2 ? unique('') : ''}`
     const { status, headers } = await create({ orderId, itemsNum: 1 })
     assert.equal(status, 201, orderId)
     const location = headers.get('location')!
-    // Not fetch: it would resolve dots in the path.
     assert.equal((await raw('GET', location)).body.orderId, orderId)
     assert.equal((await update(orderId, 'paid')).status, 200)
   }

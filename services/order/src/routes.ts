@@ -83,7 +83,7 @@ export const orderRoutes =
       const todo =
         state === 'head'
           ? 'redrive it once the cause is gone, or discard it'
-          : 'redrive it, or skip the version before it'
+          : 'find out why the version before it is missing, or discard it with skipVersion, which applies it without that one'
       throw problem(
         'order-held',
         `The order ${orderId} is held at version ${appliedVersion} since ${since}, by the event ${event} (${cause}: ${detail}). ` +

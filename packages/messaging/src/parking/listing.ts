@@ -115,7 +115,8 @@ export async function holderOf(pool: Pool, orderId: string): Promise<Holder | un
 /** Those of these orders that something holds up. */
 export async function heldAmong(pool: Pool, orderIds: string[]): Promise<string[]> {
   const { rows } = await pool.query<{ order_id: string }>(
-    'SELECT order_id FROM inbox_order WHERE order_id = ANY($1) AND held',
+    `SELECT order_id FROM inbox_order WHERE order_id = ANY($1) AND held AND EXISTS (
+       SELECT FROM parked WHERE parked.order_id = inbox_order.order_id AND state IN ('head', 'waiting'))`,
     [orderIds],
   )
   return rows.map((row) => row.order_id)
