@@ -2,6 +2,10 @@
 import { currencies } from './currencies.ts'
 import { isMoney } from './money.ts'
 
+/** What JSON Schema itself can say of it, for readers of OpenAPI who do not know our formats. */
+const text = { pattern: '^[^\\p{Cc}\\p{Cs}]*$' }
+const id = { pattern: '^(?!\\.{1,2}$)[^\\p{Cc}\\p{Cs}]*$' }
+
 // A lone surrogate (Cs) has no UTF-8 and NUL no place in PostgreSQL: one such row would fail its whole group.
 const plainText = /^[^\p{Cc}\p{Cs}]*$/u
 const utcTime = /^(?!0000)\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d{1,3})?Z$/
@@ -21,22 +25,31 @@ export const formats = {
     type: 'string',
     validate: (value: string) => plainText.test(value),
     message: 'must not hold control characters or lone surrogates',
+    openapi: text,
   },
   // What no client can put into a path: it is resolved away before it is sent.
   id: {
     type: 'string',
     validate: (value: string) => value !== '.' && value !== '..' && plainText.test(value),
     message: 'must not be . or .., nor hold control characters or lone surrogates',
+    openapi: id,
   },
-  money: { type: 'number', validate: isMoney, message: 'must have at most 4 decimals and 15 digits' },
+  money: {
+    type: 'number',
+    validate: isMoney,
+    message: 'must have at most 4 decimals and 15 digits',
+    openapi: { multipleOf: 0.0001 },
+  },
   currency: {
     type: 'string',
     validate: (value: string) => currencies.has(value),
     message: 'must be an ISO 4217 code such as USD',
+    openapi: { enum: [...currencies.keys()].sort() },
   },
   'utc-time': {
     type: 'string',
     validate: isUtcTime,
     message: 'must be a UTC time such as 2026-11-23T14:20:19.000Z',
+    openapi: { format: 'date-time', pattern: utcTime.source },
   },
 } as const

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { readdir } from 'node:fs/promises'
 import { after, before, suite, test } from 'node:test'
 import { problems } from '@inorder/contracts/problems.ts'
+import { Ajv, type SchemaObject } from 'ajv'
 import { type Answer, type Fixture, order, startFixture } from './app.fixture.ts'
 
 suite('what every service answers alike', () => {
@@ -245,8 +246,8 @@ suite('what every service answers alike', () => {
       [],
     )
     const { responses } = paths['/orders']?.post ?? assert.fail('no POST /orders')
-    assert.deepEqual(Object.keys(responses), ['201', '400', '413', '415', '503'])
-    assert.equal(responses['400']?.description, 'invalid-request, bad-url, malformed-json')
+    assert.deepEqual(Object.keys(responses), ['201', '400', '403', '413', '415', '421', '503'])
+    assert.equal(responses['400']?.description, 'invalid-request, bad-url, malformed-http, malformed-json')
     assert.deepEqual(Object.keys(responses['413']?.content ?? {}), ['application/problem+json'])
     assert.deepEqual(
       paths['/list']?.get?.parameters?.map(({ name, required }) => [name, required]),
@@ -258,6 +259,29 @@ suite('what every service answers alike', () => {
     )
     assert.deepEqual(Object.keys(paths['/metrics']?.get?.responses['200']?.content ?? {}), ['text/plain'])
     assert.match(paths['/health/ready']?.get?.responses['503']?.description ?? '', /^not-ready, .*unavailable/)
+  })
+
+  test('OpenAPI is as strict as the service, in words of JSON Schema alone', async () => {
+    const { paths } = (await get('/openapi.json')).json() as {
+      paths: Record<string, { post: { requestBody: { content: Record<string, { schema: SchemaObject }> } } }>
+    }
+    const schema = paths['/orders']?.post.requestBody.content['application/json']?.schema ?? {}
+    const validate = new Ajv({ strict: false, validateFormats: false, multipleOfPrecision: 6 }).compile(schema)
+    assert.ok(validate(order()), JSON.stringify(validate.errors))
+    for (const wrong of [
+      order({ orderId: '.' }),
+      order({ orderId: '..' }),
+      order({ customerId: 'a\u0000' }),
+      order({ status: '\ud83d' }),
+      order({ currency: 'ZZZ' }),
+      order({ totalAmount: 0.00001 }),
+      order({ orderDate: '2026-11-23' }),
+      order({ items: [] }),
+    ]) {
+      assert.ok(!validate(wrong), JSON.stringify(wrong))
+      assert.equal((await fixture.send('POST', '/orders', wrong)).status, 400)
+    }
+    assert.ok(validate(order({ orderId: '...' })))
   })
 
   test('the docs page asks nothing off the machine', async () => {

@@ -1,4 +1,5 @@
 import swagger from '@fastify/swagger'
+import { formats } from '@inorder/contracts/formats.ts'
 import type { ProblemName } from '@inorder/contracts/problems.ts'
 import scalar from '@scalar/fastify-api-reference'
 import type { FastifyInstance, FastifySchema } from 'fastify'
@@ -23,6 +24,25 @@ function withOptionalDefaults({ querystring, ...schema }: FastifySchema): Fastif
   return { ...schema, querystring: { ...query, required } }
 }
 
+/** A schema whose formats are also told in words of JSON Schema, so that OpenAPI is as strict as the service. */
+function withFormatsTold<Schema>(schema: Schema): Schema {
+  if (Array.isArray(schema)) return schema.map(withFormatsTold) as Schema
+  if (typeof schema !== 'object' || schema === null) return schema
+  const told = Object.fromEntries(Object.entries(schema).map(([name, part]) => [name, withFormatsTold(part)]))
+  const format = formats[told.format as keyof typeof formats]
+  return { ...told, ...format?.openapi } as Schema
+}
+
+/** Of what a request holds. An answer may hold what other doors let in. */
+const asStrict = ({ body, params, querystring, ...schema }: FastifySchema): FastifySchema => ({
+  ...schema,
+  ...withFormatsTold({
+    ...(body ? { body } : {}),
+    ...(params ? { params } : {}),
+    ...(querystring ? { querystring } : {}),
+  }),
+})
+
 interface Operation {
   requestBody?: { required: boolean; content: Record<string, { schema: { type?: string | string[] } }> }
 }
@@ -38,8 +58,8 @@ function withOptionalBodies(document: { paths?: object }) {
 
 /** What every route may answer stands in no route: the problems that this package throws itself. */
 function withCommonProblems(schema: FastifySchema): FastifySchema {
-  const names: ProblemName[] = ['invalid-request', 'bad-url', 'unavailable']
-  if (schema.body) names.push('malformed-json', 'body-too-large', 'unsupported-media-type')
+  const names: ProblemName[] = ['invalid-request', 'bad-url', 'malformed-http', 'misdirected-request', 'unavailable']
+  if (schema.body) names.push('malformed-json', 'foreign-origin', 'body-too-large', 'unsupported-media-type')
   const response = { ...(schema.response as Record<string, { description?: string }>) }
   for (const name of names) {
     for (const [status, answer] of Object.entries(answersOf(name))) {
@@ -56,7 +76,7 @@ async function pages(app: FastifyInstance, info: { title: string; description: s
     openapi: { openapi: '3.1.0', info: { ...info, version: '1' } },
     transform: ({ schema, url }) => ({
       url,
-      schema: schema && !schema.hide ? withCommonProblems(withOptionalDefaults(schema)) : schema,
+      schema: schema && !schema.hide ? asStrict(withCommonProblems(withOptionalDefaults(schema))) : schema,
     }),
   })
   app.get('/openapi.json', { schema: { hide: true } }, async () => withOptionalBodies(app.swagger()))

@@ -39,7 +39,10 @@ const parkedQuery = Type.Object(
 )
 const orderState = Type.Object({ ...OrderState.properties, effects: Type.Array(ShownEffect) })
 
-const positionsQuery = Type.Object({ limit, after: Type.Optional(Type.Integer({ minimum: 0 })) }, closed)
+const positionsQuery = Type.Object(
+  { limit, after: Type.Optional(Type.Integer({ minimum: 0, maximum: Number.MAX_SAFE_INTEGER })) },
+  closed,
+)
 
 const dryRun = Type.Optional(Type.Boolean({ description: 'Only tell what would happen' }))
 // A redrive needs no body.

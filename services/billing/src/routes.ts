@@ -12,7 +12,9 @@ const LedgerQuery = Type.Object(
   {
     orderId,
     limit: Type.Integer({ minimum: 1, maximum: 1000, default: 100 }),
-    after: Type.Optional(Type.Integer({ minimum: 1, description: 'The next of the page before' })),
+    after: Type.Optional(
+      Type.Integer({ minimum: 1, maximum: Number.MAX_SAFE_INTEGER, description: 'The next of the page before' }),
+    ),
   },
   { additionalProperties: false },
 )

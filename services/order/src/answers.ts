@@ -18,7 +18,11 @@ export const DetailsQuery = Type.Object(
   {
     orderId: OrderId,
     minVersion: Type.Optional(
-      Type.Integer({ minimum: 1, description: 'Answer with this version or a later one: the ETag of your own write' }),
+      Type.Integer({
+        minimum: 1,
+        maximum: Number.MAX_SAFE_INTEGER,
+        description: 'Answer with this version or a later one: the ETag of your own write',
+      }),
     ),
     wait: Type.Number({ minimum: 0, maximum: 30, default: 2, description: 'Seconds to wait for minVersion' }),
   },
