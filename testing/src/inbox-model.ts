@@ -211,6 +211,11 @@ function redriveOrder(inbox: ModelInbox, order: ParkedOrder): void {
     leave(one)
     strand(inbox, one.record, cause)
   }
+  // An event that came twice, the first time as something that could not be read, stays once.
+  for (const [n, one] of own.entries()) {
+    const { event } = one
+    if (event && own.slice(0, n).some((p) => order.parked.includes(p) && isSame(p, event))) leave(one)
+  }
   // 2. As far as it goes.
   advance(inbox, order)
   // 3. The others wait: for a version if it is in their reach, else behind the head.

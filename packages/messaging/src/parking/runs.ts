@@ -44,12 +44,12 @@ export async function run<State, Event>(
   }
 }
 
-/** A step together; one by one if the database refuses something in it (rule 17). */
+/** A step together; fewer, one by one, if the database refuses something in it or it takes too long (rule 17). */
 export async function untilRefused<T>(one: (size: Size) => Promise<T>): Promise<{ outcome: T; refused: boolean }> {
   try {
     return { outcome: await one(together), refused: false }
   } catch (error) {
-    if (!['data', 'unclear'].includes(refusalOf(error))) throw error
+    if (refusalOf(error) === 'outage') throw error
     return { outcome: await one(singly), refused: true }
   }
 }
