@@ -116,7 +116,6 @@ export class Compose {
     await this.#docker(
       'run',
       '--rm',
-      '--privileged',
       '--pid=host',
       '--user=0',
       '--entrypoint=sh',
