@@ -29,7 +29,10 @@ export async function runService<Schema extends TObject>(options: {
   const config = configOf(options.schema)
   if (!config) return
   const { LOG_LEVEL, INSTANCE } = readConfig(Type.Object(processConfig(options.name, 0)), process.env)
-  const logger = pino({ level: LOG_LEVEL, base: { service: INSTANCE }, timestamp: pino.stdTimeFunctions.isoTime })
+  // On a full disk what the service says is lost, beyond some of it that is tried again; the service goes on.
+  const output = pino.destination({ fd: 1, sync: true, maxLength: 1 << 20 }).on('error', () => {})
+  const about = { level: LOG_LEVEL, base: { service: INSTANCE }, timestamp: pino.stdTimeFunctions.isoTime }
+  const logger = pino(about, output)
   const opened: { what: string; close: () => Promise<unknown> }[] = []
   const stopping = new AbortController()
 
