@@ -13,7 +13,7 @@ const settings = {
   INORDER_NETWORK: 'inorder-test',
   INORDER_TAG: 'test',
   CART_PORTS: '33001',
-  ORDER_PORTS: '33002',
+  ORDER_PORTS: '33010',
   INVENTORY_PORTS: '33003',
   BILLING_PORTS: '33004',
   SHIPPING_PORTS: '33005',
@@ -60,7 +60,7 @@ export class Compose {
     const [file = '', ...before] = this.#engine.compose
     const of = ['-p', `inorder-test-${side}`, '-f', join(root, `deploy/${side}/docker-compose.yml`)]
     // A range only where replicas are asked for: the first port is the one that everybody asks.
-    const range = args.includes('--scale') ? { ORDER_PORTS: '33002-33003' } : {}
+    const range = args.includes('--scale') ? { ORDER_PORTS: '33010-33011' } : {}
     return this.#engine.run(file, [...before, ...of, ...args], { ...settings, ...range })
   }
 

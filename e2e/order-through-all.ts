@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict'
 import { until } from '@inorder/testing/until.ts'
 
-const at = { cart: 33001, order: 33002, inventory: 33003, billing: 33004, shipping: 33005 }
+const at = { cart: 33001, order: 33010, inventory: 33003, billing: 33004, shipping: 33005 }
 const limit = 180_000
 
 /** Creates, confirms and ships an order, and waits until each service has done its part. */
