@@ -106,7 +106,7 @@ export const Loss = Type.Object({
   to: Type.Integer({ description: 'The first that is there: where reading goes on' }),
 })
 
-/** Of an order, of a partition's position, or of an event that was set aside. */
+/** Of an order, of a partition's position, of an event that was set aside, or of an order that was held. */
 const Audited = Type.Partial(
   Type.Object({
     ...Standing.properties,
@@ -115,6 +115,12 @@ const Audited = Type.Partial(
       type: ['object', 'null'],
       additionalProperties: true,
       description: 'An item of /ops/set-aside',
+    }),
+    version: Type.Integer({ description: 'Of an order that was held' }),
+    hold: Type.Unsafe<object>({
+      type: 'object',
+      additionalProperties: true,
+      description: 'Why it was held, as in an item of /ops/held',
     }),
     consequence: text('What is missing since, and what to do about it'),
   }),
@@ -126,11 +132,11 @@ export const AuditEntry = Type.Object({
   at: time,
   operator: text('The header x-operator, else the remote address'),
   action: text(
-    'redrive, discard, accept-loss, set-aside-redrive, set-aside-discard, or skipped-arrived: a version that was skipped came after all',
+    'redrive, discard, accept-loss, set-aside-redrive, set-aside-discard, release, or skipped-arrived: a version that was skipped came after all',
   ),
   orderId: text('@topic:partition where a loss was accepted'),
   event: orNull('string', 'Of a discard, or what came after all'),
-  reason: orNull('string', 'Of a discard'),
+  reason: orNull('string', 'Of a discard or a release'),
   before: Audited,
   after: Audited,
 })

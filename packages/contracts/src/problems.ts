@@ -9,6 +9,7 @@ export const problems = {
   'item-not-found': { status: 404, title: 'There is no such item' },
   'nothing-set-aside': { status: 404, title: 'Nothing of this key is set aside' },
   'nothing-parked': { status: 404, title: 'Nothing is parked of this order' },
+  'nothing-held': { status: 404, title: 'The order is not held' },
   'order-not-found': { status: 404, title: 'There is no such order' },
   'problem-not-found': { status: 404, title: 'There is no such problem' },
   'route-not-found': { status: 404, title: 'There is nothing at this address' },

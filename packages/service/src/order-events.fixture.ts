@@ -21,34 +21,37 @@ export async function orderEventsWriter() {
   const id = await new SchemaRegistry({ url: registryUrl(), deadlineMs }).idOf(subject, value.schema)
   const producer = new SerialProducer(cluster, 0)
   const versions = new Map<string, number>()
+  async function publishAs(versioned: readonly { order: Order; version: number }[], garbled = false): Promise<void> {
+    const records = versioned.map(({ order, version }) => {
+      const event = {
+        eventId: randomUUID(),
+        type: version === 1 ? 'OrderCreated' : 'OrderStatusChanged',
+        orderId: order.orderId,
+        version,
+        occurredAt: '2026-11-23T14:20:19.000Z',
+        order,
+        previousStatus: null,
+      }
+      const key = orderEvents.key.encode(event)
+      const body = garbled ? Buffer.from('garbage') : frame(id, value.encode(event))
+      const headers = new Map([[Buffer.from('order-version'), Buffer.from(String(version))]])
+      return { topic: name, partition: partitionOf(key, partitions), key, value: body, headers }
+    })
+    await producer.send(records, deadlineMs)
+  }
+
   return {
     /** The next version of each of these orders, in this order. */
-    async publish(...orders: readonly Order[]): Promise<void> {
-      const records = orders.map((order) => {
-        const { orderId } = order
-        const version = (versions.get(orderId) ?? 0) + 1
-        versions.set(orderId, version)
-        const event = {
-          eventId: randomUUID(),
-          type: version === 1 ? 'OrderCreated' : 'OrderStatusChanged',
-          orderId,
-          version,
-          occurredAt: '2026-11-23T14:20:19.000Z',
-          order,
-          previousStatus: null,
-        }
-        const key = orderEvents.key.encode(event)
-        const headers = new Map<Buffer, Buffer>()
-        return {
-          topic: name,
-          partition: partitionOf(key, partitions),
-          key,
-          value: frame(id, value.encode(event)),
-          headers,
-        }
-      })
-      await producer.send(records, deadlineMs)
-    },
+    publish: (...orders: readonly Order[]): Promise<void> =>
+      publishAs(
+        orders.map((order) => {
+          const version = (versions.get(order.orderId) ?? 0) + 1
+          versions.set(order.orderId, version)
+          return { order, version }
+        }),
+      ),
+    /** Any versions, as somebody else might. `garbled`: nobody can read them. */
+    publishAs,
     close: () => producer.close(),
   }
 }

@@ -1,6 +1,7 @@
 // What every service opens: its database, the registry, and the relay of its outbox.
 import type { serviceConfig } from '@inorder/http/config.ts'
 import type { Service } from '@inorder/http/service.ts'
+import { DatabaseRun, runIdentity } from '@inorder/messaging/log/run.ts'
 import { Relay } from '@inorder/messaging/outbox/relay.ts'
 import { SchemaRegistry } from '@inorder/messaging/registry.ts'
 import { openPool } from '@inorder/storage/pool.ts'
@@ -19,6 +20,8 @@ export interface Parts {
   maintenance: Pool
   registry: SchemaRegistry
   relay: Relay
+  /** Whether the sessions lead to the same database as before. */
+  run: DatabaseRun
 }
 
 /** Opened here, closed at the service's end. `topics` are those that the service publishes to. */
@@ -30,12 +33,20 @@ export function openParts(
   const brokers = config.KAFKA_BROKERS.split(',')
   const onIdleError = (error: Error) => logger.warn({ err: error }, 'a database session ended')
   // A frozen database is a 503 after 3 s; a frozen holder of a lock loses it after 2 s, so its followers may wait longer.
-  const pool = openPool({ url, name: instance, max: 10, deadlineMs: 2_500, onIdleError })
+  const run = new DatabaseRun()
+  const sessions = {
+    url,
+    identity: runIdentity,
+    onSession: (identity: string | null) => run.met(identity),
+    accepts: (identity: string) => run.accepts(identity),
+    onIdleError,
+  }
+  const pool = openPool({ ...sessions, name: instance, max: 10, deadlineMs: 2_500 })
   onClose('database', () => pool.end())
-  const maintenance = openPool({ url, name: `${instance} maintenance`, max: 2, deadlineMs: 60_000, onIdleError })
+  const maintenance = openPool({ ...sessions, name: `${instance} maintenance`, max: 2, deadlineMs: 60_000 })
   onClose('maintenance', () => maintenance.end())
   const registry = new SchemaRegistry({ url: config.SCHEMA_REGISTRY_URL, deadlineMs: 2_000 })
-  const relay = new Relay({ pool, maintenance, url, brokers, registry, topics, instance, logger, metrics })
+  const relay = new Relay({ pool, maintenance, url, brokers, registry, topics, instance, run, logger, metrics })
   onClose('relay', () => relay.close())
-  return { url, brokers, instance, pool, maintenance, registry, relay }
+  return { url, brokers, instance, pool, maintenance, registry, relay, run }
 }

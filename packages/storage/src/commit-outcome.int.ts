@@ -11,7 +11,7 @@ import { databaseUrl, postgres } from '@inorder/stack/postgres.ts'
 import { until } from '@inorder/testing/until.ts'
 import type pg from 'pg'
 import { CommitUnknown, outcomeOf } from './commit-outcome.ts'
-import { openPool } from './pool.ts'
+import { identityOf, openPool } from './pool.ts'
 
 let data: string
 let port: number
@@ -70,4 +70,28 @@ test('rule 4: a transaction id that a crashed server gave away again is not take
   })
   assert.equal((await pool.query('SELECT FROM fact WHERE id = 1')).rowCount, 0)
   await assert.rejects(outcomeOf(pool, rows[0]), CommitUnknown)
+})
+
+test('rule 4: a commit in a database whose place another one has taken is not taken for one in that', async () => {
+  await pool.query('CREATE DATABASE swapped')
+  const url = databaseUrl(port).replace(/postgres$/, 'swapped')
+  const before = openPool({ url, name: 'before', max: 1, onIdleError: () => {} })
+  await before.query('CREATE TABLE fact (id integer)')
+  const client = await before.connect()
+  await client.query('BEGIN; INSERT INTO fact VALUES (1)')
+  const { rows } = await client.query(
+    'SELECT pg_current_xact_id()::text AS xid, pg_stat_get_bgwriter_stat_reset_time()::text AS run',
+  )
+  const begun = { ...rows[0], identity: identityOf(client) }
+  await client.query('COMMIT')
+  client.release()
+  assert.equal(await outcomeOf(before, begun), 'committed')
+  await before.end()
+
+  // The same server, and so the same ids of transactions.
+  await pool.query('ALTER DATABASE swapped RENAME TO swapped_before')
+  await pool.query('CREATE DATABASE swapped')
+  const swapped = openPool({ url, name: 'swapped', max: 1, onIdleError: () => {} })
+  await assert.rejects(outcomeOf(swapped, begun), CommitUnknown)
+  await swapped.end()
 })

@@ -1,5 +1,6 @@
 import { setTimeout as pause } from 'node:timers/promises'
 import type pg from 'pg'
+import { identityOf } from './pool.ts'
 import { sqlState } from './sqlstate.ts'
 
 /** Neither "stored" nor "not stored" can be said. The honest answer to a client is none. */
@@ -7,10 +8,15 @@ export class CommitUnknown extends Error {
   override name = 'CommitUnknown'
 }
 
+/** Of a pool. */
+export type Sessions = Pick<pg.Pool, 'connect'>
+
 export interface Begun {
   xid: string
   /** Names the server's run since its last crash. */
   run: string
+  /** The database that it was begun in; undefined: not known. */
+  identity?: string | undefined
 }
 
 const deadlineMs = 5_000
@@ -22,17 +28,15 @@ const inTheFuture = '22023'
  * A server that crashes gives transaction ids away again which had not reached its disk: seen was a lost insert whose id
  * `pg_xact_status` then called "committed", because the next transaction had got the same one. So "committed" counts only
  * if the server has not crashed since; its statistics are dropped at a crash (not at a clean restart), which dates that.
+ * And another database may have taken the place of the one that it was begun in: what that one stored is not in this one,
+ * though on the same server the id is known all the same.
  */
-export async function outcomeOf(pool: pg.Pool, { xid, run }: Begun): Promise<'committed' | 'aborted'> {
+export async function outcomeOf(pool: Sessions, { xid, run, identity }: Begun): Promise<'committed' | 'aborted'> {
   const end = performance.now() + deadlineMs
   let last: unknown
   while (performance.now() < end) {
     try {
-      const { rows } = await pool.query<{ status: string; run: string }>(
-        'SELECT pg_xact_status($1::xid8) AS status, pg_stat_get_bgwriter_stat_reset_time()::text AS run',
-        [xid],
-      )
-      const found = rows[0]!
+      const found = await ask(pool, xid, identity)
       if (found.status === 'aborted') return 'aborted'
       if (found.status === 'committed') {
         if (found.run === run) return 'committed'
@@ -49,4 +53,28 @@ export async function outcomeOf(pool: pg.Pool, { xid, run }: Begun): Promise<'co
     await pause(50)
   }
   throw new CommitUnknown(`no answer about the commit of transaction ${xid} within ${deadlineMs} ms`, { cause: last })
+}
+
+async function ask(pool: Sessions, xid: string, identity: string | undefined) {
+  const client = await pool.connect()
+  let failure: Error | undefined
+  // A session that dies says so here as well; the question then fails.
+  const onError = () => {}
+  client.on('error', onError)
+  try {
+    const here = identityOf(client)
+    if (identity !== undefined && here !== undefined && here !== identity)
+      throw new CommitUnknown(`another database has taken the place of the one that transaction ${xid} was begun in`)
+    const { rows } = await client.query<{ status: string; run: string }>(
+      'SELECT pg_xact_status($1::xid8) AS status, pg_stat_get_bgwriter_stat_reset_time()::text AS run',
+      [xid],
+    )
+    return rows[0]!
+  } catch (error) {
+    failure = error as Error
+    throw error
+  } finally {
+    client.off('error', onError)
+    client.release(failure)
+  }
 }

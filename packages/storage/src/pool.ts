@@ -9,11 +9,29 @@ export interface PoolOptions {
   max: number
   /** Longest time a statement may take (ms). The server ends it then; if the server is frozen we do, half a second later. */
   deadlineMs?: number
+  /** SQL that names the database which a session leads to; NULL: not known, and the session is used once. */
+  identity?: string
+  /** Told of each new session, before it is used. */
+  onSession?: (identity: string | null) => void
+  /** Whether sessions that lead there are still to be used. */
+  accepts?: (identity: string) => boolean
   /** Told of sessions that end while nobody uses them (a restarted server). The pool opens new ones by itself. */
   onIdleError?: (error: Error) => void
 }
 
 const connectDeadlineMs = 1_000
+
+/** The server, its timeline (another one after a promotion or a recovery to a point in time), the database. NULL on a standby. */
+export const databaseIdentity = `
+CASE WHEN NOT pg_is_in_recovery() THEN concat_ws('/', (SELECT system_identifier FROM pg_control_system()),
+  left(pg_walfile_name(pg_current_wal_lsn()), 8),
+  (SELECT oid FROM pg_database WHERE datname = current_database())) END`
+
+/** Of the pool's sessions, by their clients. */
+const identities = new WeakMap<object, string>()
+
+/** Which database this session of a pool leads to. Undefined: it was not known when the session was opened. */
+export const identityOf = (session: object): string | undefined => identities.get(session)
 
 /**
  * A pool whose every session has the limits of rule 8, so that a frozen holder of a lock loses it.
@@ -25,6 +43,9 @@ export function openPool({
   name,
   max,
   deadlineMs = 10_000,
+  identity = databaseIdentity,
+  onSession,
+  accepts = () => true,
   onIdleError = (error) => process.emitWarning(error),
 }: PoolOptions): pg.Pool {
   const pool = new pg.Pool({
@@ -39,10 +60,24 @@ export function openPool({
     statement_timeout: deadlineMs,
     query_timeout: deadlineMs + 500,
     idle_in_transaction_session_timeout: 2_000,
-    onConnect: (client) =>
-      client.query(
-        `SELECT set_config(name, '${3 * deadlineMs}', false) FROM pg_settings WHERE name = 'transaction_timeout'`,
-      ),
+    async onConnect(client) {
+      // Two statements in one text come back as two results, which the types of pg do not know.
+      const results: unknown = await client.query(
+        `SELECT set_config(name, '${3 * deadlineMs}', false) FROM pg_settings WHERE name = 'transaction_timeout';
+         SELECT (${identity}) AS identity`,
+      )
+      const found = (results as pg.QueryResult<{ identity: string | null }>[])[1]!.rows[0]!.identity
+      if (found !== null) identities.set(client, found)
+      onSession?.(found)
+    },
+  })
+  // What is asked of a session that was ended fails, and the pool throws it away.
+  pool.on('acquire', (client) => {
+    const known = identities.get(client)
+    if (known !== undefined && !accepts(known)) void client.end()
+  })
+  pool.on('release', (_, client) => {
+    if (!identities.has(client)) void client.end()
   })
   pool.on('error', onIdleError)
   return pool

@@ -1,8 +1,9 @@
 import type pg from 'pg'
-import { type Begun, outcomeOf } from './commit-outcome.ts'
+import { type Begun, outcomeOf, type Sessions } from './commit-outcome.ts'
+import { identityOf } from './pool.ts'
 import { sqlState } from './sqlstate.ts'
 
-export { CommitUnknown } from './commit-outcome.ts'
+export { CommitUnknown, type Sessions } from './commit-outcome.ts'
 export { isLockTimeout, sqlFault } from './sqlstate.ts'
 
 /** What work inside a transaction may do: ask. */
@@ -23,7 +24,7 @@ export interface TransactionOptions {
  * Throws CommitUnknown when it cannot be found out whether it is stored; any other error means that nothing is.
  */
 export async function transaction<T>(
-  pool: pg.Pool,
+  pool: Sessions,
   work: (tx: Tx, last: Last) => Promise<T>,
   { lockTimeoutMs, commitBefore = Number.POSITIVE_INFINITY }: TransactionOptions = {},
 ): Promise<T> {
@@ -123,7 +124,8 @@ async function begin(client: pg.ClientBase, lockTimeoutMs: number | undefined): 
   const results: unknown = await client.query(
     `BEGIN; SELECT pg_current_xact_id()::text AS xid, pg_stat_get_bgwriter_stat_reset_time()::text AS run${lockTimeout}`,
   )
-  return (results as [pg.QueryResult, pg.QueryResult<Begun>])[1].rows[0]!
+  const begun = (results as [pg.QueryResult, pg.QueryResult<Begun>])[1].rows[0]!
+  return { ...begun, identity: identityOf(client) }
 }
 
 /** An ERROR answers the COMMIT: it failed. FATAL only says that the session ended, be it before or after the commit. */

@@ -6,6 +6,7 @@ import { invalidRequest } from '@inorder/http/field-errors.ts'
 import { pathTo } from '@inorder/http/location.ts'
 import { NoAnswer } from '@inorder/http/no-answer.ts'
 import { entityTag } from '@inorder/http/preconditions.ts'
+import { NotCompared } from '@inorder/messaging/log/run.ts'
 import { QueueFull } from '@inorder/storage/group-commit.ts'
 import { CommitUnknown } from '@inorder/storage/transaction.ts'
 import type { FastifyReply } from 'fastify'
@@ -28,7 +29,8 @@ export function answered(reply: FastifyReply, { result, delivery }: Answer): Ord
 type Accepted = Extract<Outcome, { now: unknown }>
 
 function accepted(result: Result): Accepted {
-  if ('refused' in result) throw refusals[result.refused]()
+  if ('refused' in result)
+    throw result.refused === 'held' ? orderHeld(result.orderId, result.why) : refusals[result.refused]()
   const { outcome } = result
   switch (outcome.kind) {
     case 'exists':
@@ -67,6 +69,17 @@ export const illegalMove = (from: string | null, to: string, allowed: readonly s
     members: { from, allowed },
   })
 
+/** No `Retry-After`: until an operator decides, trying again does not help. */
+export const orderHeld = (orderId: string, why: string): Problem =>
+  problem(
+    'order-held',
+    `Order ${orderId} is held: ${why}. Nothing was stored. An operator has to decide: GET /ops/held lists it.`,
+  )
+
+/** Rule 12: what the log holds is not known yet, or not any more, because another database took the place of ours. */
+export const logNotRead = (): Problem =>
+  problem('not-ready', 'What Kafka holds is not read yet. Nothing was stored.', { members: { missing: ['log'] } })
+
 export const notFound = (orderId: string): Problem => problem('order-not-found', `There is no order ${orderId}.`)
 
 /** The answer to a failure: rule 4 allows "nothing was stored" unless the outcome of a commit is unknown. */
@@ -74,6 +87,7 @@ export function failure(error: unknown): Error {
   if (error instanceof Problem) return error
   if (error instanceof CommitUnknown) return new NoAnswer(error.message, { cause: error })
   if (error instanceof OrderLocked) return problem('order-locked', `Nothing was stored: ${error.message}.`)
+  if (error instanceof NotCompared) return logNotRead()
   if (error instanceof QueueFull) return problem('overloaded', 'Too many requests are waiting. Nothing was stored.')
   return problem('database-away', 'The database does not answer as it should. Nothing was stored.')
 }

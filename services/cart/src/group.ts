@@ -1,7 +1,13 @@
 // A group of writes, in one transaction.
 import { addToOutbox, type OutboxRecord } from '@inorder/messaging/outbox/outbox.ts'
-import { isLockTimeout, savepoint, sqlFault, type Tx, transaction } from '@inorder/storage/transaction.ts'
-import type pg from 'pg'
+import {
+  isLockTimeout,
+  type Sessions,
+  savepoint,
+  sqlFault,
+  type Tx,
+  transaction,
+} from '@inorder/storage/transaction.ts'
 import {
   claimKeys,
   decideKeysOf,
@@ -22,8 +28,14 @@ export type Write = {
   record(now: Versioned, previousStatus: string | null): OutboxRecord
 } & ({ create: Versioned } | { change: ChangeStatus })
 
+/** The order takes no change until an operator decides (rule 12). */
+export interface Held {
+  refused: 'held'
+  orderId: string
+  why: string
+}
 /** What became of a write; `data`: the database refuses a value of it. */
-export type Result = { outcome: Outcome } | KeyRefusal | { refused: 'data' }
+export type Result = { outcome: Outcome } | KeyRefusal | { refused: 'data' } | Held
 /** Another session holds the write's order or key locked: nothing of it is stored. */
 export interface Locked {
   refused: 'locked'
@@ -47,7 +59,7 @@ const maxLockTimeouts = 20
  * stores nothing where it is not ready at `commitBefore` (`performance.now()`): the database is then slow, or frozen.
  */
 export async function commitGroup(
-  pool: pg.Pool,
+  pool: Sessions,
   group: readonly Write[],
   commitBefore?: number,
 ): Promise<(Result | Locked)[]> {
@@ -73,7 +85,7 @@ export async function commitGroup(
 }
 
 /** Commits a single write, and waits this long for what other sessions hold locked. */
-export async function commitWaiting(pool: pg.Pool, write: Write, waitMs: number): Promise<Result | Locked> {
+export async function commitWaiting(pool: Sessions, write: Write, waitMs: number): Promise<Result | Locked> {
   try {
     return await transaction(
       pool,
@@ -110,6 +122,11 @@ async function writeAll(
     return !known
   })
   const decide = (write: Write, outcome: Outcome) => results.set(write, { outcome })
+  const unused: KeyUse[] = []
+  const hold = (write: Write, why: string) => {
+    results.set(write, { refused: 'held', orderId: orderIdOf(write), why })
+    if (write.key) unused.push(write.key)
+  }
 
   // 2. Creates.
   const creates = fresh.filter((write) => 'create' in write)
@@ -120,7 +137,9 @@ async function writeAll(
     )
     for (const write of creates) {
       const { orderId } = write.create.order
-      if (taken.has(orderId)) decide(write, { kind: 'exists', orderId })
+      const why = taken.get(orderId)
+      if (why) hold(write, why)
+      else if (taken.has(orderId)) decide(write, { kind: 'exists', orderId })
       else {
         decide(write, { kind: 'created', now: write.create })
         records.push(write.record(write.create, null))
@@ -128,28 +147,32 @@ async function writeAll(
     }
   }
 
-  // 3. Row locks; the new versions are built from the rows as read under them (rule 3). What is held is left for later.
+  // 3. Row locks; the new versions are built from the rows as read under them (rule 3). What another session has locked is left for later.
   const changes = fresh.filter((write) => 'change' in write)
   if (changes.length > 0) {
-    const { locked, held } = await lockedIfFree(tx, changes.map(orderIdOf))
+    const { locked, held: lockedElsewhere } = await lockedIfFree(tx, changes.map(orderIdOf))
     const changed: Versioned[] = []
-    const unused: KeyUse[] = []
     for (const write of changes) {
-      if (held.has(write.change.orderId)) {
+      if (lockedElsewhere.has(write.change.orderId)) {
         results.set(write, { refused: 'locked' })
         if (write.key) unused.push(write.key)
         continue
       }
       const before = locked.get(write.change.orderId)
+      if (before?.held !== undefined) {
+        hold(write, before.held)
+        continue
+      }
       const outcome = changeStatus(before, write.change, write.eventId)
       decide(write, outcome)
       if (outcome.kind !== 'changed') continue
       changed.push(outcome.now)
       records.push(write.record(outcome.now, before?.order.status ?? null))
     }
-    if (unused.length > 0) await unclaimKeys(tx, unused)
     if (changed.length > 0) await updateLocked(tx, changed)
   }
+
+  if (unused.length > 0) await unclaimKeys(tx, unused)
 
   // 4. Outbox: its ids come after the locks.
   const added = addToOutbox(tx, records)

@@ -1,6 +1,7 @@
 // What other sessions of the database hold locked: an order's row, a key, an id that is not committed yet.
 import assert from 'node:assert/strict'
 import { after, afterEach, before, test } from 'node:test'
+import { DatabaseRun } from '@inorder/messaging/log/run.ts'
 import { migrate } from '@inorder/storage/migrate.ts'
 import { openPool } from '@inorder/storage/pool.ts'
 import { freshDatabase, unique } from '@inorder/testing/parts.ts'
@@ -46,7 +47,12 @@ interface Told {
 
 /** A cart, what it told, in that order, and an order with as many neighbours as it takes. */
 async function cart(...orderIds: string[]) {
-  const writes = new Writes({ pool, relay: new HandRelay(pool), logger: pino({ level: 'silent' }) })
+  const writes = new Writes({
+    pool,
+    run: new DatabaseRun(),
+    relay: new HandRelay(pool),
+    logger: pino({ level: 'silent' }),
+  })
   await Promise.all(orderIds.map((orderId) => writes.write(create(orderId), 0)))
   const told: Told[] = []
   const tell = async (name: string, write: Write) => {

@@ -1,6 +1,5 @@
 // The cart service: takes orders and their changes, and publishes each change.
 import { orderEvents } from '@inorder/contracts/order-events.ts'
-import { problem } from '@inorder/contracts/problems.ts'
 import { createApp } from '@inorder/http/app.ts'
 import { serviceConfig } from '@inorder/http/config.ts'
 import { auditRoutes } from '@inorder/http/ops-audit.ts'
@@ -14,9 +13,11 @@ import { orDatabaseAway } from '@inorder/service/database-away.ts'
 import { openParts } from '@inorder/service/parts.ts'
 import { migrate } from '@inorder/storage/migrate.ts'
 import { Type } from 'typebox'
-import { adopt } from './adopt.ts'
+import { logNotRead } from './answers.ts'
 import { forgetOldKeys } from './idempotency.ts'
 import { migrations } from './migrations.ts'
+import { cartOpsRoutes } from './ops-routes.ts'
+import { recoveredOrders } from './recovery.ts'
 import { cartRoutes } from './routes.ts'
 import { Writes } from './writes.ts'
 
@@ -36,9 +37,9 @@ await runService({
   async start(service) {
     const { config, logger, metrics, stopping, onClose } = service
     const parts = openParts(service, [orderEvents])
-    const { url, instance, pool, maintenance, registry, relay } = parts
+    const { url, instance, pool, maintenance, registry, relay, run } = parts
     const { subject, value } = orderEvents
-    const log = new SecondCopy({ ...parts, topic: orderEvents, logger, adopt })
+    const log = new SecondCopy({ ...parts, topic: orderEvents, logger, orders: recoveredOrders })
     onClose('log', () => log.close())
     const startup = new Startup({
       pool,
@@ -60,7 +61,7 @@ await runService({
       access: config,
     })
     const routes = cartRoutes({
-      writes: new Writes({ pool, relay, logger }),
+      writes: new Writes({ pool: run.compareFirst(pool), run, relay, logger }),
       pool,
       delivery: relay.delivery,
       instance,
@@ -71,12 +72,10 @@ await runService({
     })
     await app.register(async (scope) => {
       scope.addHook('preHandler', async ({ method }) => {
-        if (method !== 'GET' && !log.settled)
-          throw problem('not-ready', 'What Kafka holds is not read yet. Nothing was stored.', {
-            members: { missing: ['log'] },
-          })
+        if (method !== 'GET' && !log.settled) throw logNotRead()
       })
       await scope.register(routes)
+      await scope.register(cartOpsRoutes({ pool, evidence: log.evidence }))
     })
     const setAside = new SetAsideOperator({ ...parts, logger, consequence: ofMissing })
     await app.register(async (scope) => {

@@ -7,6 +7,8 @@ export interface Versioned {
   order: Order
   version: number
   eventId: string
+  /** Why it takes no change until an operator decides (rule 12). */
+  held?: string
 }
 
 export interface ChangeStatus {

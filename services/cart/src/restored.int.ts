@@ -3,21 +3,14 @@ import assert from 'node:assert/strict'
 import { randomUUID } from 'node:crypto'
 import { after, before, test } from 'node:test'
 import type { Order } from '@inorder/contracts/order.ts'
-import type { OrderEvent } from '@inorder/contracts/order-event.ts'
-import { orderEvents } from '@inorder/contracts/order-events.ts'
-import { Decoder } from '@inorder/messaging/inbox/decode.ts'
-import { KafkaAdmin } from '@inorder/messaging/kafka/admin.ts'
-import { readLog } from '@inorder/messaging/kafka/log-reader.ts'
 import { readPublished, savePublished } from '@inorder/messaging/log/store.ts'
-import { SchemaRegistry } from '@inorder/messaging/registry.ts'
 import { orderEventsWriter } from '@inorder/service/order-events.fixture.ts'
 import { openPool } from '@inorder/storage/pool.ts'
-import { brokers, freshDatabase, registryUrl, serverUrl, unique } from '@inorder/testing/parts.ts'
+import { freshDatabase, serverUrl, unique } from '@inorder/testing/parts.ts'
 import { until } from '@inorder/testing/until.ts'
-import pg from 'pg'
+import { outboxIsEmpty as emptyOutbox, inLog, noKafka, sql } from './restored.fixture.ts'
 import { startCart } from './running-cart.fixture.ts'
 
-const noKafka = { KAFKA_BROKERS: '127.0.0.1:1' }
 let database: Awaited<ReturnType<typeof freshDatabase>>
 let ids: string[]
 before(async () => {
@@ -27,54 +20,17 @@ after(() => database.drop())
 
 type Cart = Awaited<ReturnType<typeof startCart>>
 
-async function sql<Row extends pg.QueryResultRow>(url: string, ...statements: string[]): Promise<Row[]> {
-  const client = new pg.Client({ connectionString: url })
-  await client.connect()
-  try {
-    let rows: Row[] = []
-    for (const statement of statements) rows = (await client.query<Row>(statement)).rows
-    return rows
-  } finally {
-    await client.end()
-  }
-}
-
 const name = () => new URL(database.url).pathname.slice(1)
 /** As pg_dump and pg_restore: the backup is another database, and takes the place of the first. */
 const backup = () => sql(serverUrl(), `CREATE DATABASE ${name()}_backup TEMPLATE ${name()}`)
 const restore = () =>
   sql(serverUrl(), `DROP DATABASE ${name()} WITH (FORCE)`, `ALTER DATABASE ${name()}_backup RENAME TO ${name()}`)
 
-/** `id version status` of these orders' events as the log holds them, repeats left out. */
-async function inLog(orderIds: readonly string[]): Promise<Map<string, string[]>> {
-  const cluster = { brokers: brokers().split(','), clientId: 'restored-test' }
-  const kafka = new KafkaAdmin(cluster)
-  const { id, starts, ends } = await kafka.log(orderEvents.name, 10_000)
-  await kafka.close()
-  const spans = new Map(ends.flatMap((to, p) => (to > starts[p]! ? [[p, { from: starts[p]!, to }] as const] : [])))
-  const decoder = new Decoder(orderEvents, new SchemaRegistry({ url: registryUrl(), deadlineMs: 5_000 }))
-  const log = new Map(orderIds.map((orderId) => [orderId, [] as string[]]))
-  const seen = new Set<string>()
-  await readLog(cluster, { topic: orderEvents.name, topicId: id, spans, partitions: ends.length }, async (records) => {
-    for (const { decoded } of await decoder.entries(id, records)) {
-      const event = decoded?.event as OrderEvent
-      if (seen.has(event.eventId)) continue
-      seen.add(event.eventId)
-      log.get(event.orderId)?.push(`"${event.version}" ${event.order.status}`)
-    }
-  })
-  return log
-}
-
 const accepted = async (answer: Promise<Response>) => {
   const { status } = await answer
   assert.ok([200, 201, 202].includes(status), String(status))
 }
-const outboxIsEmpty = () =>
-  until('all is published', async () => {
-    const [row] = await sql<{ n: number }>(database.url, 'SELECT count(*)::int AS n FROM outbox')
-    return row?.n === 0
-  })
+const outboxIsEmpty = () => emptyOutbox(database.url)
 
 async function assertHeld(cart: Cart, expected: Record<string, string[]>): Promise<void> {
   const log = await inLog(Object.keys(expected))
@@ -215,10 +171,10 @@ test('rule 12: an event in the log that no cart can have written is passed over,
 test('rule 12: a database that was put in the place of the cart is not told offsets that it knows nothing of', async () => {
   const pool = openPool({ url: database.url, name: 'published', max: 1 })
   const topicId = randomUUID()
-  await savePublished(pool, topicId, [5n], true)
+  await savePublished(pool, topicId, [5n])
   assert.deepEqual(await readPublished(pool, topicId), new Map([[0, 5n]]))
   await pool.query(`UPDATE outbox_run SET identity = 'another'`)
-  await savePublished(pool, topicId, [9n], true)
+  await savePublished(pool, topicId, [9n])
   assert.deepEqual(await readPublished(pool, topicId), new Map([[0, 5n]]))
   await pool.end()
 })

@@ -3,6 +3,7 @@ import { request as ask, request } from 'node:http'
 import { after, before, beforeEach, test } from 'node:test'
 import type { Order } from '@inorder/contracts/order.ts'
 import { createApp } from '@inorder/http/app.ts'
+import { DatabaseRun } from '@inorder/messaging/log/run.ts'
 import { migrate } from '@inorder/storage/migrate.ts'
 import { openPool } from '@inorder/storage/pool.ts'
 import { freshDatabase, unique } from '@inorder/testing/parts.ts'
@@ -39,7 +40,7 @@ before(async () => {
     openapi: { title: 'Cart', description: '' },
     access: { HOST: '127.0.0.1' },
   })
-  const writes = new Writes({ pool, relay, logger })
+  const writes = new Writes({ pool, run: new DatabaseRun(), relay, logger })
   const now = () => new Date('2026-11-23T14:20:19.000Z')
   await app.register(
     cartRoutes({

@@ -13,7 +13,7 @@ import type { Delivery } from '@inorder/messaging/outbox/delivery.ts'
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import type pg from 'pg'
 import { Type } from 'typebox'
-import { answered, failure, illegalMove, notFound, otherVersion } from './answers.ts'
+import { answered, failure, illegalMove, notFound, orderHeld, otherVersion } from './answers.ts'
 import type { Write } from './group.ts'
 import { type KeyUse, requestHash } from './idempotency.ts'
 import { NewOrder, newOrder, Priced, wrongTotal } from './new-order.ts'
@@ -62,6 +62,7 @@ const writeProblems = [
   'overloaded',
   'kafka-away',
   'not-ready',
+  'order-held',
 ] as const
 const tags = ['orders']
 const createdOrder = withHeaders(Order, 'ETag', 'Event-Delivery', 'Location', 'Preference-Applied')
@@ -155,7 +156,7 @@ export const cartRoutes =
           response: {
             200: withHeaders(Order, 'ETag'),
             304: notModified,
-            ...answersOf('invalid-request', 'order-not-found', 'version-mismatch', 'database-away'),
+            ...answersOf('invalid-request', 'order-not-found', 'version-mismatch', 'database-away', 'order-held'),
           },
         },
       },
@@ -164,6 +165,7 @@ export const cartRoutes =
         try {
           const found = await orderOf(pool, params.orderId)
           if (!found) throw notFound(params.orderId)
+          if (found.version === 0) throw orderHeld(params.orderId, found.held ?? '')
           return sendVersion(request, reply, found.version, found.order)
         } catch (error) {
           log.debug({ err: error }, 'cannot read an order')

@@ -12,9 +12,12 @@ const insertOrders = `
   ORDER BY order_id COLLATE "C"
   ON CONFLICT (order_id) DO NOTHING`
 
-const eventsOf = `SELECT order_id, event_id FROM orders WHERE order_id = ANY ($1)`
+const eventsOf = `
+  SELECT order_id, event_id, CASE WHEN version = 0 THEN held->>'detail' END AS held
+  FROM orders WHERE order_id = ANY ($1)`
 
-const all = 'order_id, customer_id, order_date, items, total_amount, currency, status, version, event_id'
+const all = `order_id, customer_id, order_date, items, total_amount, currency, status, version, event_id,
+  held->>'detail' AS held`
 const readOrder = `SELECT ${all} FROM orders WHERE order_id = $1`
 const lockOrders = `SELECT ${all} FROM orders WHERE order_id = ANY ($1) ORDER BY order_id FOR UPDATE`
 const lockFreeOrders = `${lockOrders} SKIP LOCKED`
@@ -35,6 +38,7 @@ interface Row {
   status: string
   version: string
   event_id: string
+  held: string | null
 }
 
 const fromRow = (row: Row): Versioned => ({
@@ -49,6 +53,7 @@ const fromRow = (row: Row): Versioned => ({
   },
   version: Number(row.version),
   eventId: row.event_id,
+  ...(row.held !== null && { held: row.held }),
 })
 
 const cellsOf = ({ orderId, customerId, orderDate, items, totalAmount, currency, status }: Order) => [
@@ -61,19 +66,28 @@ const cellsOf = ({ orderId, customerId, orderDate, items, totalAmount, currency,
   status,
 ]
 
-/** Inserts new orders, in the order of their ids. Returns the ids that were taken already; those are left as they were. */
-export async function createOrders(tx: Tx, orders: readonly Versioned[]): Promise<Set<string>> {
+/**
+ * Inserts new orders, in the order of their ids. Returns the ids that were taken already, which are left as they were; with
+ * a reason where nothing else is known of such an order than that it is held.
+ */
+export async function createOrders(tx: Tx, orders: readonly Versioned[]): Promise<Map<string, string | null>> {
   const values = columns(orders, (row) => [...cellsOf(row.order), row.eventId])
   const { rowCount } = await tx.query({ name: 'insert-orders', text: insertOrders, values })
-  if (rowCount === orders.length) return new Set()
+  if (rowCount === orders.length) return new Map()
   // Not RETURNING: that would send every id back for the sake of the rare one that is taken.
-  const { rows } = await tx.query<Pick<Row, 'order_id' | 'event_id'>>({
+  const { rows } = await tx.query<Pick<Row, 'order_id' | 'event_id' | 'held'>>({
     name: 'events-of',
     text: eventsOf,
     values: [orders.map(({ order }) => order.orderId)],
   })
-  const ours = new Set(orders.map(({ eventId }) => eventId))
-  return new Set(rows.flatMap((row) => (ours.has(row.event_id) ? [] : [row.order_id])))
+  const found = new Map(rows.map((row) => [row.order_id, row]))
+  const taken = new Map<string, string | null>()
+  for (const { order, eventId } of orders) {
+    const row = found.get(order.orderId)
+    // Not there any more: an operator has decided about it in this moment.
+    if (row?.event_id !== eventId) taken.set(order.orderId, row ? row.held : 'it was released in this moment')
+  }
+  return taken
 }
 
 /** Reads orders and locks them until the transaction ends, in the order of their ids. What does not exist is absent. */
@@ -111,19 +125,18 @@ const overwrite = `
   INSERT INTO orders (order_id, customer_id, order_date, items, total_amount, currency, status, version, event_id)
   SELECT * FROM unnest($1::text[], $2::text[], $3::timestamptz[], $4::json[], $5::numeric[], $6::text[], $7::text[],
     $8::bigint[], $9::uuid[]) AS new (order_id)
-  ORDER BY order_id COLLATE "C"
   ON CONFLICT (order_id) DO UPDATE SET customer_id = excluded.customer_id, order_date = excluded.order_date,
     items = excluded.items, total_amount = excluded.total_amount, currency = excluded.currency,
-    status = excluded.status, version = excluded.version, event_id = excluded.event_id
-  WHERE $10`
+    status = excluded.status, version = excluded.version, event_id = excluded.event_id`
 
-/** Writes orders as they are given; those that are there only if `existing`. Returns how many it wrote. */
-export async function overwriteOrders(tx: Tx, orders: readonly Versioned[], existing: boolean): Promise<number> {
-  if (orders.length === 0) return 0
+/** Writes orders, which are locked, as they are given. */
+export async function overwriteOrders(tx: Tx, orders: readonly Versioned[]): Promise<void> {
+  if (orders.length === 0) return
   const values = columns(orders, ({ order, version, eventId }) => [...cellsOf(order), version, eventId])
-  return (await tx.query({ text: overwrite, values: [...values, existing] })).rowCount ?? 0
+  await tx.query(overwrite, values)
 }
 
+/** A held order of version 0 is none: nothing but that is known of it. */
 export async function orderOf(db: Tx, orderId: string): Promise<Versioned | undefined> {
   const { rows } = await db.query<Row>({ name: 'read-order', text: readOrder, values: [orderId] })
   return rows[0] && fromRow(rows[0])

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { randomUUID } from 'node:crypto'
 import { after, before, test } from 'node:test'
 import { orderEvents } from '@inorder/contracts/order-events.ts'
+import { DatabaseRun } from '@inorder/messaging/log/run.ts'
 import { migrate } from '@inorder/storage/migrate.ts'
 import { openPool } from '@inorder/storage/pool.ts'
 import { freshDatabase, unique } from '@inorder/testing/parts.ts'
@@ -30,7 +31,7 @@ after(async () => {
 
 function cart() {
   const relay = new HandRelay(pool)
-  return { relay, writes: new Writes({ pool, relay, logger: pino({ level: 'silent' }) }) }
+  return { relay, writes: new Writes({ pool, run: new DatabaseRun(), relay, logger: pino({ level: 'silent' }) }) }
 }
 
 const record: Write['record'] = (now, previous) => recordOf(eventOf(now, previous, new Date()), 'cart')
@@ -166,7 +167,12 @@ test('a frozen database and a full queue: every write is refused within some sec
   })
   await frozen.query('SELECT')
   proxy.fate = () => 'swallowed'
-  const writes = new Writes({ pool: frozen, relay: new HandRelay(frozen), logger: pino({ level: 'silent' }) })
+  const writes = new Writes({
+    pool: frozen,
+    run: new DatabaseRun(),
+    relay: new HandRelay(frozen),
+    logger: pino({ level: 'silent' }),
+  })
   // Five of these are a group, so that 20 groups queue.
   const large: Write['record'] = (now, previous) => ({ ...record(now, previous), value: Buffer.alloc(800 * 1024) })
   const began = performance.now()

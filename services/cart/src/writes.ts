@@ -1,9 +1,10 @@
 // The way of a write: into a group, and then for as long as its client likes, until Kafka has its event.
+
+import type { ComparedSessions, DatabaseRun } from '@inorder/messaging/log/run.ts'
 import type { Delivery } from '@inorder/messaging/outbox/delivery.ts'
 import { stillInOutbox } from '@inorder/messaging/outbox/outbox.ts'
 import type { Relay } from '@inorder/messaging/outbox/relay.ts'
 import { GroupCommit } from '@inorder/storage/group-commit.ts'
-import type pg from 'pg'
 import type { Logger } from 'pino'
 import { commitGroup, commitWaiting, isLocked, orderIdOf, type Result, type Write } from './group.ts'
 import { isDecided, KeysUnderWay, type KeyUse } from './idempotency.ts'
@@ -33,16 +34,25 @@ interface Queued {
   until: number
 }
 
+export interface WritesOptions {
+  pool: ComparedSessions
+  run: Pick<DatabaseRun, 'compared'>
+  relay: Pick<Relay, 'delivery' | 'wake'>
+  logger: Logger
+}
+
 export class Writes {
-  readonly #pool: pg.Pool
+  readonly #pool: ComparedSessions
+  readonly #run: Pick<DatabaseRun, 'compared'>
   readonly #delivery: Delivery
   readonly #logger: Logger
   readonly #keys = new KeysUnderWay()
   readonly #commits: GroupCommit<Queued, Result>
   readonly #lockWaits: LockWaits
 
-  constructor({ pool, relay, logger }: { pool: pg.Pool; relay: Pick<Relay, 'delivery' | 'wake'>; logger: Logger }) {
+  constructor({ pool, run, relay, logger }: WritesOptions) {
     this.#pool = pool
+    this.#run = run
     this.#delivery = relay.delivery
     this.#logger = logger
     const commit = async <T>(writes: number, run: () => Promise<T>): Promise<T> => {
@@ -90,6 +100,7 @@ export class Writes {
   async write(write: Write, waitMs: number): Promise<Answer> {
     // Rule 7: the relay may be faster than the answer to the commit, so the waiter is there before the transaction.
     const own = this.#delivery.expect(write.eventId)
+    const database = this.#run.compared
     let result: Result
     try {
       const submit = () => this.#commits.submit({ write, until: performance.now() + longestLockMs })
@@ -101,7 +112,9 @@ export class Writes {
     const event = 'outcome' in result && 'now' in result.outcome ? result.outcome.now.eventId : undefined
     if (event === write.eventId) return { result, delivery: await own.within(waitMs) }
     own.forget()
-    return event === undefined ? { result } : { result, delivery: await this.#deliveryOfEarlier(event, waitMs) }
+    return event === undefined
+      ? { result }
+      : { result, delivery: await this.#deliveryOfEarlier(event, waitMs, database) }
   }
 
   #waitForLock({ write, until }: Queued): Promise<Result> {
@@ -113,12 +126,18 @@ export class Writes {
   }
 
   /** Rules 2 and 6: the event is an earlier write's, perhaps of another instance: what the outbox says counts. */
-  async #deliveryOfEarlier(eventId: string, waitMs: number): Promise<'delivered' | 'pending'> {
+  async #deliveryOfEarlier(
+    eventId: string,
+    waitMs: number,
+    database: string | undefined,
+  ): Promise<'delivered' | 'pending'> {
+    // Another database's outbox says nothing of it.
+    const isPublished = async () => !(await this.#isUnpublished(eventId)) && this.#run.compared === database
     const waiter = this.#delivery.expect(eventId)
     try {
-      if (!(await this.#isUnpublished(eventId))) return 'delivered'
+      if (await isPublished()) return 'delivered'
       if ((await waiter.within(waitMs)) === 'delivered') return 'delivered'
-      return (await this.#isUnpublished(eventId)) ? 'pending' : 'delivered'
+      return (await isPublished()) ? 'delivered' : 'pending'
     } catch (error) {
       // It is stored whatever becomes of this question, so an error would be a lie.
       this.#logger.warn({ err: error, eventId }, 'cannot ask the outbox')

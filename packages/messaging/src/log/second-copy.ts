@@ -1,22 +1,20 @@
 import { setTimeout as pause } from 'node:timers/promises'
 import type { Topic } from '@inorder/contracts/topic.ts'
-import { sqlFault, type Tx, transaction } from '@inorder/storage/transaction.ts'
 import type { Pool } from 'pg'
 import type { Logger } from 'pino'
 import { Decoder } from '../inbox/decode.ts'
+import { placeName } from '../inbox/order.ts'
+import type { SourceRecord } from '../inbox/record.ts'
 import { KafkaAdmin, type TopicLog } from '../kafka/admin.ts'
 import { KafkaAway, KafkaRefused } from '../kafka/errors.ts'
 import { readLog } from '../kafka/log-reader.ts'
 import { RegistryAway, type SchemaRegistry } from '../registry.ts'
+import { type OrderTable, type RecoveredGroup, recoverOrders } from './recover.ts'
+import { type HeldEvidence, heldEvidence } from './release.ts'
 import { tellIfReplaced } from './replaced.ts'
-import { isSameRun, readPublished, rememberRun, savePublished } from './store.ts'
-
-export interface Adopted {
-  /** Orders that the log knew better. */
-  orders: number
-  /** Events of the outbox that contradict the log, and are not published. */
-  dropped: readonly string[]
-}
+import { type DatabaseRun, NotCompared } from './run.ts'
+import { markRead, stage, unreadable } from './staged.ts'
+import { currentRun, readPublished, rememberRun, savePublished } from './store.ts'
 
 export interface SecondCopyOptions<Event> {
   pool: Pool
@@ -28,8 +26,8 @@ export interface SecondCopyOptions<Event> {
   /** This process, `cart-2`. */
   instance: string
   logger: Logger
-  /** Takes over from these events, which are in the order of each partition, what the database lacks. */
-  adopt(tx: Tx, events: readonly Event[]): Promise<Adopted>
+  orders: OrderTable<Event>
+  run: DatabaseRun
 }
 
 /** What whoever publishes has to know of it. */
@@ -43,6 +41,8 @@ export interface ComparedLog {
 
 const deadlineMs = 1_500
 const againMs = 1_000
+/** Each may be a megabyte. */
+const mostReadAgain = 20
 
 /** Rule 12: the log is a producer's second copy. One whose database was restored takes over from it what it has forgotten. */
 export class SecondCopy<Event> implements ComparedLog {
@@ -50,10 +50,13 @@ export class SecondCopy<Event> implements ComparedLog {
   readonly #options: SecondCopyOptions<Event>
   readonly #kafka: KafkaAdmin
   readonly #decoder: Decoder<Event>
+  /** For the operator of orders that are held. */
+  readonly evidence: HeldEvidence<Event>
   #reading: Promise<void> | undefined
-  #adopted = 0
+  /** Something of the log was read, and not all of it judged: the database may lack it. */
+  #behind = false
   #saved = ''
-  #settled = false
+  #settling: Promise<void> | undefined
 
   constructor(options: SecondCopyOptions<Event>) {
     const { brokers, registry, topic, instance } = options
@@ -61,27 +64,50 @@ export class SecondCopy<Event> implements ComparedLog {
     this.topicName = topic.name
     this.#kafka = new KafkaAdmin({ brokers, clientId: `${instance}-log` })
     this.#decoder = new Decoder(topic, registry)
+    this.evidence = heldEvidence(this.#decoder)
   }
 
   /** Nothing may be written before. */
   get settled(): boolean {
-    return this.#settled
+    return this.#options.run.compared !== undefined
   }
 
   /**
-   * Resolves when the database may be written to. Without Kafka that is at once, unless the database is a restored one:
-   * what the log holds is then not known, and a version would be given away twice.
+   * Resolves when the database may be written to, and from then on watches that it stays the same. Without Kafka that is
+   * at once, unless the database is a restored one: what the log holds is then not known, and a version would be given
+   * away twice. A database that takes the place of another while this process runs may always be one.
    */
   async settle(stopping: AbortSignal): Promise<void> {
-    const { pool, logger } = this.#options
-    while (!this.#settled) {
+    const { run, logger } = this.#options
+    run.onSwapped(() => {
+      const alarm = 'database-swapped'
+      logger.error(
+        { alarm },
+        'another database has taken the place of ours: nothing is written before the log was read',
+      )
+      // What ends it is that the service stops.
+      this.#settle(stopping).catch(() => stopping.aborted)
+    })
+    await this.#settle(stopping)
+  }
+
+  #settle(stopping: AbortSignal): Promise<void> {
+    this.#settling ??= this.#untilSettled(stopping).finally(() => {
+      this.#settling = undefined
+    })
+    return this.#settling
+  }
+
+  async #untilSettled(stopping: AbortSignal): Promise<void> {
+    const { pool, run, logger } = this.#options
+    while (!this.settled) {
       try {
-        const same = await isSameRun(pool)
+        const { identity, same } = await currentRun(pool)
         await this.catchUp().catch((error) => {
-          if (!same || this.#adopted > 0 || !isAbsence(error)) throw error
+          if (run.swapped || !same || this.#behind || !isAbsence(error)) throw error
           logger.warn({ cause: error.message }, 'the log is not compared with the database before it is published to')
+          run.compare(identity)
         })
-        this.#settled = true
       } catch (error) {
         if (stopping.aborted) throw error
         const alarm = 'log-not-read'
@@ -105,7 +131,7 @@ export class SecondCopy<Event> implements ComparedLog {
     const now = `${id} ${ends}`
     if (now === this.#saved) return
     if (!this.#saved.startsWith(`${id} `)) await this.#tellIfReplaced(id)
-    await savePublished(this.#options.pool, id, ends, true)
+    await savePublished(this.#options.pool, id, ends)
     this.#saved = now
   }
 
@@ -118,9 +144,12 @@ export class SecondCopy<Event> implements ComparedLog {
   }
 
   async #catchUp(): Promise<void> {
-    const { pool, topic, brokers, instance, logger } = this.#options
+    const { pool, maintenance, topic, brokers, instance, logger, orders, run } = this.#options
+    await pause(Math.max(run.complete - performance.now(), 0))
+    const { identity } = await currentRun(pool)
     const log = await this.#kafka.log(topic.name, deadlineMs)
     await this.#tellIfReplaced(log.id)
+    await this.#readAgain(log.id)
     const positions = await readPublished(pool, log.id)
     const spans = new Map(
       log.ends.flatMap((to, partition) => {
@@ -133,45 +162,71 @@ export class SecondCopy<Event> implements ComparedLog {
       const records = [...spans.values()].reduce((sum, { from, to }) => sum + Number(to - from), 0)
       logger.info({ records, partitions: spans.size }, 'reading what the log holds above the positions')
       const piece = { topic: topic.name, topicId: log.id, spans, partitions: log.ends.length }
-      await readLog({ brokers, clientId: `${instance}-log` }, piece, async (records) => {
-        const entries = await this.#decoder.entries(log.id, records)
-        await this.#adopt(entries.flatMap(({ decoded }) => decoded?.event ?? []))
-      })
+      await readLog({ brokers, clientId: `${instance}-log` }, piece, (records) => this.#stage(log.id, records))
     }
-    await savePublished(pool, log.id, log.ends, false)
-    await rememberRun(pool)
+    await recoverOrders({
+      pool: maintenance,
+      topicName: topic.name,
+      topicId: log.id,
+      decoder: this.#decoder,
+      orders,
+      assertSame: (tx) => run.assertLeadsTo(identity, tx),
+      onRecovered: (group) => this.#tell(group),
+    })
+    await savePublished(pool, log.id, log.ends, identity)
+    if (!(await rememberRun(pool, identity))) throw new NotCompared('another database has come while the log was read')
+    this.#behind = false
+    run.compare(identity)
   }
 
-  async #adopt(events: readonly Event[]): Promise<void> {
-    const { maintenance, logger, adopt } = this.#options
-    if (events.length === 0) return
-    let adopted: Adopted
-    try {
-      adopted = await transaction(maintenance, (tx) => adopt(tx, events))
-    } catch (error) {
-      if (sqlFault(error) !== 'row') throw error
-      return this.#adoptOrderByOrder(events, error)
-    }
-    const { orders, dropped } = adopted
-    this.#adopted += orders
-    if (orders > 0)
+  async #stage(topicId: string, records: readonly SourceRecord[]): Promise<void> {
+    const { maintenance, logger } = this.#options
+    const entries = await this.#decoder.entries(topicId, records)
+    await stage(
+      maintenance,
+      entries.filter(({ orderless }) => !orderless),
+    )
+    if (entries.length > 0) this.#behind = true
+    const [first, ...others] = entries.filter(({ orderless }) => orderless)
+    if (first)
       logger.warn(
-        { alarm: 'database-restored', orders },
+        { event: placeName(topicId, first), cause: first.fault?.cause, others: others.length },
+        'records of the log belong to no order: they are passed over',
+      )
+  }
+
+  /** Tries what could not be read before: its schema may be there by now. */
+  async #readAgain(topicId: string): Promise<void> {
+    const { maintenance } = this.#options
+    let after = 0
+    for (;;) {
+      const records = await unreadable(maintenance, after, mostReadAgain)
+      if (records.length === 0) return
+      for (const [i, { version, eventId }] of (await this.#decoder.entries(topicId, records)).entries())
+        if (version !== null && eventId !== null) await markRead(maintenance, records[i]!.id, version, eventId)
+      after = records.at(-1)!.id
+    }
+  }
+
+  #tell({ orders, dropped }: RecoveredGroup<Event>): void {
+    const { logger } = this.#options
+    const adopted = orders.filter(({ event }) => event !== undefined).length
+    if (adopted > 0)
+      logger.warn(
+        { alarm: 'database-restored', orders: adopted },
         'orders that the database lacked were taken over from the log',
       )
-    for (const eventId of dropped)
-      logger.error({ alarm: 'event-dropped', eventId }, 'an event that contradicts the log was taken out of the outbox')
-  }
-
-  /** As in rule 17: an order that the database refuses, which no cart can have written, does not hold up all others. */
-  async #adoptOrderByOrder(events: readonly Event[], refusal: unknown): Promise<void> {
-    const { topic, logger } = this.#options
-    const byOrder = Map.groupBy(events, (event) => topic.describe(event).orderId)
-    if (byOrder.size > 1) for (const ofOrder of byOrder.values()) await this.#adopt(ofOrder)
-    else {
-      const [orderId] = byOrder.keys()
-      logger.error({ alarm: 'order-not-adopted', orderId, err: refusal }, 'what the log holds of an order is no order')
-    }
+    for (const { orderId, eventId } of dropped)
+      logger.error(
+        { alarm: 'event-dropped', orderId, eventId },
+        'an event that contradicts the log was taken out of the outbox: it is in the table outbox_dropped',
+      )
+    for (const { orderId, hold } of orders)
+      if (hold)
+        logger.error(
+          { alarm: 'order-held', orderId, ...hold },
+          'nothing is written to this order until an operator releases it: see GET /ops/held',
+        )
   }
 }
 

@@ -3,6 +3,7 @@
 import { setTimeout as pause } from 'node:timers/promises'
 import type pg from 'pg'
 import type { Logger } from 'pino'
+import type { DatabaseRun } from '../log/run.ts'
 import { endOf, endSession, keepSession, openSession } from './session.ts'
 
 export type Message =
@@ -23,6 +24,7 @@ const maxUnsent = 1_000
 export class Channel {
   readonly #url: string
   readonly #from: string
+  readonly #run: DatabaseRun
   readonly #logger: Logger
   readonly #onMessage: (message: Message) => void
   readonly #closing = new AbortController()
@@ -31,9 +33,10 @@ export class Channel {
   #sending = false
   #running: Promise<void> | undefined
 
-  constructor(url: string, from: string, logger: Logger, onMessage: (message: Message) => void) {
+  constructor(url: string, from: string, run: DatabaseRun, logger: Logger, onMessage: (message: Message) => void) {
     this.#url = url
     this.#from = from
+    this.#run = run
     this.#logger = logger
     this.#onMessage = onMessage
   }
@@ -62,7 +65,7 @@ export class Channel {
     await this.#running
   }
 
-  /** One connection's life. The question each second finds out that it has died, which it would not say by itself. */
+  /** One connection's life. The question each second finds out that it has died, or leads to another database now. */
   async #listen(closing: AbortSignal): Promise<void> {
     const client = openSession(this.#url, `${this.#from} channel`, deadlineMs)
     const signal = AbortSignal.any([closing, endOf(client)])
@@ -71,11 +74,12 @@ export class Channel {
       await client.connect()
       // Notifications need no disk; without this each would wait for one.
       await client.query(`SET synchronous_commit = off; LISTEN ${channelName}`)
+      await this.#run.look(client)
       this.#client = client
       await this.#flush(client)
       while (!signal.aborted) {
         await pause(checkMs, undefined, { signal })
-        await client.query('SELECT 1')
+        await this.#run.look(client)
       }
     } finally {
       this.#client = undefined

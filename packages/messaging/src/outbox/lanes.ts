@@ -95,20 +95,25 @@ export class Lanes {
     this.#read()
   }
 
+  get stopped(): boolean {
+    return this.#stopped
+  }
+
   /** Ends in order: what is in flight is waited for. */
   async finish(): Promise<void> {
-    this.#stop()
+    this.stop()
     await Promise.all(this.#sends)
     this.abort()
   }
 
   /** At once: somebody else leads. */
   abort(): void {
-    this.#stop()
+    this.stop()
     for (const lane of this.#lanes) lane.close()
   }
 
-  #stop(): void {
+  /** Nothing more is sent. */
+  stop(): void {
     this.#stopped = true
     clearTimeout(this.#timer)
   }

@@ -22,7 +22,7 @@ function instance(url: string) {
       console.log('leads')
       signal.addEventListener('abort', () => console.log('lost'))
     }
-    new Leadership({ url: ${JSON.stringify(url)}, instance: 'child', logger, heartbeat: () => '', lead }).start()`
+    new Leadership({ url: ${JSON.stringify(url)}, instance: 'child', logger, heartbeat: () => '', lead, run: { look: async () => {} } }).start()`
   const child = spawn(process.execPath, ['--input-type=module', '-e', script], { stdio: ['ignore', 'pipe', 'inherit'] })
   children.push(child)
   const said: string[] = []
@@ -43,7 +43,14 @@ test('rule 8: a leader that freezes loses the lock, and knows it when it thaws',
       leads = false
     })
   }
-  const second = new Leadership({ url: database.url, instance: 'second', logger, heartbeat: () => 'beat', lead })
+  const second = new Leadership({
+    url: database.url,
+    instance: 'second',
+    logger,
+    heartbeat: () => 'beat',
+    lead,
+    run: { look: async () => {} },
+  })
   second.start()
   first.child.kill('SIGSTOP')
   const frozen = performance.now()
@@ -75,7 +82,14 @@ test('rule 8: two never lead at once, through the ends of sessions that an admin
       most = Math.max(most, leading.size)
       signal.addEventListener('abort', () => leading.delete(name))
     }
-    return new Leadership({ url: database.url, instance: name, logger, heartbeat: () => 'beat', lead })
+    return new Leadership({
+      url: database.url,
+      instance: name,
+      logger,
+      heartbeat: () => 'beat',
+      lead,
+      run: { look: async () => {} },
+    })
   })
   for (const leadership of instances) leadership.start()
   const { default: pg } = await import('pg')

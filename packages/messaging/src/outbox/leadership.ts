@@ -1,11 +1,13 @@
 import { setTimeout as pause } from 'node:timers/promises'
 import type { Logger } from 'pino'
+import type { DatabaseRun } from '../log/run.ts'
 import { channelName } from './channel.ts'
 import { endOf, endSession, keepSession, openSession } from './session.ts'
 
 export interface LeadershipOptions {
   url: string
   instance: string
+  run: Pick<DatabaseRun, 'look'>
   logger: Logger
   /** What the leader tells the other instances with each ping. */
   heartbeat(): string
@@ -45,7 +47,7 @@ export class Leadership {
   }
 
   async #session(closing: AbortSignal): Promise<void> {
-    const { url, instance, logger, heartbeat, lead } = this.#options
+    const { url, instance, run, logger, heartbeat, lead } = this.#options
     const client = openSession(url, `${instance} leadership`, pingDeadlineMs)
     const signal = AbortSignal.any([closing, endOf(client)])
     const leading = new AbortController()
@@ -53,6 +55,8 @@ export class Leadership {
     try {
       await client.connect()
       await client.query(`SET idle_session_timeout = ${idleTimeoutMs}; SET synchronous_commit = off`)
+      // Before it leads: what leads publishes.
+      await run.look(client)
       while (!closing.aborted) {
         if (leads) await client.query('SELECT pg_notify($1, $2)', [channelName, heartbeat()])
         else {

@@ -38,6 +38,11 @@ export class Publisher {
     return this.#lanes !== undefined
   }
 
+  /** Another database has taken the place of ours: nothing of it is sent before it was compared with the log. */
+  swapped(): void {
+    this.#lanes?.stop()
+  }
+
   /** Rows are deleted. */
   deleted(): void {
     this.#lanes?.deleted()
@@ -136,10 +141,10 @@ export class Publisher {
   /** Makes the lanes at the start, and anew when Kafka has other partitions than the rows were spread over. */
   async #laneBy(seen: ReadonlyMap<string, number>): Promise<void> {
     const { pool, maintenance, topics, logger } = this.#options
-    if (this.#lanes && [...seen].every(([topic, count]) => this.#lanes?.partitions.get(topic) === count)) return
+    const isSame = this.#lanes?.stopped === false
+    if (isSame && [...seen].every(([topic, count]) => this.#lanes?.partitions.get(topic) === count)) return
     await this.#lanes?.finish()
     this.#lanes = undefined
-    // Also of a database that was restored under a running service, which the end of its sessions has brought here.
     await this.log?.catchUp()
     const declared = await readTopics(pool)
     const partitions = new Map(topics.map((topic) => [topic, seen.get(topic) ?? declared.get(topic) ?? 1]))

@@ -1,6 +1,7 @@
 import type { Pool } from 'pg'
 import type { Logger } from 'pino'
 import type { Registry } from 'prom-client'
+import type { DatabaseRun } from '../log/run.ts'
 import type { ComparedLog } from '../log/second-copy.ts'
 import type { SchemaRegistry } from '../registry.ts'
 import { ackedMessages, Channel, encode, type Message } from './channel.ts'
@@ -26,6 +27,7 @@ export interface RelayOptions {
   topics: readonly { name: string; partitions: number }[]
   /** This process, `cart-2`: the `origin` of its rows. Two that run at once must not share it. */
   instance: string
+  run: DatabaseRun
   logger: Logger
   metrics: Registry
 }
@@ -54,7 +56,7 @@ export class Relay {
   #watch: NodeJS.Timeout | undefined
 
   constructor(options: RelayOptions) {
-    const { pool, maintenance, url, brokers, registry, topics, instance } = options
+    const { pool, maintenance, url, brokers, registry, topics, instance, run } = options
     const logger = options.logger.child({ part: 'relay' })
     const metrics = outboxMetrics(options.metrics)
     this.#options = options
@@ -90,10 +92,11 @@ export class Relay {
       logger,
       onPublished: (rows) => this.#published(rows),
     })
-    this.#channel = new Channel(url, instance, logger, (message) => this.#heard(message))
+    this.#channel = new Channel(url, instance, run, logger, (message) => this.#heard(message))
     const heartbeat = () => this.#heartbeat()
     const lead = (lost: AbortSignal) => this.#lead(lost)
-    this.#leadership = new Leadership({ url, instance, logger, heartbeat, lead })
+    this.#leadership = new Leadership({ url, instance, run, logger, heartbeat, lead })
+    run.onSwapped(() => this.#publisher.swapped())
   }
 
   /** Resolves when Kafka has acknowledged something for the first time. */

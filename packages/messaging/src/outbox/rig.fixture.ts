@@ -9,6 +9,7 @@ import { Admin, Consumer } from '@platformatic/kafka'
 import { pino } from 'pino'
 import { Registry } from 'prom-client'
 import { KafkaAdmin } from '../kafka/admin.ts'
+import { DatabaseRun } from '../log/run.ts'
 import { SchemaRegistry } from '../registry.ts'
 import { addToOutbox, type OutboxRecord } from './outbox.ts'
 import { Relay, type RelayOptions } from './relay.ts'
@@ -73,6 +74,7 @@ export async function outboxRig({ partitions = 6, configs = {}, otherTopics = 0 
         registry: new SchemaRegistry({ url: registryUrl(), deadlineMs: 1_000 }),
         topics: topics.map((name) => ({ name, partitions })),
         instance,
+        run: new DatabaseRun(),
         logger: pino({ level: process.env.LOG_LEVEL ?? 'silent' }),
         metrics: new Registry(),
         ...over,

@@ -1,0 +1,193 @@
+// Rule 12: what the log holds of an order cannot be joined to what the cart knows of it. That one order is held.
+import assert from 'node:assert/strict'
+import { after, before, test } from 'node:test'
+import type { Order } from '@inorder/contracts/order.ts'
+import { orderEventsWriter } from '@inorder/service/order-events.fixture.ts'
+import { freshDatabase, unique } from '@inorder/testing/parts.ts'
+import { until } from '@inorder/testing/until.ts'
+import { inLog, noKafka, outboxIsEmpty, sql } from './restored.fixture.ts'
+import { startCart } from './running-cart.fixture.ts'
+
+let database: Awaited<ReturnType<typeof freshDatabase>>
+let writer: Awaited<ReturnType<typeof orderEventsWriter>>
+before(async () => {
+  database = await freshDatabase('cart')
+  writer = await orderEventsWriter()
+})
+after(async () => {
+  writer.close()
+  await database.drop()
+})
+
+const order = (orderId: string, status: string): Order => ({
+  orderId,
+  customerId: 'c',
+  orderDate: '2026-11-23T14:20:19.000Z',
+  items: [{ itemId: 'pen', quantity: 1, price: 1 }],
+  totalAmount: 1,
+  currency: 'USD',
+  status,
+})
+
+async function accepted(answer: Promise<Response>): Promise<void> {
+  const { status } = await answer
+  assert.ok([200, 201, 202].includes(status), String(status))
+}
+
+async function assertProblem(answer: Response, status: number, name: string): Promise<Record<string, unknown>> {
+  const body = (await answer.json()) as Record<string, unknown>
+  assert.deepEqual([answer.status, body.type], [status, `/problems/${name}`], JSON.stringify(body))
+  return body
+}
+
+const dropped = () => sql(database.url, 'SELECT FROM outbox_dropped')
+/** Of these orders alone: other tests write to the topic too. */
+const heldOf = async (url: string, ...orderIds: string[]) => {
+  const { items } = (await (await fetch(`${url}/ops/held?limit=1000`)).json()) as { items: Record<string, unknown>[] }
+  return items.filter((item) => orderIds.includes(String(item.orderId)))
+}
+/** Where Kafka is slow to answer a cart takes orders before it has read the log; whoever publishes reads it. */
+const isHeld = (url: string, ...orderIds: string[]) =>
+  until(`${orderIds} is held`, async () => (await heldOf(url, ...orderIds)).length === orderIds.length)
+const release = (url: string, key: string, body: object) =>
+  fetch(`${url}/ops/held/${key}/release`, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json', 'x-operator': 'ann' },
+    body: JSON.stringify(body),
+  })
+
+/** A cart without Kafka that takes these changes of an order with 202, and is killed. */
+async function withoutKafka(orderId: string, ...statuses: string[]): Promise<void> {
+  const blind = await startCart(database.url, noKafka)
+  for (const status of statuses)
+    await until(`${status} is taken`, async () => {
+      const answer = await blind.put(orderId, status, { 'idempotency-key': `${orderId} ${status}` })
+      return answer.status === 202
+    })
+  await blind.kill()
+}
+
+test('rule 12: an event far above a gap deletes no accepted change; the order is held until an operator decides', async () => {
+  const [orderId, other] = ['gap', 'other'].map(unique) as [string, string]
+  const first = await startCart(database.url)
+  await first.ready()
+  await accepted(first.post(orderId))
+  await outboxIsEmpty(database.url)
+  assert.equal(await first.stop(), 0)
+  await withoutKafka(orderId, 'paid', 'shipped')
+  await writer.publishAs([{ order: order(orderId, 'foreign'), version: 9 }])
+
+  const cart = await startCart(database.url)
+  await cart.ready()
+  await outboxIsEmpty(database.url)
+  assert.deepEqual((await inLog([orderId])).get(orderId), ['"1" new', '"9" foreign', '"2" paid', '"3" shipped'])
+  assert.deepEqual(await dropped(), [])
+  assert.equal(await cart.get(orderId), '"3" shipped', 'reads answer')
+
+  await isHeld(cart.url, orderId)
+  const refused = await assertProblem(await cart.put(orderId, 'delivered'), 503, 'order-held')
+  assert.match(String(refused.detail), /4 to 8/)
+  await assertProblem(await cart.put(orderId, 'shipped', { 'idempotency-key': unique('k') }), 503, 'order-held')
+  assert.deepEqual(await sql(database.url, 'SELECT FROM idempotency WHERE outcome IS NULL'), [], 'no key is used up')
+  const repeat = await cart.put(orderId, 'shipped', { 'idempotency-key': `${orderId} shipped` })
+  assert.deepEqual([repeat.status, repeat.headers.get('etag')], [200, '"3"'], 'it was stored, and is in the log')
+  await accepted(cart.post(other))
+
+  const [held] = await heldOf(cart.url, orderId)
+  assert.deepEqual(
+    [held?.orderId, held?.version, held?.cause, held?.missing, held?.newest],
+    [orderId, 3, 'gap', [{ from: 4, to: 8 }], 9],
+  )
+  // It is still held when the cart starts again.
+  assert.equal(await cart.stop(), 0)
+  const again = await startCart(database.url)
+  await again.ready()
+  await assertProblem(await again.put(orderId, 'delivered'), 503, 'order-held')
+
+  await assertProblem(await release(again.url, orderId, { reason: 'too low', version: 8 }), 400, 'invalid-request')
+  const released = await release(again.url, orderId, { reason: 'versions 4 to 8 never were' })
+  assert.deepEqual([released.status, await released.json()], [200, { orderId, version: 9 }])
+  assert.equal(await again.get(orderId), '"9" foreign')
+  assert.equal((await again.put(orderId, 'delivered')).headers.get('etag'), '"10"')
+  assert.deepEqual(await heldOf(again.url, orderId), [])
+  await assertProblem(await release(again.url, orderId, { reason: 'once more' }), 404, 'nothing-held')
+  const audit = (await (await fetch(`${again.url}/ops/audit`)).json()) as { items: Record<string, unknown>[] }
+  const { id, at, ...entry } = audit.items[0]!
+  assert.deepEqual(entry, {
+    operator: 'ann',
+    action: 'release',
+    orderId,
+    event: null,
+    reason: 'versions 4 to 8 never were',
+    before: { version: 3, hold: { cause: 'gap', missing: [{ from: 4, to: 8 }], newest: 9 } },
+    after: { version: 9 },
+  })
+  assert.equal(await again.stop(), 0)
+})
+
+test('rule 12: an order is held of which the log has an event that nobody can read, and no version of it is given away', async () => {
+  const [known, unknown] = ['known', 'unknown'].map(unique) as [string, string]
+  const first = await startCart(database.url)
+  await first.ready()
+  await accepted(first.post(known))
+  await outboxIsEmpty(database.url)
+  assert.equal(await first.stop(), 0)
+  await writer.publishAs([{ order: order(known, 'paid'), version: 2 }], true)
+  await writer.publishAs([{ order: order(unknown, 'new'), version: 1 }], true)
+
+  const cart = await startCart(database.url)
+  await cart.ready()
+  await isHeld(cart.url, known, unknown)
+  const refused = await assertProblem(await cart.put(known, 'paid'), 503, 'order-held')
+  assert.match(String(refused.detail), /cannot be read/)
+  await assertProblem(await cart.post(unknown), 503, 'order-held')
+  await assertProblem(await cart.put(unknown, 'paid'), 503, 'order-held')
+  await assertProblem(await fetch(`${cart.url}/orders/${unknown}`), 503, 'order-held')
+  assert.deepEqual(
+    (await heldOf(cart.url, known, unknown)).map(({ orderId, version, cause, newest }) => [
+      orderId,
+      version,
+      cause,
+      newest,
+    ]),
+    [
+      [known, 1, 'undecodable', null],
+      [unknown, 0, 'undecodable', null],
+    ],
+  )
+
+  // Garbage; it may stand for version 2, so the operator lets the order go on behind that.
+  assert.deepEqual(await (await release(cart.url, known, { reason: 'was 2', version: 2 })).json(), {
+    orderId: known,
+    version: 2,
+  })
+  assert.equal((await cart.put(known, 'shipped')).headers.get('etag'), '"3"')
+  assert.deepEqual(await (await release(cart.url, unknown, { reason: 'garbage' })).json(), {
+    orderId: unknown,
+    version: 0,
+  })
+  await accepted(cart.post(unknown))
+  assert.equal(await cart.stop(), 0)
+})
+
+test('rule 12: a gap that is filled later ends by itself', async () => {
+  const orderId = unique('late')
+  const first = await startCart(database.url)
+  await first.ready()
+  await accepted(first.post(orderId))
+  await outboxIsEmpty(database.url)
+  assert.equal(await first.stop(), 0)
+  await writer.publishAs([{ order: order(orderId, 'three'), version: 3 }])
+  const held = await startCart(database.url)
+  await held.ready()
+  await isHeld(held.url, orderId)
+  await assertProblem(await held.put(orderId, 'paid'), 503, 'order-held')
+  assert.equal(await held.stop(), 0)
+
+  await writer.publishAs([{ order: order(orderId, 'two'), version: 2 }])
+  const cart = await startCart(database.url)
+  await cart.ready()
+  await until('it is held no more', async () => (await cart.get(orderId)) === '"3" three')
+  assert.equal((await cart.put(orderId, 'paid')).headers.get('etag'), '"4"')
+  assert.equal(await cart.stop(), 0)
+})

@@ -1,0 +1,118 @@
+// The operator's view of the cart: orders that are held until somebody decides.
+import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
+import { OrderId } from '@inorder/contracts/order.ts'
+import type { OrderEvent } from '@inorder/contracts/order-event.ts'
+import { problem } from '@inorder/contracts/problems.ts'
+import { answersOf } from '@inorder/http/answers.ts'
+import { invalidRequest } from '@inorder/http/field-errors.ts'
+import { operatorOf } from '@inorder/http/operator.ts'
+import type { HeldEvidence } from '@inorder/messaging/log/release.ts'
+import { RegistryAway } from '@inorder/messaging/registry.ts'
+import type { Pool } from 'pg'
+import { Type } from 'typebox'
+import { failure } from './answers.ts'
+import { heldOrders } from './held-store.ts'
+import { type Release, release } from './recovery.ts'
+
+const closed = { additionalProperties: false }
+const tags = ['ops']
+const limit = Type.Integer({ minimum: 1, maximum: 1000, default: 100 })
+const listOf = <Item extends ReturnType<typeof Type.Object>>(item: Item) =>
+  Type.Object({ items: Type.Array(item), next: Type.Union([Type.String(), Type.Null()]) })
+
+const HeldOrder = Type.Object({
+  orderId: Type.String(),
+  version: Type.Integer({ description: 'Of the order as the cart holds it; 0: nothing is known of it' }),
+  cause: Type.String({ description: 'gap, undecodable or refused' }),
+  detail: Type.String(),
+  missing: Type.Array(Type.Object({ from: Type.Integer(), to: Type.Integer() })),
+  newest: Type.Unsafe<number | null>({
+    type: ['integer', 'null'],
+    description: 'The highest version in the log, above its own',
+  }),
+  since: Type.String({ format: 'date-time' }),
+})
+const Released = Type.Object({ orderId: Type.String(), version: Type.Integer() })
+const releaseBody = Type.Object(
+  {
+    reason: Type.String({ minLength: 1, maxLength: 1000, format: 'text' }),
+    version: Type.Optional(
+      Type.Integer({
+        minimum: 0,
+        maximum: Number.MAX_SAFE_INTEGER,
+        description: 'The order goes on behind this version; by default behind the newest that the log holds',
+      }),
+    ),
+  },
+  closed,
+)
+
+export const cartOpsRoutes =
+  ({ pool, evidence }: { pool: Pool; evidence: HeldEvidence<OrderEvent> }): FastifyPluginAsyncTypebox =>
+  async (app) => {
+    app.get(
+      '/ops/held',
+      {
+        schema: {
+          summary: 'Orders to which nothing is written until an operator decides',
+          tags,
+          querystring: Type.Object({ limit, after: Type.Optional(OrderId) }, closed),
+          response: { 200: listOf(HeldOrder), ...answersOf('invalid-request', 'database-away') },
+        },
+      },
+      async ({ query }) => {
+        const found = await heldOrders(pool, query.after ?? '', query.limit + 1).catch(fail)
+        const items = found.slice(0, query.limit).map(({ hold, ...order }) => ({ ...order, ...hold }))
+        return { items, next: found.length > query.limit ? items.at(-1)!.orderId : null }
+      },
+    )
+
+    app.post(
+      '/ops/held/:orderId/release',
+      {
+        schema: {
+          summary: 'Let a held order go on, as what the log says of it',
+          tags,
+          params: Type.Object({ orderId: OrderId }, closed),
+          body: releaseBody,
+          response: {
+            200: Released,
+            ...answersOf('invalid-request', 'nothing-held', 'database-away', 'registry-away'),
+          },
+        },
+      },
+      async (request) => {
+        const { orderId } = request.params
+        const decision = { ...request.body, operator: operatorOf(request) }
+        return { orderId, version: await released(orderId, decision) }
+      },
+    )
+
+    async function released(orderId: string, decision: Release): Promise<number> {
+      const done = await release(pool, evidence, orderId, decision).catch((error) => {
+        if (error instanceof RegistryAway)
+          throw problem('registry-away', 'The schema of the newest event cannot be asked for. Nothing was changed.')
+        return fail(error)
+      })
+      if ('version' in done) return done.version
+      switch (done.refused) {
+        case 'not-held':
+          throw problem('nothing-held', `Order ${orderId} is not held.`)
+        case 'too-low':
+          throw invalidRequest([
+            { field: 'version', message: `must be ${done.least} or higher: such versions are given away` },
+          ])
+        case 'no-state':
+          throw invalidRequest([
+            {
+              field: 'version',
+              message: 'must be 0: nothing of this order can be read, so that it can only be created anew',
+            },
+          ])
+      }
+    }
+  }
+
+function fail(error: unknown): never {
+  throw failure(error)
+}

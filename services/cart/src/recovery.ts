@@ -1,0 +1,82 @@
+// Rule 12: what log recovery does to the orders of the cart, and what an operator decides about those that it holds.
+import type { OrderEvent } from '@inorder/contracts/order-event.ts'
+import type { OrderTable } from '@inorder/messaging/log/recover.ts'
+import { addReleaseAudit, type HeldEvidence } from '@inorder/messaging/log/release.ts'
+import { sqlFault, type Tx, transaction } from '@inorder/storage/transaction.ts'
+import type { Pool } from 'pg'
+import { endHold, lockHeld, lockRecovered, saveHolds } from './held-store.ts'
+import type { Versioned } from './order.ts'
+import { overwriteOrders } from './store.ts'
+
+const stateOf = ({ order, version, eventId }: OrderEvent): Versioned => ({ order, version, eventId })
+
+export const recoveredOrders: OrderTable<OrderEvent> = {
+  lock: lockRecovered,
+  async save(tx, orders) {
+    await overwriteOrders(
+      tx,
+      orders.flatMap(({ event }) => (event ? stateOf(event) : [])),
+    )
+    await saveHolds(tx, orders)
+  },
+}
+
+export interface Release {
+  operator: string
+  reason: string
+  /** The order goes on behind this version; without it behind the newest that the log holds. */
+  version?: number | undefined
+}
+
+export type Released =
+  | { version: number }
+  | { refused: 'not-held' }
+  /** The version has to be this or higher. */
+  | { refused: 'too-low'; least: number }
+  /** Nothing that is known of the order could be its state. */
+  | { refused: 'no-state' }
+
+/**
+ * The order becomes what the log's newest version says, and goes on behind that or a higher version: none is given away
+ * twice. Where that event cannot be read any more, or the database refuses it, the order stays what it is.
+ */
+export async function release(
+  pool: Pool,
+  log: HeldEvidence<OrderEvent>,
+  orderId: string,
+  decision: Release,
+): Promise<Released> {
+  await log.learn(pool, orderId)
+  try {
+    return await transaction(pool, (tx) => releaseLocked(tx, log, orderId, decision, true))
+  } catch (error) {
+    if (sqlFault(error) !== 'row') throw error
+    return transaction(pool, (tx) => releaseLocked(tx, log, orderId, decision, false))
+  }
+}
+
+async function releaseLocked(
+  tx: Tx,
+  log: HeldEvidence<OrderEvent>,
+  orderId: string,
+  { operator, reason, version }: Release,
+  takesState: boolean,
+): Promise<Released> {
+  const held = await lockHeld(tx, orderId)
+  if (!held) return { refused: 'not-held' }
+  const newest = await log.newest(tx, orderId)
+  const least = Math.max(held.version, newest?.version ?? 0)
+  const next = version ?? least
+  if (next < least) return { refused: 'too-low', least }
+
+  const state = takesState && newest && newest.version > held.version ? newest.event : undefined
+  if (next > 0 && held.version === 0 && !state) return { refused: 'no-state' }
+  if (state) await overwriteOrders(tx, [stateOf(state)])
+  await endHold(tx, orderId, next)
+  await log.forget(tx, orderId)
+  const { cause, missing, newest: above } = held.hold
+  const before = { version: held.version, hold: { cause, missing, newest: above } }
+  const after = { version: next }
+  await addReleaseAudit(tx, { operator, orderId, reason, before, after, answer: { orderId, version: next } })
+  return { version: next }
+}

@@ -1,0 +1,52 @@
+// A look into the cart's database and into the log, beside the cart.
+import type { OrderEvent } from '@inorder/contracts/order-event.ts'
+import { orderEvents } from '@inorder/contracts/order-events.ts'
+import { Decoder } from '@inorder/messaging/inbox/decode.ts'
+import { KafkaAdmin } from '@inorder/messaging/kafka/admin.ts'
+import { readLog } from '@inorder/messaging/kafka/log-reader.ts'
+import { SchemaRegistry } from '@inorder/messaging/registry.ts'
+import { brokers, registryUrl } from '@inorder/testing/parts.ts'
+import { until } from '@inorder/testing/until.ts'
+import pg from 'pg'
+
+/** No broker listens there. */
+export const noKafka = { KAFKA_BROKERS: '127.0.0.1:1' }
+
+export async function sql<Row extends pg.QueryResultRow>(url: string, ...statements: string[]): Promise<Row[]> {
+  const client = new pg.Client({ connectionString: url })
+  await client.connect()
+  try {
+    let rows: Row[] = []
+    for (const statement of statements) rows = (await client.query<Row>(statement)).rows
+    return rows
+  } finally {
+    await client.end()
+  }
+}
+
+/** `id version status` of these orders' events as the log holds them, repeats left out. */
+export async function inLog(orderIds: readonly string[]): Promise<Map<string, string[]>> {
+  const cluster = { brokers: brokers().split(','), clientId: 'restored-test' }
+  const kafka = new KafkaAdmin(cluster)
+  const { id, starts, ends } = await kafka.log(orderEvents.name, 10_000)
+  await kafka.close()
+  const spans = new Map(ends.flatMap((to, p) => (to > starts[p]! ? [[p, { from: starts[p]!, to }] as const] : [])))
+  const decoder = new Decoder(orderEvents, new SchemaRegistry({ url: registryUrl(), deadlineMs: 5_000 }))
+  const log = new Map(orderIds.map((orderId) => [orderId, [] as string[]]))
+  const seen = new Set<string>()
+  await readLog(cluster, { topic: orderEvents.name, topicId: id, spans, partitions: ends.length }, async (records) => {
+    for (const { decoded } of await decoder.entries(id, records)) {
+      const event: OrderEvent | undefined = decoded?.event
+      if (!event || seen.has(event.eventId)) continue
+      seen.add(event.eventId)
+      log.get(event.orderId)?.push(`"${event.version}" ${event.order.status}`)
+    }
+  })
+  return log
+}
+
+export const outboxIsEmpty = (url: string) =>
+  until('all is published', async () => {
+    const [row] = await sql<{ n: number }>(url, 'SELECT count(*)::int AS n FROM outbox')
+    return row?.n === 0
+  })
