@@ -1,7 +1,8 @@
 // Ports for test stacks. Offsets of 10,000 and more stay clear of a developer's running stack, and below the range
 // from which the system takes ports for outgoing connections.
 import { randomInt } from 'node:crypto'
-import { createServer } from 'node:net'
+import { once } from 'node:events'
+import { type AddressInfo, createServer } from 'node:net'
 
 /** Every port of the default stack that INORDER_PORT_OFFSET moves. */
 const stackPorts = [
@@ -17,6 +18,15 @@ const isFree = (port: number): Promise<boolean> =>
     server.once('error', () => resolve(false))
     server.listen({ port, host: '127.0.0.1', exclusive: true }, () => server.close(() => resolve(true)))
   })
+
+/** A port of 127.0.0.1 that nobody listens at now. */
+export async function freePort(): Promise<number> {
+  const listener = createServer().listen(0, '127.0.0.1')
+  await once(listener, 'listening')
+  const { port } = listener.address() as AddressInfo
+  await new Promise((resolve) => listener.close(resolve))
+  return port
+}
 
 /** An INORDER_PORT_OFFSET with which no port of a stack is taken now. */
 export async function freePortOffset(): Promise<number> {

@@ -1,9 +1,9 @@
 // A service as a process of its own, on a free port, with the real parts.
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { createServer } from 'node:net'
 import { fileURLToPath } from 'node:url'
 import { brokers, registryUrl } from './parts.ts'
+import { freePort } from './ports.ts'
 import { until } from './until.ts'
 
 const running = new Set<ChildProcess>()
@@ -27,10 +27,7 @@ export interface ServiceProcess {
 
 /** `main` is the file, `env` its settings besides the parts (DATABASE_URL, ...). */
 export async function startService(main: URL, env: Record<string, string>): Promise<ServiceProcess> {
-  const listener = createServer().listen(0, '127.0.0.1')
-  await once(listener, 'listening')
-  const { port } = listener.address() as { port: number }
-  await new Promise((resolve) => listener.close(resolve))
+  const port = await freePort()
   const parts = { KAFKA_BROKERS: brokers(), SCHEMA_REGISTRY_URL: registryUrl() }
   const child = spawn(process.execPath, [fileURLToPath(main)], {
     env: { PATH: process.env.PATH, PORT: String(port), LOG_LEVEL: 'warn', ...parts, ...env },

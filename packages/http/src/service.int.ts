@@ -2,10 +2,12 @@
 import assert from 'node:assert/strict'
 import { spawn } from 'node:child_process'
 import { on, once } from 'node:events'
+import { closeSync, openSync } from 'node:fs'
 import { request } from 'node:http'
 import { connect } from 'node:net'
 import { suite, test } from 'node:test'
 import { fileURLToPath } from 'node:url'
+import { freePort } from '@inorder/testing/ports.ts'
 import { until } from '@inorder/testing/until.ts'
 
 const script = fileURLToPath(new URL('./service.fixture.ts', import.meta.url))
@@ -36,6 +38,25 @@ suite('the life of a service', { concurrency: 2 }, () => {
       assert.match(output(), /could not be closed/)
     })
   }
+
+  test('a log that cannot be written, as on a full disk, neither ends the service nor keeps it from ending', async () => {
+    const full = openSync('/dev/full', 'w')
+    const port = await freePort()
+    const env = { PATH: process.env.PATH, ...settings, PORT: String(port) }
+    const child = spawn(process.execPath, [script, 'well'], { env, stdio: ['ignore', full, 'inherit'] })
+    const ended = once(child, 'close')
+    closeSync(full)
+    const isLive = async () => (await fetch(`http://127.0.0.1:${port}/health/live`)).status === 200
+    try {
+      await until('it answers', isLive)
+      assert.ok(await isLive())
+      child.kill('SIGTERM')
+      await until('it has ended', () => child.exitCode !== null, 20_000)
+    } finally {
+      child.kill('SIGKILL')
+    }
+    assert.deepEqual(await ended, [0, null])
+  })
 
   test('a part that does not close, and a client that waits, hold up the end for 3.5 s at most', async () => {
     const { child, output, ended, listens } = run('hangs')

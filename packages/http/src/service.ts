@@ -1,4 +1,5 @@
 // The life of a service process: configuration, start, signals, an ordered end.
+import { writeSync } from 'node:fs'
 import { type Logger, pino } from 'pino'
 import { Registry } from 'prom-client'
 import { type Static, type TObject, Type } from 'typebox'
@@ -29,10 +30,8 @@ export async function runService<Schema extends TObject>(options: {
   const config = configOf(options.schema)
   if (!config) return
   const { LOG_LEVEL, INSTANCE } = readConfig(Type.Object(processConfig(options.name, 0)), process.env)
-  // On a full disk what the service says is lost, beyond some of it that is tried again; the service goes on.
-  const output = pino.destination({ fd: 1, sync: true, maxLength: 1 << 20 }).on('error', () => {})
-  const about = { level: LOG_LEVEL, base: { service: INSTANCE }, timestamp: pino.stdTimeFunctions.isoTime }
-  const logger = pino(about, output)
+  const format = { base: { service: INSTANCE }, timestamp: pino.stdTimeFunctions.isoTime }
+  const logger = pino({ level: LOG_LEVEL, ...format }, { write: toStandardOutput })
   const opened: { what: string; close: () => Promise<unknown> }[] = []
   const stopping = new AbortController()
 
@@ -73,6 +72,18 @@ export async function runService<Schema extends TObject>(options: {
     })
   } catch (error) {
     if (!stopping.signal.aborted) fatal(error)
+  }
+}
+
+/**
+ * A line that cannot be written (a full disk) is lost: it neither ends the service nor keeps it from ending. pino's own
+ * output tries such a line again and again while the process exits.
+ */
+function toStandardOutput(line: string): void {
+  try {
+    writeSync(1, line)
+  } catch {
+    // There is nobody to tell.
   }
 }
 
