@@ -102,6 +102,22 @@ test('rule 19: while the topic is made again under it, an inbox does not say tha
   await caughtUp(inbox)
 })
 
+test('rule 19: an end of the log that is below the position is unknown: neither end nor lag is told', async () => {
+  const { pool, start, sendEvents, untilVersion } = await service()
+  const orders = someOrders(100)
+  const inbox = await start()
+  await sendEvents(orders, [1])
+  await untilVersion(orders, 1)
+  await caughtUp(inbox)
+  // The inbox itself looks at the log every few seconds only.
+  await pool.query('UPDATE inbox_position SET next_offset = next_offset + 1000')
+  const shown = await inbox.positions()
+  assert.deepEqual(
+    shown.map(({ end, lag }) => [end, lag]),
+    shown.map(() => [null, null]),
+  )
+})
+
 test('rule 19: a log that ends below the positions is read again from its start, and what comes is not skipped', async () => {
   const { pool, start, stop, sendEvents, untilVersion } = await service()
   const orders = someOrders(100)
