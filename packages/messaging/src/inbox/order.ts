@@ -34,6 +34,13 @@ export interface Place extends Fault {
 export const placeName = (topicId: string, { partition, offset }: { partition: number; offset: bigint }): string =>
   `${topicId}/${partition}/${offset}`
 
+/** The same read back; undefined: it is no such name. */
+export function placeOf(name: string): { topicId: string; partition: number; offset: bigint } | undefined {
+  const [, topicId, partition, offset] =
+    /^([\da-f]{8}(?:-[\da-f]{4}){3}-[\da-f]{12})\/(\d{1,9})\/(\d{1,18})$/.exec(name) ?? []
+  return topicId ? { topicId, partition: Number(partition), offset: BigInt(offset ?? 0) } : undefined
+}
+
 /** A record on its way through the inbox: as it arrives, or taken up again from the parked table. */
 export interface Entry<Event> {
   /** `@topic:partition:offset` where `orderless`. */

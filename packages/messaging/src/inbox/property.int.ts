@@ -25,6 +25,26 @@ import { type InboxRig, inboxRig } from './rig.fixture.ts'
 
 /** Found here once. */
 const examples: [History][] = [
+  // A record is read again while it is discarded.
+  [
+    {
+      log: [
+        { place: '0', orderId: null },
+        { place: '1', orderId: 'a', schema: 1, event: { id: 'a-1', orderId: 'a', version: 1 } },
+      ],
+      steps: [
+        { do: 'batch', take: 2, back: 0 },
+        { do: 'rewind', by: 1 },
+        {
+          do: 'meet',
+          repair: 1,
+          first: { do: 'discard', name: 0, target: 0, skip: false },
+          second: { do: 'batch', take: 1, back: 0 },
+          at: 2,
+        },
+      ],
+    },
+  ],
   // The first record of an order arrives while a record that belongs to none, and bears its name, is discarded.
   [
     {

@@ -41,9 +41,8 @@ ON CONFLICT DO NOTHING`
 // Plans are kept per session. One made while a table was nearly empty would scan it whole, and go on doing so when it
 // has a million rows, until the next ANALYZE: 30 times slower. So no plan made in this transaction prefers a scan.
 const selectPositions = `
-SELECT partition, next_offset, set_config('enable_seqscan', 'off', true),
-  (SELECT max(record_offset) FROM discarded AS d WHERE d.topic_id = p.topic_id AND d.partition = p.partition) AS discarded
-FROM inbox_position AS p WHERE topic_id = $1 AND partition = ANY($2::int[]) ORDER BY partition FOR UPDATE`
+SELECT partition, next_offset, discarded, set_config('enable_seqscan', 'off', true)
+FROM inbox_position WHERE topic_id = $1 AND partition = ANY($2::int[]) ORDER BY partition FOR UPDATE`
 
 /**
  * Locks the positions of these partitions (sorted), and says which they are; and, where the log is read again, how far

@@ -2,7 +2,7 @@
 // place (a log that was cut and written anew) has another digest, and is judged like any.
 import type { Tx } from '@inorder/storage/transaction.ts'
 import { digestOf } from '../inbox/large-records.ts'
-import { type Entry, placeName } from '../inbox/order.ts'
+import { type Entry, placeName, placeOf } from '../inbox/order.ts'
 import type { SourceRecord } from '../inbox/record.ts'
 
 export async function addDiscarded(tx: Tx, topicId: string, record: SourceRecord): Promise<void> {
@@ -10,6 +10,23 @@ export async function addDiscarded(tx: Tx, topicId: string, record: SourceRecord
     `INSERT INTO discarded (topic_id, partition, record_offset, sha256) VALUES ($1, $2, $3, $4) ON CONFLICT DO NOTHING`,
     [topicId, record.partition, record.offset, digestOf(record)],
   )
+  await tx.query(
+    `UPDATE inbox_position SET discarded = greatest(discarded, $3) WHERE topic_id = $1 AND partition = $2`,
+    [topicId, record.partition, record.offset],
+  )
+}
+
+/**
+ * Before a record's order is locked (rule 14: positions first). A batch that reads the record again, and waits for its
+ * order while it is discarded, would not see that; so it waits here, and reads `discarded` of the position anew.
+ */
+export async function lockPositionOf(tx: Tx, event: string): Promise<void> {
+  const place = placeOf(event)
+  if (!place) return
+  await tx.query('SELECT FROM inbox_position WHERE topic_id = $1 AND partition = $2 FOR UPDATE', [
+    place.topicId,
+    place.partition,
+  ])
 }
 
 /** These without what was discarded: `upTo` says of each partition that is read again how far that may be. */

@@ -7,7 +7,7 @@ import type { BatchContext } from '../inbox/batch.ts'
 import type { Order } from '../inbox/order.ts'
 import { type LockedOrders, lockOrder, saveOrders, skipVersions } from '../inbox/store.ts'
 import { addAudit, auditedAnswer, discardAnswer, isRedrive, updateAudit } from './audit.ts'
-import { addDiscarded } from './discarded.ts'
+import { addDiscarded, lockPositionOf } from './discarded.ts'
 import { answerOf, named, nameOf, standing } from './standing.ts'
 import { type AtHand, beginning, type Cursor, type Size, takeStep } from './steps.ts'
 import { type ParkedRecord, removeParked } from './store.ts'
@@ -46,6 +46,7 @@ export async function advance<State, Event>(
   size: Size,
   atHand: AtHand,
 ): Promise<Outcome<State, Event> | undefined> {
+  if (action?.discard && audit === undefined) await lockPositionOf(tx, action.discard.event)
   // 1. The order's row; in the next statements what is parked of it (rule 14).
   const locked = await lockOrder<State, Event>(tx, orderId)
   const order = locked.orders.get(orderId)!

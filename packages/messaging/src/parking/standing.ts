@@ -1,20 +1,20 @@
 // Where an order stands: how much is parked under its name, and what of that holds it up.
 import type { Redriven, Standing } from '@inorder/contracts/ops.ts'
 import type { Tx } from '@inorder/storage/transaction.ts'
-import { placeName } from '../inbox/order.ts'
+import { placeName, placeOf } from '../inbox/order.ts'
 import { type ParkedRecord, type ParkedRow, parkedRecord } from './store.ts'
 
 export const nameOf = ({ topicId, record }: Pick<ParkedRecord, 'topicId' | 'record'>): string =>
   placeName(topicId, record)
 
-const place = 'topic_id, partition, record_offset, state, cause, detail, attempts, version, parked_at'
+const columns = 'topic_id, partition, record_offset, state, cause, detail, attempts, version, parked_at'
 /** The head, or the first that waits for a missing version, or what only bears the order's name. */
 const holder = `
 SELECT (SELECT count(*) FROM parked WHERE order_id = $1 AND (orderless OR $2)) AS parked, r.* FROM (SELECT) AS one LEFT JOIN LATERAL (
-  (SELECT 1 AS rank, ${place} FROM parked WHERE order_id = $1 AND $2 AND NOT orderless AND state = 'head' LIMIT 1)
-  UNION ALL (SELECT 2, ${place} FROM parked WHERE order_id = $1 AND $2 AND NOT orderless AND state = 'waiting'
+  (SELECT 1 AS rank, ${columns} FROM parked WHERE order_id = $1 AND $2 AND NOT orderless AND state = 'head' LIMIT 1)
+  UNION ALL (SELECT 2, ${columns} FROM parked WHERE order_id = $1 AND $2 AND NOT orderless AND state = 'waiting'
              ORDER BY version, seq LIMIT 1)
-  UNION ALL (SELECT 3, ${place} FROM parked WHERE order_id = $1 AND orderless ORDER BY seq LIMIT 1)
+  UNION ALL (SELECT 3, ${columns} FROM parked WHERE order_id = $1 AND orderless ORDER BY seq LIMIT 1)
   ORDER BY rank LIMIT 1
 ) AS r ON true`
 
@@ -71,12 +71,12 @@ export async function named(
   event: string,
   isLocked: boolean,
 ): Promise<ParkedRecord | undefined> {
-  const [, topicId, partition, offset] = /^([\da-f-]{36})\/(\d{1,9})\/(\d{1,18})$/.exec(event) ?? []
-  if (topicId === undefined) return undefined
+  const place = placeOf(event)
+  if (!place) return undefined
   const { rows } = await tx.query<ParkedRow>(
-    `SELECT * FROM parked WHERE order_id = $1 AND topic_id::text = $2 AND partition = $3 AND record_offset = $4
+    `SELECT * FROM parked WHERE order_id = $1 AND topic_id = $2 AND partition = $3 AND record_offset = $4
        AND (orderless OR $5) FOR UPDATE`,
-    [orderId, topicId, partition, offset, isLocked],
+    [orderId, place.topicId, place.partition, place.offset, isLocked],
   )
   return rows[0] && parkedRecord(rows[0])
 }

@@ -92,7 +92,7 @@ export async function dropTwice(tx: Tx, orderId: string, versions: readonly numb
   const ofOrder = (p: string, states: string) =>
     `${p}.order_id = $1 AND NOT ${p}.orderless AND ${p}.state = ANY('{${states}}'::text[])`
   const { rows } = await tx.query<DroppedRow>(
-    `DELETE FROM parked AS p WHERE ${ofOrder('p', 'behind,waiting')} AND p.version = ANY($2::bigint[]) AND EXISTS (
+    `DELETE FROM parked AS p WHERE ${ofOrder('p', 'head,behind,waiting')} AND p.version = ANY($2::bigint[]) AND EXISTS (
        SELECT FROM parked AS q WHERE ${ofOrder('q', 'head,behind,waiting')} AND q.version = p.version AND q.event_id = p.event_id AND q.seq < p.seq
      ) RETURNING version, ${name}`,
     [orderId, versions],
