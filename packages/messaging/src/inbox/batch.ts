@@ -62,8 +62,8 @@ export async function applyBatch<State, Event>(
   for (const entry of fresh) entry.place = entry.before // the batch may be run a second time
 
   // 2. Orders; then, in the next statement, what is parked of them; then their states, and each event in order.
-  const locked = await lockOrders<State, Event>(tx, fresh)
   const open = await withoutDiscarded(tx, fresh, discarded)
+  const locked = await lockOrders<State, Event>(tx, open)
   await readParked(tx, locked, open, context.decoder, singly)
   const saved = await applyEntries(tx, open, locked, context, singly, search)
   const duplicates = saved.duplicates + fresh.length - open.length

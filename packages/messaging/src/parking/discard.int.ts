@@ -219,3 +219,17 @@ test('rule 18: a discard holds when the log is read again; another record at tha
   await commitRecords([recordOf(event(0, o, 1)), other], 0, 2)
   assert.deepEqual((await stored(o)).parked, { 1: 'head' })
 })
+
+test('rule 18: a discarded record that comes again leaves its order held by what waits', async () => {
+  const o = unique('o')
+  const { operator, commit, name, topicId } = consumer()
+  const records = [event(0, o, 1), poison(1, o), event(2, o, 4)]
+  await commit(records, 0, 3)
+  await operator.discard(o, giveUp(name(1), true))
+  await pool.query('UPDATE inbox_position SET next_offset = 1 WHERE topic_id = $1', [topicId])
+  await commit(records.slice(1, 2), 1, 2)
+  const { version, parked, held } = await stored(o)
+  assert.deepEqual({ version, parked, held }, { version: 2, parked: { 2: 'waiting' }, held: true })
+  await commit([event(3, o, 3)], 2, 4)
+  assert.deepEqual((await stored(o)).state, ids(o, 1, 3, 4))
+})
