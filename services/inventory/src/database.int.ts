@@ -60,7 +60,7 @@ test('read only for a while: not ready and 503, then all is well without a resta
   await onDatabase('SET default_transaction_read_only = on')
   const ready = async () => (await (await service.get('/health/ready')).json()) as { missing: string[] }
   await until('it says that the database cannot be written', async () => (await ready()).missing.includes('database'))
-  for (let n = 0; n < 10; n++) assert.deepEqual((await ready()).missing, ['database'])
+  for (let n = 0; n < 10; n++) assert.ok((await ready()).missing.includes('database'))
   const refused = await Promise.all(Array.from({ length: 12 }, () => put(unique('item'), 1)))
   for (const answer of refused) {
     assert.equal(answer.status, 503)
