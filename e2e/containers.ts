@@ -79,7 +79,8 @@ async function end(why: unknown): Promise<never> {
     console.error(why)
     for (const side of sides) console.error(await compose.state(side).catch(String))
   }
-  for (const side of sides.toReversed()) await compose.down(side).catch((error) => console.error(error))
+  // Twice: the network goes with the side that made it, and only when no other side is on it any more.
+  for (const side of [...sides, ...sides]) await compose.down(side).catch((error) => console.error(error))
   say(why ? 'failed; all is taken down' : 'all is taken down: passed')
   process.exit(why ? 1 : 0)
 }
