@@ -45,7 +45,8 @@ const examples: [History][] = [
       ],
     },
   ],
-  // The first record of an order arrives while a record that belongs to none, and bears its name, is discarded.
+  // The first record of an order arrives while a record that belongs to none, and bears its name, is redriven. (A discard
+  // meets the batch at the partition's position already.)
   [
     {
       log: [
@@ -58,7 +59,7 @@ const examples: [History][] = [
         {
           do: 'meet',
           repair: 1,
-          first: { do: 'discard', name: 2, target: 0, skip: false },
+          first: { do: 'redrive', name: 2, dry: false },
           second: { do: 'batch', take: 2, back: 0 },
           at: 2,
         },
