@@ -12,7 +12,8 @@ type Writer = Awaited<ReturnType<typeof service>>
 
 /** A producer of somebody else, who writes versions of an order in transactions; `pad` makes an event that large. */
 function foreigner({ topic }: Writer) {
-  const producer = new Producer({ ...kafka, idempotent: true, transactionalId: unique('tx') })
+  // The client's `timeout` is that of its transactions too: the broker aborts what is open for longer, 5 s by default.
+  const producer = new Producer({ ...kafka, idempotent: true, transactionalId: unique('tx'), timeout: 120_000 })
   cleanups.push(() => producer.close(true))
   return async (orderId: string, versions: readonly number[], end: 'commit' | 'abort' | undefined, pad = 0) => {
     const transaction = await producer.beginTransaction()

@@ -43,6 +43,8 @@ async function log() {
         bootstrapBrokers: cluster.brokers,
         idempotent: true,
         transactionalId: unique('tx'),
+        // Of its transactions too: the broker aborts what is open for longer.
+        timeout: 120_000,
       })
       const transaction = await producer.beginTransaction()
       for (const value of values) {
