@@ -141,6 +141,6 @@ suite('one order in all services', () => {
       )
       assert.match(parked[0]!.detail, /order\.customerId is too long/)
     }
-    await go('beside the long one', placed, confirmed)
+    await go('beside-the-long-one', placed, confirmed)
   })
 })

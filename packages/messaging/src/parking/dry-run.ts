@@ -48,8 +48,14 @@ export async function dryRun<State, Event>(
   })
   return {
     ...answerOf(orderId, applied, await standing(tx, orderId, order.version, isLocked)),
-    events: foreseen.sort((a, b) => (a.version ?? Infinity) - (b.version ?? Infinity)),
+    events: foreseen.sort((a, b) => turnOf(a) - turnOf(b) || (a.version ?? 0) - (b.version ?? 0)),
   }
+}
+
+/** What goes on comes first, then the head, which need not have a version, then what it holds up. */
+function turnOf({ becomes }: { becomes: string }): number {
+  if (becomes === 'applied' || becomes === 'duplicate') return 0
+  return becomes === 'head' ? 1 : 2
 }
 
 /** What `work` gives, with nothing of it left. */
