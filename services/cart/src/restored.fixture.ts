@@ -34,7 +34,7 @@ export async function inLog(orderIds: readonly string[]): Promise<Map<string, st
   const decoder = new Decoder(orderEvents, new SchemaRegistry({ url: registryUrl(), deadlineMs: 5_000 }))
   const log = new Map(orderIds.map((orderId) => [orderId, [] as string[]]))
   const seen = new Set<string>()
-  await readLog(cluster, { topic: orderEvents.name, topicId: id, spans, partitions: ends.length }, async (records) => {
+  await readLog(cluster, { topic: orderEvents.name, topicId: id, spans }, async (records) => {
     for (const { decoded } of await decoder.entries(id, records)) {
       const event: OrderEvent | undefined = decoded?.event
       if (!event || seen.has(event.eventId)) continue

@@ -12,7 +12,6 @@ export interface LogPiece {
   topicId: string
   /** By partition: the first offset, and the one behind the last. */
   spans: ReadonlyMap<number, { from: bigint; to: bigint }>
-  partitions: number
 }
 
 const maxRecords = 1_000

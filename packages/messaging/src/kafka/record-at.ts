@@ -17,7 +17,7 @@ export async function readRecord(
   if (id !== topicId || offset < (starts[partition] ?? 0n) || offset >= (ends[partition] ?? 0n)) return undefined
   const spans = new Map([[partition, { from: offset, to: offset + 1n }]])
   let found: SourceRecord | undefined
-  const piece: LogPiece = { topic, topicId, spans, partitions: starts.length }
+  const piece: LogPiece = { topic, topicId, spans }
   try {
     await readLog(cluster, piece, async (records) => {
       found ??= records.find((record) => record.offset === offset)

@@ -161,7 +161,7 @@ export class SecondCopy<Event> implements ComparedLog {
     if (spans.size > 0) {
       const records = [...spans.values()].reduce((sum, { from, to }) => sum + Number(to - from), 0)
       logger.info({ records, partitions: spans.size }, 'reading what the log holds above the positions')
-      const piece = { topic: topic.name, topicId: log.id, spans, partitions: log.ends.length }
+      const piece = { topic: topic.name, topicId: log.id, spans }
       await readLog({ brokers, clientId: `${instance}-log` }, piece, (records) => this.#stage(log.id, records))
     }
     await recoverOrders({

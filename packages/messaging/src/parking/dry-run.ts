@@ -1,6 +1,6 @@
 // What a redrive would do: its steps in one transaction, of which nothing is left. It looks at the first records alone.
 import type { Redriven, Refused } from '@inorder/contracts/ops.ts'
-import { savepoint, type Tx } from '@inorder/storage/transaction.ts'
+import type { Tx } from '@inorder/storage/transaction.ts'
 import type { BatchContext } from '../inbox/batch.ts'
 import { lockOrder } from '../inbox/store.ts'
 import { answerOf, standing } from './standing.ts'
@@ -56,19 +56,4 @@ export async function dryRun<State, Event>(
 function turnOf({ becomes }: { becomes: string }): number {
   if (becomes === 'applied' || becomes === 'duplicate') return 0
   return becomes === 'head' ? 1 : 2
-}
-
-/** What `work` gives, with nothing of it left. */
-export async function undone<T>(tx: Tx, work: (tx: Tx) => Promise<T>): Promise<T> {
-  const results: T[] = []
-  const undo = new Error('only tried')
-  try {
-    await savepoint(tx, async () => {
-      results.push(await work(tx))
-      throw undo
-    })
-  } catch (error) {
-    if (error !== undo) throw error
-  }
-  return results[0]!
 }

@@ -66,7 +66,7 @@ describe('the property fails for a redrive or a discard in which', { concurrency
     },
     'a dry run is no dry run': {
       file: 'parking/operator.ts',
-      from: 'undone(tx, () => dryRun(tx, orderId, context, size, atHand))',
+      from: 'rolledBack(tx, () => dryRun(tx, orderId, context, size, atHand))',
       to: 'dryRun(tx, orderId, context, size, atHand)',
     },
   }),

@@ -1,5 +1,6 @@
 // What an operator sees of parked records, and what they may do with them.
 import type { Discard, Ops, ParkedDetail, Redrive, Redriven, RedrivenAll, Refused } from '@inorder/contracts/ops.ts'
+import { rolledBack } from '@inorder/storage/transaction.ts'
 import type { Pool } from 'pg'
 import type { Logger } from 'pino'
 import type { Saved } from '../inbox/apply.ts'
@@ -7,7 +8,7 @@ import type { BatchContext } from '../inbox/batch.ts'
 import type { InboxMetrics } from '../inbox/metrics.ts'
 import { RegistryAway } from '../registry.ts'
 import { auditEntries } from './audit.ts'
-import { dryRun, undone } from './dry-run.ts'
+import { dryRun } from './dry-run.ts'
 import { fromLog, type ReadRecord } from './from-log.ts'
 import { orderState, ordersHeldBy, parkedOrders } from './listing.ts'
 import type { Action } from './redrive.ts'
@@ -146,7 +147,7 @@ export class Operator<State, Event> implements Ops {
     try {
       await learn(pool, orderId, { cursor: beginning, audit: undefined }, context)
       const one = (size: Size) =>
-        settled(pool, (tx) => undone(tx, () => dryRun(tx, orderId, context, size, atHand)), context)
+        settled(pool, (tx) => rolledBack(tx, () => dryRun(tx, orderId, context, size, atHand)), context)
       return (await untilRefused(one)).outcome
     } catch (error) {
       if (!(error instanceof RegistryAway)) throw error
