@@ -12,7 +12,7 @@ export class QueueFull extends Error {
   override name = 'QueueFull'
 }
 
-/** The groups before it took too long, so that it came into none: nothing was done. */
+/** The group before it failed, and it had waited too long for another: nothing was done. */
 export class Overdue extends Error {
   override name = 'Overdue'
 }
@@ -27,8 +27,9 @@ export interface GroupCommitOptions<Request, Outcome> {
    */
   run(group: readonly Request[]): Promise<readonly (Outcome | Promise<Outcome>)[]>
   /**
-   * Whether it is too late for a request that is in no group yet: it is rejected with Overdue, or, where it followed a
-   * continued request that failed, with the error of that.
+   * Asked when a group or a continued request failed, of the requests that are in no group yet: whether it is too late to
+   * try another. They are rejected with Overdue, or with the error of the continued request that they followed. While
+   * groups succeed nobody is refused, however long the queue.
    */
   isOverdue?(request: Request): boolean
   maxGroup: number
@@ -98,7 +99,6 @@ export class GroupCommit<Request, Outcome> {
 
   #start(): void {
     while (this.#inFlight < this.#options.maxInFlight) {
-      this.#refuseOverdue()
       if (this.#ready.length === 0) return
       const group = this.#nextGroup()
       this.#inFlight++
@@ -112,7 +112,7 @@ export class GroupCommit<Request, Outcome> {
     while (this.#ready[0] && isOverdue?.(this.#ready[0].request)) {
       const entry = this.#ready.shift()!
       this.#queued -= entry.weight
-      entry.reject(new Overdue('the requests before it took too long'))
+      entry.reject(new Overdue('the group before it failed, and it has waited too long for another'))
       this.#letGo(entry)
     }
   }
@@ -138,6 +138,7 @@ export class GroupCommit<Request, Outcome> {
     } catch (error) {
       for (const entry of group) entry.reject(error)
       for (const entry of group) this.#letGo(entry)
+      this.#refuseOverdue()
     }
     this.#inFlight--
     this.#start()

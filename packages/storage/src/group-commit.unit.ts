@@ -210,26 +210,35 @@ test('when a continued request fails, those behind it that are overdue get its e
   const behind = [submit(5, { overdue: true }), submit(6), submit(7)]
   flights.shift()!.end()
   await inTime
-  for (let n = 0; n < 2; n++) {
+  for (const _ of behind) {
     await turn()
     flights.shift()!.end()
   }
   await Promise.all(behind)
-  assert.deepEqual(told.slice(3), ['4 done', '5 the requests before it took too long', '6 done', '7 done'])
+  assert.deepEqual(told.slice(3), ['4 done', '5 done', '6 done', '7 done'])
 })
 
-test('a request for which it is too late before its turn comes is refused, and the others have theirs', async () => {
-  const late = new Set<number>()
+test('what has waited too long is refused when a group fails, and never while groups succeed', async () => {
+  const late = new Set([3])
   const { commits, flights } = recorder({ maxInFlight: 1, isOverdue: ({ id }) => late.has(id) })
   const first = commits.submit(request(1, 'a'))
   await turn()
-  const [second, third, follower] = [request(2, 'b'), request(3, 'c'), request(4, 'b')].map((r) => commits.submit(r))
-  late.add(2)
-  const refused = assert.rejects(second!, Overdue)
+  const [second, third, fourth, follower] = [request(2, 'a'), request(3, 'b'), request(4, 'c'), request(5, 'b')].map(
+    (r) => commits.submit(r),
+  )
   flights.shift()!.end()
-  await refused
+  await first
   await turn()
-  assert.deepEqual(flights[0]!.group.map(({ id }) => id).sort(), [3, 4])
+  assert.deepEqual(flights[0]!.group.map(({ id }) => id).sort(), [2, 3, 4])
+  const behind = [request(6, 'd'), request(7, 'e')].map((r) => commits.submit(r))
+  await turn()
+  late.add(6)
+  const refused = assert.rejects(behind[0]!, Overdue)
+  const failed = [second, third, fourth].map((each) => assert.rejects(each!, /away/))
+  flights.shift()!.end(new Error('away'))
+  await Promise.all([...failed, refused])
+  await turn()
+  assert.deepEqual(flights[0]!.group.map(({ id }) => id).sort(), [5, 7])
   flights.shift()!.end()
-  assert.deepEqual(await Promise.all([first, third, follower]), [1, 3, 4])
+  assert.deepEqual(await Promise.all([follower, behind[1]]), [5, 7])
 })

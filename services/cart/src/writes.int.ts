@@ -183,3 +183,15 @@ test('a frozen database and a full queue: every write is refused within some sec
   assert.deepEqual(new Set(answers.map(({ status }) => status)), new Set(['rejected']))
   assert.ok(took < 8_000, `${took} ms`)
 })
+
+test('a slow database that goes on: who queues for one order is answered, however long the queue', async (t) => {
+  await pool.query(`CREATE FUNCTION slow() RETURNS trigger LANGUAGE plpgsql AS $$
+    BEGIN PERFORM pg_sleep(0.2); RETURN new; END $$`)
+  await pool.query('CREATE TRIGGER slow BEFORE INSERT ON orders FOR EACH ROW EXECUTE FUNCTION slow()')
+  t.after(() => pool.query('DROP FUNCTION slow CASCADE'))
+  const { writes } = cart()
+  const orderId = unique('contested')
+  const answers = await Promise.all(Array.from({ length: 25 }, () => writes.write(create(orderId), 0)))
+  const kinds = answers.map(({ result }) => ('outcome' in result ? result.outcome.kind : result.refused))
+  assert.deepEqual(kinds, ['created', ...Array.from({ length: 24 }, () => 'exists')])
+})
