@@ -1,13 +1,13 @@
 // Requests that arrive while commits are under way go together into the next one.
 //
-//   submit -> (held: a request with one of its keys is before it) -> ready -> in a group, in flight -> answered
-//                                                                                      '-> continued -> answered
+//   submit -> (queued: another request of its key is before it) -> ready -> in a group, in flight -> answered
+//                                                                                       '-> continued -> answered
 //
-// A key is an order id or an idempotency key. A request is ready when it is the first of each of its keys, so a group
-// never has two of one key, and two groups in flight never share one. Waiting always points to an earlier request: no cycle.
-// A request that is continued outside its group keeps its keys, but no place in flight: only its followers wait for it.
+// A request is ready when it is the first of its key's queue, so a group never has two of one key, and two groups in flight
+// never share one. A request that is continued outside its group stays the first of its key, but keeps no place in flight:
+// only those behind it wait for it.
 
-/** The bounded queue is full: nothing was done, try later. */
+/** The bounded queue, of all or of the request's key, is full: nothing was done, try later. */
 export class QueueFull extends Error {
   override name = 'QueueFull'
 }
@@ -18,7 +18,8 @@ export class Overdue extends Error {
 }
 
 export interface GroupCommitOptions<Request, Outcome> {
-  keys(request: Request): readonly string[]
+  /** Requests of one key are done one by one, in their order. */
+  key(request: Request): string
   /** 1 for a small one, more for what takes the room of several: what follows counts these. */
   weight(request: Request): number
   /**
@@ -35,25 +36,27 @@ export interface GroupCommitOptions<Request, Outcome> {
   maxGroup: number
   maxInFlight: number
   maxQueued: number
+  /** Of one key, with its request in flight: what waits behind one of them cannot fill the queue of all. Default: `maxQueued`. */
+  maxOfKey?: number
 }
 
 interface Entry<Request, Outcome> {
   request: Request
-  keys: readonly string[]
+  key: string
   weight: number
-  /** Keys of which an earlier request is still held, ready or in flight. */
-  blockedBy: number
-  /** What it failed with when it was continued, or a continued one before it. */
-  failure: unknown
-  /** Who comes next for each key, in the order of `keys`. */
-  followers: (Entry<Request, Outcome> | undefined)[]
   resolve(outcome: Outcome): void
   reject(error: unknown): void
 }
 
+/** The first is ready, in flight or continued. */
+interface KeyQueue<Request, Outcome> {
+  entries: Entry<Request, Outcome>[]
+  weight: number
+}
+
 export class GroupCommit<Request, Outcome> {
   readonly #options: GroupCommitOptions<Request, Outcome>
-  readonly #lastOfKey = new Map<string, Entry<Request, Outcome>>()
+  readonly #queues = new Map<string, KeyQueue<Request, Outcome>>()
   readonly #ready: Entry<Request, Outcome>[] = []
   #queued = 0
   #inFlight = 0
@@ -65,25 +68,23 @@ export class GroupCommit<Request, Outcome> {
 
   /** Resolves with the request's outcome once its group is committed. Rejects with QueueFull, or with the group's error. */
   submit(request: Request): Promise<Outcome> {
-    if (this.#queued >= this.#options.maxQueued) return Promise.reject(new QueueFull('too many requests are waiting'))
+    const { maxQueued, maxOfKey = maxQueued } = this.#options
+    if (this.#queued >= maxQueued) return Promise.reject(new QueueFull('too many requests are waiting'))
+    const key = this.#options.key(request)
+    const queue = this.#queues.get(key)
+    if (queue && queue.weight >= maxOfKey)
+      return Promise.reject(new QueueFull(`too many requests of ${key} are waiting`))
     return new Promise((resolve, reject) => {
-      const keys = this.#options.keys(request)
-      const weight = this.#options.weight(request)
-      const entry = { request, keys, weight, blockedBy: 0, failure: undefined, followers: [], resolve, reject }
-      for (const key of keys) this.#follow(key, entry)
-      this.#queued += weight
-      if (entry.blockedBy === 0) this.#makeReady(entry)
+      const entry = { request, key, weight: this.#options.weight(request), resolve, reject }
+      this.#queued += entry.weight
+      if (queue) {
+        queue.entries.push(entry)
+        queue.weight += entry.weight
+      } else {
+        this.#queues.set(key, { entries: [entry], weight: entry.weight })
+        this.#makeReady(entry)
+      }
     })
-  }
-
-  #follow(key: string, entry: Entry<Request, Outcome>): void {
-    const before = this.#lastOfKey.get(key)
-    if (before === entry) throw new Error(`a request names the key ${key} twice`)
-    if (before) {
-      before.followers[before.keys.indexOf(key)] = entry
-      entry.blockedBy++
-    }
-    this.#lastOfKey.set(key, entry)
   }
 
   #makeReady(entry: Entry<Request, Outcome>): void {
@@ -153,33 +154,27 @@ export class GroupCommit<Request, Outcome> {
     try {
       this.#answer(entry, await outcome)
     } catch (error) {
-      entry.failure = error
       entry.reject(error)
-      this.#letGo(entry)
+      this.#letGo(entry, error)
     }
   }
 
-  /** The next of its keys are ready; after a failure, those for which it is too late are answered with it, in their order. */
-  #letGo(first: Entry<Request, Outcome>): void {
-    const answered = [first]
-    for (const entry of answered) {
-      for (const [i, key] of entry.keys.entries()) {
-        const next = entry.followers[i]
-        if (!next) {
-          this.#lastOfKey.delete(key)
-          continue
-        }
-        next.failure ??= entry.failure
-        if (--next.blockedBy > 0) continue
-        if (next.failure !== undefined && this.#options.isOverdue?.(next.request)) {
-          this.#queued -= next.weight
-          next.reject(next.failure)
-          answered.push(next)
-        } else {
-          next.failure = undefined
-          this.#makeReady(next)
-        }
-      }
+  /** The next of its key is ready; after a failure, those for which it is too late are answered with it, in their order. */
+  #letGo({ key }: Entry<Request, Outcome>, failure?: unknown): void {
+    const queue = this.#queues.get(key)!
+    takeFirst(queue)
+    while (failure !== undefined && queue.entries[0] && this.#options.isOverdue?.(queue.entries[0].request)) {
+      const late = takeFirst(queue)
+      this.#queued -= late.weight
+      late.reject(failure)
     }
+    if (queue.entries[0]) this.#makeReady(queue.entries[0])
+    else this.#queues.delete(key)
   }
+}
+
+function takeFirst<Request, Outcome>(queue: KeyQueue<Request, Outcome>): Entry<Request, Outcome> {
+  const first = queue.entries.shift()!
+  queue.weight -= first.weight
+  return first
 }

@@ -149,6 +149,19 @@ test('many held orders at once delay no other order, and each of their writes is
   await lock.end('COMMIT')
 })
 
+test('thousands of changes of one held order are refused over a bound of their own, and no other order is', async () => {
+  const [held, free] = [unique('held'), unique('o')]
+  const { told, tell } = await cart(held, free)
+  const lock = await lockOrder(held)
+  const waiting = Array.from({ length: 11_000 }, (_, n) => tell('held', change(held, `s${n}`)))
+  await tell('other', change(free, 'paid'))
+  assert.equal(told.at(-1)?.said, 'changed')
+  await Promise.all(waiting)
+  await lock.end('COMMIT')
+  const refused = told.filter(({ said }) => said === 'QueueFull')
+  assert.deepEqual([told.length, refused.length], [11_001, 10_000])
+})
+
 test('a write that a lock holds up does not keep its idempotency key meanwhile', async () => {
   const [held, free, key] = [unique('held'), unique('o'), unique('k')]
   await cart(held, free)

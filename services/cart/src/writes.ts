@@ -73,7 +73,7 @@ export class Writes {
     })
     this.#commits = new GroupCommit<Queued, Result>({
       // Rule 1 asks for one use of an idempotency key in a group, too: KeysUnderWay lets no second one come here.
-      keys: ({ write }) => [orderIdOf(write)],
+      key: ({ write }) => orderIdOf(write),
       weight: ({ write }) => weightOf(write),
       run: async (group) => {
         const writes = group.map(({ write }) => write)
@@ -87,6 +87,7 @@ export class Writes {
       maxGroup: 500,
       maxInFlight: 2,
       maxQueued: 10_000,
+      maxOfKey: 1_000,
     })
   }
 

@@ -88,7 +88,7 @@ export class EffectRunner implements EffectOps {
       stored: () => storedEffects(options.pool),
     })
     this.#settlements = new GroupCommit({
-      keys: ({ claim }) => [claim.orderId],
+      key: ({ claim }) => claim.orderId,
       weight: () => 1,
       run: (group) => this.#settle(group),
       maxGroup: 100,
