@@ -91,7 +91,7 @@ suite(`${orders} orders, seed ${seed}`, () => {
     })
   }
 
-  test('orders are taken while services are killed', { timeout: 3_600_000 }, async (t: TestContext) => {
+  test('I11: orders are taken while services are killed', { timeout: 3_600_000 }, async (t: TestContext) => {
     const queue = Array.from({ length: orders }, (_, n) => `o-${n}`)
     let done = false
     const working = Promise.all(Array.from({ length: clients }, () => client(queue))).finally(() => {
@@ -114,7 +114,7 @@ suite(`${orders} orders, seed ${seed}`, () => {
     assert.ok(kills > 0)
   })
 
-  test('what was accepted is in the log, in order', async () => {
+  test('I9: what was accepted is in the log, in order', async () => {
     await until('the outbox is empty', async () => (await count('cart', 'SELECT count(*) FROM outbox')) === 0)
     const log = await eventsByOrder(stack.address('kafka'), stack.address('registry'))
     assert.equal(log.size, orders)
@@ -128,7 +128,9 @@ suite(`${orders} orders, seed ${seed}`, () => {
     }
   })
 
-  test('every service has applied every version, and nothing is parked', { timeout: 3_600_000 }, async () => {
+  test('I1, I3 and I10: every service has applied every version, and nothing is parked', {
+    timeout: 3_600_000,
+  }, async () => {
     const versions = [...stored.values()].reduce((sum, statuses) => sum + statuses.length, 0)
     for (const service of consumers) {
       const applied = 'SELECT coalesce(sum(applied_version), 0) FROM inbox_order'
@@ -147,7 +149,7 @@ suite(`${orders} orders, seed ${seed}`, () => {
     }
   })
 
-  test('stock is conserved: what is reserved is what reserved orders want, and available is never negative', async () => {
+  test('I4: stock is conserved: what is reserved is what reserved orders want, and available is never negative', async () => {
     await until('the allocator has seen all', async () => (await count('inventory', unseen)) === 0)
     const reserved = new Map<string, number>()
     const left = new Map<string, number>()
@@ -175,7 +177,7 @@ suite(`${orders} orders, seed ${seed}`, () => {
   const reservation = async (orderId: string) =>
     (await send(`${stack.url('inventory')}/reservations/${orderId}`)).json()
 
-  test('the ledger balances, and says what the gateway did: one charge an order at most that was not refunded', async () => {
+  test('I4: the ledger balances, and says what the gateway did: one charge an order at most that was not refunded', async () => {
     const gateway = new Map<string, string[]>()
     for (const { action, request } of await deeds('payment'))
       gateway.set(request.orderId, [...(gateway.get(request.orderId) ?? []), action])
@@ -199,7 +201,7 @@ suite(`${orders} orders, seed ${seed}`, () => {
     HAVING coalesce(sum(CASE p.debit WHEN 'cash' THEN p.amount ELSE -p.amount END), 0)
       <> CASE WHEN i.status = 'charged' THEN i.amount ELSE 0 END`
 
-  test('one label an order at most, taken back where the order was cancelled', async () => {
+  test('I4: one label an order at most, taken back where the order was cancelled', async () => {
     const carrier = new Map<string, string[]>()
     for (const { action, request } of await deeds('carrier'))
       carrier.set(request.orderId, [...(carrier.get(request.orderId) ?? []), action])

@@ -98,7 +98,7 @@ suite('two instances of each service', () => {
     assert.match(stack.lines.join('\n'), new RegExp(`^.* ${leader} ended \\(SIGKILL\\): starting it again$`, 'm'))
   })
 
-  test('a leading cart that hangs: the other publishes; thawed, the old one does no harm', async (t) => {
+  test('I8: a leading cart that hangs: the other publishes; thawed, the old one does no harm', async (t) => {
     const [leader, follower] = await roles()
     const load = new Load(shop, 'leader-frozen')
     const others = new Load(new Shop(stack, { carts: [follower] }), 'follower')
@@ -129,7 +129,7 @@ suite('two instances of each service', () => {
     await load.arrives(stack)
   })
 
-  test('an order service that hangs: the other takes its partitions; thawed, it applies nothing twice', async () => {
+  test('I8: an order service that hangs: the other takes its partitions; thawed, it applies nothing twice', async () => {
     const before = await sum(orders, 'inbox_applied_total')
     const earlier = await eventsInLog()
     const load = new Load(shop, 'order-frozen')

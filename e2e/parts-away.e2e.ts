@@ -128,7 +128,7 @@ suite('registry and database away', () => {
     assert.equal(versionOf(await shop.details('updated')), versionOf(await shop.inCart('updated')))
   })
 
-  test('PostgreSQL killed amid load: 503 while it is gone, no order that was accepted is lost', async () => {
+  test('I2: PostgreSQL killed amid load: 503 while it is gone, no order that was accepted is lost', async () => {
     const load = new Load(shop, 'postgres-killed')
     for (let time = 0; time < 2; time++) {
       await load.more(300)

@@ -1,8 +1,10 @@
-// What must hold of the source without running it: types, style, direction of imports, no package host in the lock file.
+// What must hold of the source without running it: types, style, direction of imports, no package host in the lock file,
+// and that code, tests and pages agree with docs/protocol.md.
 import { spawn } from 'node:child_process'
-import { readFileSync } from 'node:fs'
+import { globSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { protocolErrors } from './protocol.ts'
 
 export const root = fileURLToPath(new URL('../../', import.meta.url))
 export const sources = ['packages', 'services', 'stack', 'testing', 'e2e', 'bench']
@@ -17,6 +19,12 @@ const checks: Record<string, Check> = {
   'lock file': async () => {
     const hosts = readFileSync(join(root, 'package-lock.json'), 'utf8').match(/https?:\/\/[^"]*\.tgz/g)
     return hosts ? `package-lock.json names package hosts, such as ${hosts[0]}; .npmrc keeps them out` : undefined
+  },
+  protocol: async () => {
+    const exclude = (name: string) => /(^|\/)(node_modules|\.[^/]*)$/.test(name)
+    const paths = globSync('**/*.{ts,js,sql,md,avsc,yml,py}', { cwd: root, exclude })
+    const files = paths.map((path) => ({ path, text: readFileSync(join(root, path), 'utf8') }))
+    return protocolErrors(readFileSync(join(root, 'docs/protocol.md'), 'utf8'), files).join('\n') || undefined
   },
 }
 

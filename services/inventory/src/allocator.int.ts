@@ -193,7 +193,7 @@ function assertEqual(orders: OrderRow[], stock: StockRow[], model: StockModel): 
   )
 }
 
-test('whatever happens to orders and stock, in any batches: what the model says', async () => {
+test('rule 21: whatever happens to orders and stock, in any batches: what the model says', async () => {
   await fc.assert(
     fc.asyncProperty(...anyHistory, (wanted, steps) => play(wanted, steps, mostChanges)),
     { numRuns: 40 },

@@ -76,7 +76,7 @@ before(async () => {
 })
 after(() => rig.close())
 
-test('any history leaves what the model says, after each of its steps', async () => {
+test('I3, I5, I6 and I7: any history leaves what the model says, after each of its steps', async () => {
   const seed = Number(process.env.INBOX_SEED ?? Date.now() % 2 ** 31)
   const numRuns = Number(process.env.INBOX_SEQUENCES ?? 200)
   // On a slow day fewer are enough; all of them when they are asked for.
