@@ -1,4 +1,4 @@
-// Imports go one way: services -> messaging -> {contracts, storage}; http stands beside messaging.
+// Imports go one way: services -> service -> {http, contracts} -> messaging -> storage.
 // stack/, e2e/ and bench/ start services as processes; nothing imports a service.
 const tests = '\\.(unit|int|e2e|fixture)\\.ts$'
 const outside = (...allowed) => ({ path: '^(packages|services|stack|testing|e2e|bench)/', pathNot: allowed })
@@ -11,12 +11,29 @@ const only = (name, from, ...allowed) => ({
   to: outside(from, ...allowed),
 })
 
+/** Each folder may import itself and those before it, types included; there is no other folder. */
+const ladder = (root, ...steps) => [
+  ...steps.map((step, n) => ({
+    name: `ladder-${step}`,
+    severity: 'error',
+    from: { path: `${root}${step}/`, pathNot: tests },
+    to: { path: root, pathNot: steps.slice(0, n + 1).map((below) => `${root}${below}/`) },
+  })),
+  {
+    name: 'ladder-has-no-other-step',
+    severity: 'error',
+    from: { path: root, pathNot: steps.map((step) => `${root}${step}/`) },
+    to: {},
+  },
+]
+
 module.exports = {
   forbidden: [
-    only('contracts-stand-alone', '^packages/contracts/'),
     only('storage-stands-alone', '^packages/storage/'),
-    only('messaging-on-contracts-and-storage', '^packages/messaging/', '^packages/(contracts|storage)/'),
-    only('http-beside-messaging', '^packages/http/', '^packages/contracts/'),
+    only('messaging-on-storage', '^packages/messaging/', '^packages/storage/'),
+    only('contracts-on-what-a-topic-is', '^packages/contracts/', '^packages/messaging/src/kafka/'),
+    only('http-knows-no-messaging', '^packages/http/', '^packages/contracts/'),
+    ...ladder('^packages/messaging/src/', 'kafka', 'outbox', 'inbox', 'effects'),
     only('service-above-the-packages', '^packages/service/', '^packages/'),
     {
       name: 'services-on-packages',
@@ -51,6 +68,12 @@ module.exports = {
       severity: 'error',
       from: {},
       to: { circular: true, viaOnly: { dependencyTypesNot: ['type-only'] } },
+    },
+    {
+      name: 'no-cycle-of-types-either',
+      severity: 'error',
+      from: { path: '^packages/messaging/' },
+      to: { circular: true },
     },
     {
       name: 'declared-in-package-json',

@@ -3,7 +3,7 @@
 import { setTimeout as pause } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { EffectRunner } from '@inorder/messaging/effects/runner.ts'
-import { addEffects, effectRows } from '@inorder/messaging/effects/store.ts'
+import { addEffects, effectRows } from '@inorder/messaging/inbox/effect-rows.ts'
 import { migrate } from '@inorder/storage/migrate.ts'
 import { openPool } from '@inorder/storage/pool.ts'
 import { type Tx, transaction } from '@inorder/storage/transaction.ts'

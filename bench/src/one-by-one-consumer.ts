@@ -2,7 +2,7 @@
 import { randomUUID } from 'node:crypto'
 import { shippingCostOf } from '@inorder/contracts/money.ts'
 import { orderEvents } from '@inorder/contracts/order-events.ts'
-import { unframe } from '@inorder/contracts/wire-format.ts'
+import { unframe } from '@inorder/messaging/kafka/wire-format.ts'
 import { openPool } from '@inorder/storage/pool.ts'
 import { transaction } from '@inorder/storage/transaction.ts'
 import { Consumer } from '@platformatic/kafka'

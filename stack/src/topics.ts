@@ -3,7 +3,7 @@
 import { setTimeout as pause } from 'node:timers/promises'
 import { orderEvents } from '@inorder/contracts/order-events.ts'
 import { KafkaAdmin } from '@inorder/messaging/kafka/admin.ts'
-import { SchemaRegistry } from '@inorder/messaging/registry.ts'
+import { SchemaRegistry } from '@inorder/messaging/kafka/registry.ts'
 import { StartFailure, Stopped } from './failure.ts'
 
 const deadlineMs = 5_000

@@ -39,8 +39,9 @@ function violations(files: Record<string, string>): string[] {
 test('imports in the right direction pass', () => {
   const files = {
     'services/cart/src/store.ts': `import { pool } from '../../../packages/storage/src/pool.ts'; export const s = pool`,
-    'packages/messaging/src/outbox.ts': `import type { Order } from '../../contracts/src/order.ts'; export type O = Order`,
-    'packages/messaging/src/outbox.unit.ts': `import { until } from '../../../testing/src/until.ts'; until`,
+    'packages/contracts/src/events.ts': `import { p } from '../../messaging/src/kafka/producer.ts'; export const e = p`,
+    'packages/messaging/src/outbox/add.ts': `import { p } from '../kafka/producer.ts'; export const a = p`,
+    'packages/messaging/src/outbox/add.unit.ts': `import { until } from '../../../../testing/src/until.ts'; until`,
   }
   assert.deepEqual(violations(files), [])
 })
@@ -49,8 +50,15 @@ test('each import in a wrong direction is caught, imports of types too', () => {
   const wrong = {
     'packages/storage/src/up.ts': `import { p } from '../../messaging/src/kafka/producer.ts'; p`,
     'packages/http/src/aside.ts': `import { pool } from '../../storage/src/pool.ts'; pool`,
-    'packages/messaging/src/client.ts': `import { Producer } from '@platformatic/kafka'; Producer`,
-    'packages/messaging/src/until.ts': `import { until } from '../../../testing/src/until.ts'; until`,
+    'packages/messaging/src/outbox/client.ts': `import { Producer } from '@platformatic/kafka'; Producer`,
+    'packages/messaging/src/outbox/until.ts': `import { until } from '../../../../testing/src/until.ts'; until`,
+    'packages/messaging/src/kafka/up.ts': `import type { D } from '../outbox/down.ts'; export type U = D`,
+    'packages/messaging/src/outbox/down.ts': `export type D = 1`,
+    'packages/messaging/src/inbox/a.ts': `import type { B } from './b.ts'; export type A = B`,
+    'packages/messaging/src/inbox/b.ts': `import type { A } from './a.ts'; export type B = A | 1`,
+    'packages/messaging/src/log/one.ts': `export const one = 1`,
+    'packages/messaging/src/log/two.ts': `import { one } from './one.ts'; one`,
+    'packages/messaging/src/effects/order.ts': `import type { Order } from '../../../contracts/src/order.ts'; export type O = Order`,
     'services/cart/src/neighbour.ts': `import type { Row } from '../../order/src/store.ts'; export type R = Row`,
     'stack/src/inside.ts': `import { store } from '../../services/order/src/store.ts'; store`,
     'e2e/inside.ts': `import { store } from '../services/order/src/store.ts'; store`,
@@ -59,13 +67,17 @@ test('each import in a wrong direction is caught, imports of types too', () => {
     'e2e/nowhere.ts': `import './nothing.ts'`,
   }
   assert.deepEqual(violations(wrong), [
-    'http-beside-messaging: packages/http/src/aside.ts',
-    'kafka-client-behind-its-adapter: packages/messaging/src/client.ts',
-    'messaging-on-contracts-and-storage: packages/messaging/src/until.ts',
+    'http-knows-no-messaging: packages/http/src/aside.ts',
+    'kafka-client-behind-its-adapter: packages/messaging/src/outbox/client.ts',
+    'ladder-has-no-other-step: packages/messaging/src/log/two.ts',
+    'ladder-kafka: packages/messaging/src/kafka/up.ts',
+    'messaging-on-storage: packages/messaging/src/effects/order.ts',
+    'messaging-on-storage: packages/messaging/src/outbox/until.ts',
+    'no-cycle-of-types-either: packages/messaging/src/inbox/a.ts',
     'no-cycle: bench/one.ts',
     'no-import-of-a-service: e2e/inside.ts',
     'no-import-of-a-service: stack/src/inside.ts',
-    'no-testing-in-production: packages/messaging/src/until.ts',
+    'no-testing-in-production: packages/messaging/src/outbox/until.ts',
     'resolvable: e2e/nowhere.ts',
     'services-on-packages: services/cart/src/neighbour.ts',
     'stack-starts-services-as-processes: stack/src/inside.ts',

@@ -1,10 +1,10 @@
 // The event as Avro. avsc reads and writes the plain Avro values; what they mean (money, times) is put on and taken off
 // here: as logical types of avsc's, the events would be instances of its generated classes, and slower.
 import { readFileSync } from 'node:fs'
+import { assertDecimalsUnchanged } from '@inorder/messaging/kafka/decimal-guard.ts'
 import avsc from 'avsc'
 import { moneyFromBytes, moneyToBytes } from './avro-money.ts'
 import { shapeOf } from './avro-shape.ts'
-import { assertDecimalsUnchanged } from './decimal-guard.ts'
 import type { OrderEvent } from './order-event.ts'
 
 interface AvroEvent {

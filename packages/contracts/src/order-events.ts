@@ -1,10 +1,10 @@
 import { isUtf8 } from 'node:buffer'
 import { createHash } from 'node:crypto'
+import type { Topic } from '@inorder/messaging/kafka/topic.ts'
 import { overLimits } from './event-limits.ts'
 import { formats } from './formats.ts'
 import type { OrderEvent } from './order-event.ts'
 import { decoder, encode, schema } from './order-event-avro.ts'
-import type { Topic } from './topic.ts'
 
 const longestKey = 128
 

@@ -4,7 +4,7 @@ import { once } from 'node:events'
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { after, before, beforeEach, test } from 'node:test'
-import { EffectRefused, OutcomeUnknown } from '@inorder/messaging/effects/effect.ts'
+import { EffectRefused, OutcomeUnknown } from '@inorder/messaging/inbox/effect.ts'
 import { callOnce } from './call.ts'
 
 let server: Server

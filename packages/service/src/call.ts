@@ -1,6 +1,6 @@
 // How an effect reaches a service of somebody else: a payment gateway, a carrier. docs/api.md has its side of it.
 import { shapeOf } from '@inorder/http/validation.ts'
-import { type Call, EffectRefused, OutcomeUnknown } from '@inorder/messaging/effects/effect.ts'
+import { type Call, EffectRefused, OutcomeUnknown } from '@inorder/messaging/inbox/effect.ts'
 import { type Static, Type } from 'typebox'
 
 /** The two answers that count. All else leaves open whether the receiver has done it. */

@@ -2,11 +2,11 @@
 import { randomUUID } from 'node:crypto'
 import type { Order } from '@inorder/contracts/order.ts'
 import { orderEvents } from '@inorder/contracts/order-events.ts'
-import { frame } from '@inorder/contracts/wire-format.ts'
 import { KafkaAdmin } from '@inorder/messaging/kafka/admin.ts'
 import { partitionOf } from '@inorder/messaging/kafka/partitioner.ts'
 import { SerialProducer } from '@inorder/messaging/kafka/producer.ts'
-import { SchemaRegistry } from '@inorder/messaging/registry.ts'
+import { SchemaRegistry } from '@inorder/messaging/kafka/registry.ts'
+import { frame } from '@inorder/messaging/kafka/wire-format.ts'
 import { brokers, registryUrl } from '@inorder/testing/parts.ts'
 
 const deadlineMs = 10_000

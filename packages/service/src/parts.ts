@@ -1,9 +1,9 @@
 // What every service opens: its database, the registry, and the relay of its outbox.
 import type { serviceConfig } from '@inorder/http/config.ts'
 import type { Service } from '@inorder/http/service.ts'
-import { DatabaseRun, runIdentity } from '@inorder/messaging/log/run.ts'
+import { SchemaRegistry } from '@inorder/messaging/kafka/registry.ts'
+import { DatabaseRun, runIdentity } from '@inorder/messaging/outbox/database-run.ts'
 import { Relay } from '@inorder/messaging/outbox/relay.ts'
-import { SchemaRegistry } from '@inorder/messaging/registry.ts'
 import { openPool } from '@inorder/storage/pool.ts'
 import type { Pool } from 'pg'
 import type { Static, TObject } from 'typebox'

@@ -1,5 +1,5 @@
 import type { OrderEvent } from '@inorder/contracts/order-event.ts'
-import type { EffectKind } from '@inorder/messaging/effects/effect.ts'
+import type { EffectKind } from '@inorder/messaging/inbox/effect.ts'
 import type { Handler } from '@inorder/messaging/inbox/handler.ts'
 import { callOnce } from '@inorder/service/call.ts'
 import type { Tx } from '@inorder/storage/transaction.ts'

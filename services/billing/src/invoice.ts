@@ -10,7 +10,7 @@
 import { minorUnits } from '@inorder/contracts/money.ts'
 import type { Order } from '@inorder/contracts/order.ts'
 import type { OrderEvent } from '@inorder/contracts/order-event.ts'
-import type { Effect } from '@inorder/messaging/effects/effect.ts'
+import type { Effect } from '@inorder/messaging/inbox/effect.ts'
 
 export interface Invoice {
   readonly orderId: string

@@ -1,8 +1,8 @@
 // The service and its gateway as processes, with a real Kafka, registry and PostgreSQL.
 import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
-import type { HeldEffect, ShownEffect } from '@inorder/contracts/effects.ts'
 import type { Order } from '@inorder/contracts/order.ts'
+import type { HeldEffect, ShownEffect } from '@inorder/messaging/effects/ops.ts'
 import { orderEventsWriter } from '@inorder/service/order-events.fixture.ts'
 import { openPool } from '@inorder/storage/pool.ts'
 import { freshDatabase, unique } from '@inorder/testing/parts.ts'

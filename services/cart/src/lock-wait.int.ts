@@ -1,7 +1,7 @@
 // What other sessions of the database hold locked: an order's row, a key, an id that is not committed yet.
 import assert from 'node:assert/strict'
 import { after, afterEach, before, test } from 'node:test'
-import { DatabaseRun } from '@inorder/messaging/log/run.ts'
+import { DatabaseRun } from '@inorder/messaging/outbox/database-run.ts'
 import { migrate } from '@inorder/storage/migrate.ts'
 import { openPool } from '@inorder/storage/pool.ts'
 import { freshDatabase, unique } from '@inorder/testing/parts.ts'

@@ -1,7 +1,7 @@
 // Rule 12: what log recovery does to the orders of the cart, and what an operator decides about those that it holds.
 import type { OrderEvent } from '@inorder/contracts/order-event.ts'
-import type { OrderTable } from '@inorder/messaging/log/recover.ts'
-import { addReleaseAudit, type HeldEvidence } from '@inorder/messaging/log/release.ts'
+import type { OrderTable } from '@inorder/messaging/outbox/log-recovery.ts'
+import { addReleaseAudit, type HeldEvidence } from '@inorder/messaging/outbox/release.ts'
 import { sqlFault, type Tx, transaction } from '@inorder/storage/transaction.ts'
 import type { Pool } from 'pg'
 import { endHold, lockHeld, lockRecovered, saveHolds } from './held-store.ts'

@@ -1,10 +1,10 @@
 // A look into the cart's database and into the log, beside the cart.
 import type { OrderEvent } from '@inorder/contracts/order-event.ts'
 import { orderEvents } from '@inorder/contracts/order-events.ts'
-import { Decoder } from '@inorder/messaging/inbox/decode.ts'
 import { KafkaAdmin } from '@inorder/messaging/kafka/admin.ts'
+import { Decoder } from '@inorder/messaging/kafka/decode.ts'
 import { readLog } from '@inorder/messaging/kafka/log-reader.ts'
-import { SchemaRegistry } from '@inorder/messaging/registry.ts'
+import { SchemaRegistry } from '@inorder/messaging/kafka/registry.ts'
 import { brokers, registryUrl } from '@inorder/testing/parts.ts'
 import { until } from '@inorder/testing/until.ts'
 import pg from 'pg'
@@ -35,7 +35,7 @@ export async function inLog(orderIds: readonly string[]): Promise<Map<string, st
   const log = new Map(orderIds.map((orderId) => [orderId, [] as string[]]))
   const seen = new Set<string>()
   await readLog(cluster, { topic: orderEvents.name, topicId: id, spans }, async (records) => {
-    for (const { decoded } of await decoder.entries(id, records)) {
+    for (const { decoded } of await decoder.decodeAll(id, records)) {
       const event: OrderEvent | undefined = decoded?.event
       if (!event || seen.has(event.eventId)) continue
       seen.add(event.eventId)

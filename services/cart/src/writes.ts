@@ -1,6 +1,6 @@
 // The way of a write: into a group, and then for as long as its client likes, until Kafka has its event.
 
-import type { ComparedSessions, DatabaseRun } from '@inorder/messaging/log/run.ts'
+import type { ComparedSessions, DatabaseRun } from '@inorder/messaging/outbox/database-run.ts'
 import type { Delivery } from '@inorder/messaging/outbox/delivery.ts'
 import { stillInOutbox } from '@inorder/messaging/outbox/outbox.ts'
 import type { Relay } from '@inorder/messaging/outbox/relay.ts'

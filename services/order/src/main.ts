@@ -1,6 +1,6 @@
 // The order service: reads every change of every order, and answers what it knows of them.
 import { orderEvents } from '@inorder/contracts/order-events.ts'
-import { heldAmong } from '@inorder/messaging/parking/listing.ts'
+import { heldAmong } from '@inorder/messaging/inbox/parked-listing.ts'
 import { runConsumer } from '@inorder/service/consumer.ts'
 import { handled, orderHandler } from './handlers.ts'
 import { orderRoutes } from './routes.ts'

@@ -6,7 +6,7 @@
 // It is dispatched when the carrier has given a label and the order is said to be shipped, in whichever order.
 import { shippingCostOf } from '@inorder/contracts/money.ts'
 import type { OrderEvent } from '@inorder/contracts/order-event.ts'
-import type { Effect } from '@inorder/messaging/effects/effect.ts'
+import type { Effect } from '@inorder/messaging/inbox/effect.ts'
 
 export interface Shipment {
   status: 'quoted' | 'requested' | 'dispatched' | 'delivered' | 'cancelled' | 'recalled'

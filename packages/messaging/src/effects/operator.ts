@@ -1,9 +1,10 @@
 // What an operator sees of the effects, and what they may do to those that are parked, or fail and are tried again.
-import type { EffectQuery, HeldEffect, ReleasedAll, ShownEffect } from '@inorder/contracts/effects.ts'
-import type { List } from '@inorder/contracts/ops.ts'
+
 import { type Tx, transaction } from '@inorder/storage/transaction.ts'
 import type { Pool } from 'pg'
-import { addAudit, discardAnswer } from '../parking/audit.ts'
+import { addAudit, discardAnswer } from '../inbox/audit.ts'
+import type { List } from '../outbox/ops.ts'
+import type { EffectQuery, HeldEffect, ReleasedAll, ShownEffect } from './ops.ts'
 import { lockOrders, removing } from './store.ts'
 
 interface Row {

@@ -4,16 +4,17 @@ import { fileURLToPath } from 'node:url'
 import { migrate } from '@inorder/storage/migrate.ts'
 import { openPool } from '@inorder/storage/pool.ts'
 import type { Tx } from '@inorder/storage/transaction.ts'
-import type { ModelEvent } from '@inorder/testing/inbox-model.ts'
-import { makeModelTable, modelHandler, modelRegistry, modelTopic, recordOf } from '@inorder/testing/inbox-topic.ts'
 import { freshDatabase, unique } from '@inorder/testing/parts.ts'
 import { pino } from 'pino'
 import { Registry } from 'prom-client'
 import { Committer } from '../inbox/commit.ts'
-import { Decoder } from '../inbox/decode.ts'
+import type { Effect, EffectKind } from '../inbox/effect.ts'
 import type { Handler } from '../inbox/handler.ts'
-import { run } from '../parking/runs.ts'
-import type { Effect, EffectKind } from './effect.ts'
+import type { ModelEvent } from '../inbox/model.fixture.ts'
+import { makeModelTable, modelHandler, modelRegistry, modelTopic, recordOf } from '../inbox/model-topic.fixture.ts'
+import { entryOf } from '../inbox/order.ts'
+import { run } from '../inbox/redrive-runs.ts'
+import { Decoder } from '../kafka/decode.ts'
 import { EffectRunner, type EffectRunnerOptions } from './runner.ts'
 
 const folder = (name: string) => ({ name, path: fileURLToPath(new URL(`../../migrations/${name}`, import.meta.url)) })
@@ -57,7 +58,7 @@ export async function effectsRig() {
   async function apply(events: EffectEvent[], handler = effectHandler): Promise<void> {
     const topicId = crypto.randomUUID()
     const records = events.map((event, i) => recordOf({ place: String(i), orderId: event.orderId, event }))
-    const entries = await decoder.entries(topicId, records)
+    const entries = (await decoder.decodeAll(topicId, records)).map((record) => entryOf(record))
     const spans = new Map([[0, { from: 0n, next: BigInt(events.length) }]])
     await new Committer(pool, contextOf(handler)).commit({ topicId, entries, spans }, () => {})
   }

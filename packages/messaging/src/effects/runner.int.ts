@@ -4,11 +4,12 @@ import { transaction } from '@inorder/storage/transaction.ts'
 import { unique } from '@inorder/testing/parts.ts'
 import { until } from '@inorder/testing/until.ts'
 import fc from 'fast-check'
-import { auditEntries } from '../parking/audit.ts'
-import { parkedEvents } from '../parking/listing.ts'
-import { EffectRefused, OutcomeUnknown } from './effect.ts'
+import { auditEntries } from '../inbox/audit.ts'
+import { EffectRefused, OutcomeUnknown } from '../inbox/effect.ts'
+import { addEffects, effectRows } from '../inbox/effect-rows.ts'
+import { parkedEvents } from '../inbox/parked-listing.ts'
 import { type EffectsRig, effectHandler, effectsRig, event, keys, settle } from './rig.fixture.ts'
-import { addEffects, effectRows, lockOrders } from './store.ts'
+import { lockOrders } from './store.ts'
 
 let rig: EffectsRig
 

@@ -6,25 +6,18 @@
 //                        -> due again, after a while: it failed, or its instance was not heard of until the lease ended
 //                        -> parked: refused, or its outcome stays unknown; the order's later ones wait for a person
 import { setTimeout as pause } from 'node:timers/promises'
-import type {
-  EffectOps,
-  EffectQuery,
-  HeldEffect,
-  Release,
-  ReleasedAll,
-  ShownEffect,
-} from '@inorder/contracts/effects.ts'
-import type { List } from '@inorder/contracts/ops.ts'
 import { GroupCommit } from '@inorder/storage/group-commit.ts'
 import { transaction } from '@inorder/storage/transaction.ts'
 import { WokenLoop } from '@inorder/storage/woken-loop.ts'
 import type { Pool } from 'pg'
 import type { Logger } from 'pino'
 import type { Registry } from 'prom-client'
-import { type EffectKind, OutcomeUnknown } from './effect.ts'
+import { type EffectKind, OutcomeUnknown } from '../inbox/effect.ts'
+import type { List } from '../outbox/ops.ts'
 import { headerKey } from './header-key.ts'
 import { type EffectMetrics, effectMetrics } from './metrics.ts'
 import { effectsOf, heldEffects, release, releaseAll, storedEffects } from './operator.ts'
+import type { EffectOps, EffectQuery, HeldEffect, Release, ReleasedAll, ShownEffect } from './ops.ts'
 import { type Claim, claimEffects, giveBack, giveUp, removeClaimed } from './store.ts'
 import { KindsAtWork, verdictOf } from './verdict.ts'
 

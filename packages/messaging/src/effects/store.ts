@@ -1,49 +1,8 @@
-// The effect table. Whoever adds or removes a row holds the order's row in `inbox_order`, so that the first of an order,
-// which alone has `due_at`, is known for certain (rule 14).
+// The effect table, as the runner claims, removes and parks its rows.
 import { columns } from '@inorder/storage/columns.ts'
 import type { Tx } from '@inorder/storage/transaction.ts'
-import type { Fault } from '../inbox/order.ts'
-import type { Effect, StoredEffect } from './effect.ts'
-
-export interface EffectRow extends Omit<StoredEffect, 'key' | 'payload'> {
-  readonly eventId: string
-  /** JSON */
-  readonly payload: string
-}
-
-/** What is to be stored of one event's effects. Throws when a payload is no JSON. */
-export const effectRows = (
-  orderId: string,
-  { eventId, version }: { eventId: string; version: number },
-  effects: readonly Effect[],
-): EffectRow[] =>
-  effects.map(({ kind, payload }, i) => {
-    const json = JSON.stringify(payload)
-    if (json === undefined) throw new Error(`the payload of the effect ${kind} is no JSON`)
-    return { orderId, version, n: i + 1, eventId, kind, payload: json }
-  })
-
-/** Stores them; the first of an order of which none is there can start. The orders are locked. */
-export async function addEffects(tx: Tx, effects: readonly EffectRow[]): Promise<void> {
-  if (effects.length === 0) return
-  // Not a prepared statement: a plan made while the table was empty would read all of it for each batch later on.
-  await tx.query(
-    `INSERT INTO effect (order_id, version, n, event_id, kind, payload, due_at)
-     SELECT id, version, n, event_id, kind, payload,
-       CASE WHEN row_number() OVER (PARTITION BY id ORDER BY version, n) = 1
-         AND NOT EXISTS (SELECT FROM effect WHERE order_id = id) THEN now() END
-     FROM unnest($1::text[], $2::bigint[], $3::int[], $4::text[], $5::text[], $6::json[])
-       AS new (id, version, n, event_id, kind, payload)`,
-    columns(effects, ({ orderId, version, n, eventId, kind, payload }) => [
-      orderId,
-      version,
-      n,
-      eventId,
-      kind,
-      payload,
-    ]),
-  )
-}
+import type { StoredEffect } from '../inbox/effect.ts'
+import type { Fault } from '../kafka/event.ts'
 
 /** An effect that is leased to us: as long as its token is the row's, nobody else has it. */
 export interface Claim extends StoredEffect {

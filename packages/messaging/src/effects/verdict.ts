@@ -1,7 +1,7 @@
 // What a failed attempt means for its effect.
 import { sqlFault } from '@inorder/storage/transaction.ts'
-import { type Fault, faultOf } from '../inbox/order.ts'
-import { EffectRefused, OutcomeUnknown } from './effect.ts'
+import { EffectRefused, OutcomeUnknown } from '../inbox/effect.ts'
+import { type Fault, faultOf } from '../kafka/event.ts'
 
 export interface Verdict {
   readonly fault: Fault

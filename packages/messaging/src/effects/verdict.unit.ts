@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import pg from 'pg'
-import { EffectRefused, OutcomeUnknown } from './effect.ts'
+import { EffectRefused, OutcomeUnknown } from '../inbox/effect.ts'
 import { KindsAtWork, verdictOf } from './verdict.ts'
 
 const sqlError = (code: string) => Object.assign(new pg.DatabaseError('refused', 0, 'error'), { code })

@@ -4,10 +4,11 @@ import { setTimeout as pause } from 'node:timers/promises'
 import type { Pool } from 'pg'
 import type { Logger } from 'pino'
 import type { RecordStream } from '../kafka/record-stream.ts'
-import { type BatchContext, type BatchResult, Hole } from './batch.ts'
+import type { BatchContext } from './apply.ts'
+import { type BatchResult, Hole } from './batch.ts'
 import { Committer, PartitionsStuck } from './commit.ts'
 import { TopicReplaced } from './log-check.ts'
-import type { Entry } from './order.ts'
+import { type Entry, entryOf } from './order.ts'
 import { Stalls } from './stalls.ts'
 import { standstills, stuckOf, type Work, without } from './work.ts'
 
@@ -103,7 +104,8 @@ export class Applier<State, Event> {
     const { taken } = work
     if (!work.entries)
       await this.#untilDone('decoding', stream, work, async () => {
-        work.entries = await context.decoder.entries(stream.topicId, taken.records)
+        const decoded = await context.decoder.decodeAll(stream.topicId, taken.records)
+        work.entries = decoded.map((record) => entryOf(record))
       })
     try {
       await this.#untilDone('applying', stream, work, async () => {

@@ -1,16 +1,26 @@
 // From locked orders to stored changes: what a batch and the redrive of one order have in common.
 import { refusalOf } from '@inorder/storage/sqlstate.ts'
 import { savepoint, type Tx } from '@inorder/storage/transaction.ts'
-import { addEffects, effectRows } from '../effects/store.ts'
-import { addLate } from '../parking/audit.ts'
-import { addCopies } from '../parking/copies.ts'
-import { savePlaces } from '../parking/store.ts'
-import type { BatchContext } from './batch.ts'
+import type { Decoder } from '../kafka/decode.ts'
+import { type Fault, faultOf, placeName } from '../kafka/event.ts'
+import type { Topic } from '../kafka/topic.ts'
+import { addLate } from './audit.ts'
 import { type Changes, judge, noChanges, type Outcome, settle } from './decide.ts'
+import { addEffects, effectRows } from './effect-rows.ts'
 import type { Handler } from './handler.ts'
-import { type Entry, type Fault, faultOf, newOrder, type Order, placeName } from './order.ts'
+import { type Entry, newOrder, type Order } from './order.ts'
+import { addCopies } from './parked-copies.ts'
+import { savePlaces } from './parked-store.ts'
 import { type LockedOrders, saveOrders } from './store.ts'
 import { refusedFault } from './suspects.ts'
+
+export interface BatchContext<State, Event> {
+  readonly topic: Topic<Event>
+  readonly handler: Handler<State, Event>
+  readonly decoder: Decoder<Event>
+  readonly service: string
+  readonly instance: string
+}
 
 export interface Saved<State, Event> extends Changes<State, Event> {
   readonly copies: readonly Entry<Event>[]

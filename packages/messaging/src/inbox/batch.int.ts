@@ -1,14 +1,14 @@
 import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
 import type { Tx } from '@inorder/storage/transaction.ts'
-import { modelOf } from '@inorder/testing/inbox-model.ts'
-import { someRecords } from '@inorder/testing/inbox-records.ts'
-import { modelHandler, modelTopic, recordOf } from '@inorder/testing/inbox-topic.ts'
 import { unique } from '@inorder/testing/parts.ts'
 import fc from 'fast-check'
-import { parkedEvents, parkedOrders } from '../parking/listing.ts'
 import { Hole } from './batch.ts'
+import { modelOf } from './model.fixture.ts'
+import { modelHandler, modelTopic, recordOf } from './model-topic.fixture.ts'
 import { OrderIds } from './order-ids.ts'
+import { parkedEvents, parkedOrders } from './parked-listing.ts'
+import { someRecords } from './random-records.fixture.ts'
 import { type Context, event, type InboxRig, inboxRig, poison } from './rig.fixture.ts'
 
 let rig: InboxRig

@@ -1,15 +1,13 @@
-import type { Topic } from '@inorder/contracts/topic.ts'
 import type { Tx } from '@inorder/storage/transaction.ts'
-import { withoutDiscarded } from '../parking/discarded.ts'
-import { healShare } from '../parking/sizes.ts'
-import { parkedBefore, waitingRecords } from '../parking/store.ts'
-import { applyEntries, type Saved, type Search } from './apply.ts'
+import type { Decoder } from '../kafka/decode.ts'
+import type { Span } from '../kafka/record.ts'
+import { applyEntries, type BatchContext, type Saved, type Search } from './apply.ts'
 import { know, remember } from './decide.ts'
-import type { Decoder } from './decode.ts'
-import type { Handler } from './handler.ts'
-import type { Entry, Order } from './order.ts'
+import { withoutDiscarded } from './discard.ts'
+import { type Entry, entryOf, type Order } from './order.ts'
 import { addOrderIds } from './order-ids.ts'
-import type { Span } from './record.ts'
+import { parkedBefore, waitingRecords } from './parked-store.ts'
+import { healShare } from './redrive-sizes.ts'
 import { type LockedOrders, lockOrders, lockPositions, movePositions } from './store.ts'
 
 export interface Batch<Event> {
@@ -24,14 +22,6 @@ export interface BatchResult<State, Event> extends Saved<State, Event> {
   readonly size: number
   /** The positions that moved. */
   readonly positions: ReadonlyMap<number, bigint>
-}
-
-export interface BatchContext<State, Event> {
-  readonly topic: Topic<Event>
-  readonly handler: Handler<State, Event>
-  readonly decoder: Decoder<Event>
-  readonly service: string
-  readonly instance: string
 }
 
 /** Records between the position and the batch were never read: the stream must be opened anew at the positions. */
@@ -111,7 +101,7 @@ async function readParked<State, Event>(
   const share = healShare(healing.size, singly)
   for (const { orderId, topicId, record, place, version, isLast } of await waitingRecords(tx, [...healing], share)) {
     const order = orders.get(orderId)!
-    remember(order, decoder.entry(topicId, record, place))
+    remember(order, entryOf(decoder.decode(topicId, record), place))
     if (isLast) order.horizon = version
   }
 }

@@ -1,14 +1,16 @@
 // Rule 17: whose fault it is that a batch cannot be stored. Orders named `raises-<SQLSTATE>-...` are refused by a trigger.
+
 import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
 import { openPool } from '@inorder/storage/pool.ts'
-import type { ModelRecord } from '@inorder/testing/inbox-model.ts'
-import { modelHandler, recordOf } from '@inorder/testing/inbox-topic.ts'
 import { unique } from '@inorder/testing/parts.ts'
-import { parkedEvents } from '../parking/listing.ts'
+import { Decoder } from '../kafka/decode.ts'
 import type { BatchResult } from './batch.ts'
 import { Committer, PartitionsStuck } from './commit.ts'
-import { Decoder } from './decode.ts'
+import type { ModelRecord } from './model.fixture.ts'
+import { modelHandler, recordOf } from './model-topic.fixture.ts'
+import { entryOf } from './order.ts'
+import { parkedEvents } from './parked-listing.ts'
 import { type Context, event, type InboxRig, inboxRig } from './rig.fixture.ts'
 import { enoughFailures } from './suspects.ts'
 
@@ -43,7 +45,7 @@ function consumer(over: Partial<Context> = {}, pool = rig.pool) {
   }
   async function commit(partitions: readonly (readonly ModelRecord[])[], isolate = false): Promise<void> {
     const records = partitions.flatMap((some, partition) => some.map((one) => ({ ...recordOf(one), partition })))
-    const entries = await decoder.entries(topicId, records)
+    const entries = (await decoder.decodeAll(topicId, records)).map((record) => entryOf(record))
     const spans = new Map(partitions.map((some, partition) => [partition, { from: 0n, next: BigInt(some.length) }]))
     await committer.commit({ topicId, entries, spans }, told, isolate)
   }

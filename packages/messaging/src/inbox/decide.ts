@@ -12,8 +12,10 @@
 //
 // `judge` names the record to apply, if any; the caller tries it and gives the outcome to `settle`, which names the
 // next. So the same decisions serve a batch in memory and the run under savepoints that looks for a guilty row.
-import type { EffectRow } from '../effects/store.ts'
-import type { Entry, Fault, Order, Place } from './order.ts'
+
+import type { Fault } from '../kafka/event.ts'
+import type { EffectRow } from './effect-rows.ts'
+import type { Entry, Order, Place } from './order.ts'
 
 /** What a batch does, gathered record by record. */
 export interface Changes<State, Event> {

@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { apply, type ModelEvent, type ModelOrder, type ModelRecord, modelOf } from '@inorder/testing/inbox-model.ts'
-import { someRecords } from '@inorder/testing/inbox-records.ts'
 import fc from 'fast-check'
 import { type Changes, judge, noChanges, type Outcome, settle } from './decide.ts'
+import { apply, type ModelEvent, type ModelOrder, type ModelRecord, modelOf } from './model.fixture.ts'
 import { type Entry, isHeld, newOrder, type Order } from './order.ts'
+import { someRecords } from './random-records.fixture.ts'
 
 type TestOrder = Order<string[], ModelEvent>
 

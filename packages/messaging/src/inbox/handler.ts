@@ -1,5 +1,5 @@
 import type { Tx } from '@inorder/storage/transaction.ts'
-import type { Effect } from '../effects/effect.ts'
+import type { Effect } from './effect.ts'
 
 /** What a service does with an event. Written once per service; the runtime around it keeps order and counts once. */
 export interface Handler<State, Event> {

@@ -1,17 +1,19 @@
 // The inbox and its operator as a history drives them: real, on a real database, which each history finds empty.
-import type { causes } from '@inorder/testing/inbox-history.ts'
-import { apply, type ModelEvent, type ModelRecord, repaired, topicName } from '@inorder/testing/inbox-model.ts'
-import { InterruptedPool } from '@inorder/testing/inbox-pool.ts'
-import { modelRegistry, modelTopic, recordOfHistory } from '@inorder/testing/inbox-topic.ts'
+
 import { pino } from 'pino'
 import { Registry } from 'prom-client'
-import { Operator } from '../parking/operator.ts'
-import { UnknownSchema } from '../registry.ts'
-import type { BatchContext } from './batch.ts'
+import { Decoder } from '../kafka/decode.ts'
+import { UnknownSchema } from '../kafka/registry.ts'
+import type { BatchContext } from './apply.ts'
 import { Committer } from './commit.ts'
-import { Decoder } from './decode.ts'
 import type { Applied } from './inbox.ts'
+import { InterruptedPool } from './interrupted-pool.fixture.ts'
 import { inboxMetrics } from './metrics.ts'
+import { apply, type ModelEvent, type ModelRecord, repaired, topicName } from './model.fixture.ts'
+import { modelRegistry, modelTopic, recordOfHistory } from './model-topic.fixture.ts'
+import { Operator } from './operator.ts'
+import { entryOf } from './order.ts'
+import type { causes } from './random-history.fixture.ts'
 import type { InboxRig } from './rig.fixture.ts'
 import { dueOrders } from './store.ts'
 
@@ -130,7 +132,8 @@ export async function historySubject(rig: InboxRig) {
     },
     /** Gives the positions that it said were stored. */
     async batch(from: number, next: number, records: readonly ModelRecord[]): Promise<number[]> {
-      const entries = await context.decoder.entries(topicId, records.map(recordOfHistory))
+      const decoded = await context.decoder.decodeAll(topicId, records.map(recordOfHistory))
+      const entries = decoded.map((record) => entryOf(record))
       const spans = new Map([[0, { from: BigInt(from), next: BigInt(next) }]])
       const positions: number[] = []
       const batch = committer.commit({ topicId, entries, spans }, (result) => {

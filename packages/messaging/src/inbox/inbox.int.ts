@@ -1,6 +1,5 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { framed, modelRegistry } from '@inorder/testing/inbox-topic.ts'
 import { unique } from '@inorder/testing/parts.ts'
 import { until } from '@inorder/testing/until.ts'
 import { Producer } from '@platformatic/kafka'
@@ -8,6 +7,7 @@ import type { Pool } from 'pg'
 import { pino } from 'pino'
 import { Registry } from 'prom-client'
 import { keyHash } from '../kafka/partitioner.ts'
+import { framed, modelRegistry } from './model-topic.fixture.ts'
 import {
   admin,
   assertComplete,

@@ -1,8 +1,8 @@
 // What must hold of an inbox after each step of a history, under the names of its invariants.
 import assert from 'node:assert/strict'
-import { isHeld, type ModelEvent, type ModelInbox } from '@inorder/testing/inbox-model.ts'
 import type { Stored } from './history.fixture.ts'
 import type { Applied } from './inbox.ts'
+import { isHeld, type ModelEvent, type ModelInbox } from './model.fixture.ts'
 
 export function compare(
   told: readonly Applied<string[], ModelEvent>[],

@@ -1,10 +1,10 @@
 // Rule 19: the log is not what the positions say it is.
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { framed, modelRegistry } from '@inorder/testing/inbox-topic.ts'
 import { until } from '@inorder/testing/until.ts'
 import { pino } from 'pino'
 import { Registry } from 'prom-client'
+import { framed, modelRegistry } from './model-topic.fixture.ts'
 import {
   admin,
   assertComplete,

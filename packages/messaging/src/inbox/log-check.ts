@@ -1,10 +1,11 @@
-import type { Loss, Refused } from '@inorder/contracts/ops.ts'
 import { transaction } from '@inorder/storage/transaction.ts'
 import type { Pool } from 'pg'
 import type { Logger } from 'pino'
 import type { KafkaAdmin, TopicLog } from '../kafka/admin.ts'
 import { KafkaAway, KafkaRefused } from '../kafka/errors.ts'
-import { addLoss } from '../parking/audit.ts'
+import type { Refused } from '../outbox/ops.ts'
+import { addLoss } from './audit.ts'
+import type { Loss } from './ops.ts'
 import { forgetPosition, otherTopics, placePosition, readPositions } from './store.ts'
 
 export interface LogCheckOptions {

@@ -1,27 +1,4 @@
-import type { SourceRecord } from './record.ts'
-
-/** Why a record is not applied: a short stable slug for lists and alarms, and what a person reads. */
-export interface Fault {
-  readonly cause: string
-  readonly detail: string
-}
-
-const longestDetail = 1_000
-
-/** Bounds the detail, which garbage may have written, to what text columns and headers hold: no NUL, no half character. */
-export const faultOf = (cause: string, detail: unknown): Fault => ({
-  cause,
-  detail: (detail instanceof Error ? detail.message : String(detail))
-    .replaceAll('\0', '\uFFFD')
-    .slice(0, longestDetail)
-    .toWellFormed(),
-})
-
-export interface DecodedEvent<Event> {
-  readonly eventId: string
-  readonly version: number
-  readonly event: Event
-}
+import type { DecodedRecord, Fault } from '../kafka/event.ts'
 
 /** Where a record is kept that is not applied: it blocks its order, stands behind such a one, waits for a gap, or was overtaken. */
 export interface Place extends Fault {
@@ -30,38 +7,19 @@ export interface Place extends Fault {
   readonly attempts: number
 }
 
-/** How a record is named to the outside: `topicId/partition/offset`. */
-export const placeName = (topicId: string, { partition, offset }: { partition: number; offset: bigint }): string =>
-  `${topicId}/${partition}/${offset}`
-
-/** The same read back; undefined: it is no such name. */
-export function placeOf(name: string): { topicId: string; partition: number; offset: bigint } | undefined {
-  const [, topicId, partition, offset] =
-    /^([\da-f]{8}(?:-[\da-f]{4}){3}-[\da-f]{12})\/(\d{1,9})\/(\d{1,18})$/.exec(name) ?? []
-  return topicId ? { topicId, partition: Number(partition), offset: BigInt(offset ?? 0) } : undefined
-}
-
 /** A record on its way through the inbox: as it arrives, or taken up again from the parked table. */
-export interface Entry<Event> {
-  /** `@topic:partition:offset` where `orderless`. */
-  readonly orderId: string
-  /** It has no usable key, or key and body disagree: it belongs to no order and blocks none. */
-  readonly orderless: boolean
-  readonly topicId: string
-  readonly partition: number
-  readonly offset: bigint
-  readonly version: number | null
-  readonly eventId: string | null
-  /** Undefined while the bytes lie in the parked table alone. */
-  readonly record: SourceRecord | undefined
-  /** Either this or `fault`, once the bytes were read. */
-  readonly decoded: DecodedEvent<Event> | undefined
-  readonly fault: Fault | undefined
+export interface Entry<Event> extends DecodedRecord<Event> {
   /** Its place before this batch. */
   readonly before: Place | undefined
   /** Its place after this batch; undefined: none, it is applied or a duplicate. */
   place: Place | undefined
 }
+
+export const entryOf = <Event>(record: DecodedRecord<Event>, before?: Place): Entry<Event> => ({
+  ...record,
+  before,
+  place: before,
+})
 
 /** What the order's row holds: the version guard, and whether anything is parked that holds the order up. */
 export interface OrderRow {

@@ -1,10 +1,12 @@
-// Random histories (testing/src/inbox-history.ts) against the inbox and the pure model (inbox-model.ts), compared after
+// Random histories (random-history.fixture.ts) against the inbox and the pure model (model.fixture.ts), compared after
 // every step. INBOX_SEQUENCES=5000 runs more of them; INBOX_SEED, and the `path` that a failure prints as INBOX_PATH,
 // repeat one. The inboxes broken by hand, which must fail here: mutants.int.ts.
 import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
-import type { Redriven, Refused } from '@inorder/contracts/ops.ts'
-import { type Action, type History, orders, repairs, type Step, someHistory } from '@inorder/testing/inbox-history.ts'
+import fc from 'fast-check'
+import type { Refused } from '../outbox/ops.ts'
+import { historySubject, makeHistoryTable, type Subject } from './history.fixture.ts'
+import { compare, passes, same } from './invariants.fixture.ts'
 import {
   type Answer,
   deliver,
@@ -17,10 +19,9 @@ import {
   nowhereName,
   parkedUnder,
   redrive,
-} from '@inorder/testing/inbox-model.ts'
-import fc from 'fast-check'
-import { historySubject, makeHistoryTable, type Subject } from './history.fixture.ts'
-import { compare, passes, same } from './invariants.fixture.ts'
+} from './model.fixture.ts'
+import type { Redriven } from './ops.ts'
+import { type Action, type History, orders, repairs, type Step, someHistory } from './random-history.fixture.ts'
 import { type InboxRig, inboxRig } from './rig.fixture.ts'
 
 /** Found here once. */

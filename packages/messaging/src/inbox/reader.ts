@@ -5,7 +5,8 @@ import type { TopicConsumer } from '../kafka/consumer.ts'
 import { KafkaAway, KafkaRefused } from '../kafka/errors.ts'
 import type { OpenTransaction, RecordStream } from '../kafka/record-stream.ts'
 import { Applier, backoffMs } from './applier.ts'
-import { type BatchContext, type BatchResult, Hole } from './batch.ts'
+import type { BatchContext } from './apply.ts'
+import { type BatchResult, Hole } from './batch.ts'
 import { type LogCheck, TopicReplaced } from './log-check.ts'
 
 const tellKafkaMs = 1_000

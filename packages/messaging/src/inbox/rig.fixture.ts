@@ -1,20 +1,22 @@
 // A database with an inbox, consumers of topics of their own on it, and what they have stored. No Kafka.
+
 import { fileURLToPath } from 'node:url'
 import { migrate } from '@inorder/storage/migrate.ts'
 import { openPool } from '@inorder/storage/pool.ts'
-import type { ModelEvent, ModelOrder, ModelRecord } from '@inorder/testing/inbox-model.ts'
-import { makeModelTable, modelHandler, modelRegistry, modelTopic, recordOf } from '@inorder/testing/inbox-topic.ts'
 import { freshDatabase, unique } from '@inorder/testing/parts.ts'
 import { pino } from 'pino'
 import { Registry } from 'prom-client'
-import { parkedEvents } from '../parking/listing.ts'
-import { Operator } from '../parking/operator.ts'
-import type { Saved } from './apply.ts'
-import type { BatchContext, BatchResult } from './batch.ts'
+import { Decoder } from '../kafka/decode.ts'
+import type { SourceRecord } from '../kafka/record.ts'
+import type { BatchContext, Saved } from './apply.ts'
+import type { BatchResult } from './batch.ts'
 import { Committer } from './commit.ts'
-import { Decoder } from './decode.ts'
 import { inboxMetrics } from './metrics.ts'
-import type { SourceRecord } from './record.ts'
+import type { ModelEvent, ModelOrder, ModelRecord } from './model.fixture.ts'
+import { makeModelTable, modelHandler, modelRegistry, modelTopic, recordOf } from './model-topic.fixture.ts'
+import { Operator } from './operator.ts'
+import { entryOf } from './order.ts'
+import { parkedEvents } from './parked-listing.ts'
 
 const folder = (name: string) => ({ name, path: fileURLToPath(new URL(`../../migrations/${name}`, import.meta.url)) })
 
@@ -48,7 +50,7 @@ export async function inboxRig() {
     })
     const committer = new Committer(pool, context)
     const commitRecords = async (records: SourceRecord[], from: number, next: number): Promise<Result> => {
-      const entries = await decoder.entries(topicId, records)
+      const entries = (await decoder.decodeAll(topicId, records)).map((record) => entryOf(record))
       const spans = new Map([[0, { from: BigInt(from), next: BigInt(next) }]])
       const results: BatchResult<string[], ModelEvent>[] = []
       await committer.commit({ topicId, entries, spans }, (result) => results.push(result))

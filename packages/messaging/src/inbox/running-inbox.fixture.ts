@@ -4,8 +4,6 @@ import { after, before } from 'node:test'
 import { fileURLToPath } from 'node:url'
 import { migrate } from '@inorder/storage/migrate.ts'
 import { openPool } from '@inorder/storage/pool.ts'
-import type { ModelEvent } from '@inorder/testing/inbox-model.ts'
-import { framed, makeModelTable, modelHandler, modelRegistry, modelTopic } from '@inorder/testing/inbox-topic.ts'
 import { brokers, freshDatabase, unique } from '@inorder/testing/parts.ts'
 import { until } from '@inorder/testing/until.ts'
 import { Admin, Consumer, compatibilityPartitioner, Producer } from '@platformatic/kafka'
@@ -13,6 +11,8 @@ import type { Pool } from 'pg'
 import { pino } from 'pino'
 import { Registry } from 'prom-client'
 import { consume, type Inbox, type InboxOptions } from './inbox.ts'
+import type { ModelEvent } from './model.fixture.ts'
+import { framed, makeModelTable, modelHandler, modelRegistry, modelTopic } from './model-topic.fixture.ts'
 
 const folder = (name: string) => ({ name, path: fileURLToPath(new URL(`../../migrations/${name}`, import.meta.url)) })
 export const kafka = { bootstrapBrokers: brokers().split(','), clientId: 'inbox-test' }

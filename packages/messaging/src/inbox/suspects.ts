@@ -1,5 +1,5 @@
 import { sqlState } from '@inorder/storage/sqlstate.ts'
-import { type Fault, faultOf } from './order.ts'
+import { type Fault, faultOf } from '../kafka/event.ts'
 
 /** A record that failed so often, alone, while others did not, is refused for its own sake. */
 export const enoughFailures = 5

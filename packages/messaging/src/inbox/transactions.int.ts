@@ -1,11 +1,11 @@
 // Other people's transactions in the topic: what was aborted is not there, and what is open holds up as little as it can.
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { framed } from '@inorder/testing/inbox-topic.ts'
 import { unique } from '@inorder/testing/parts.ts'
 import { until } from '@inorder/testing/until.ts'
 import { Producer } from '@platformatic/kafka'
 import { pino } from 'pino'
+import { framed } from './model-topic.fixture.ts'
 import { caughtUp, cleanups, event, kafka, service } from './running-inbox.fixture.ts'
 
 type Writer = Awaited<ReturnType<typeof service>>

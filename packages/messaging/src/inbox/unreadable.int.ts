@@ -4,11 +4,11 @@ import { execFile } from 'node:child_process'
 import { test } from 'node:test'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
-import { framed } from '@inorder/testing/inbox-topic.ts'
 import { until } from '@inorder/testing/until.ts'
 import type { Pool } from 'pg'
 import { Registry } from 'prom-client'
 import { partitionOf } from '../kafka/partitioner.ts'
+import { framed } from './model-topic.fixture.ts'
 import { admin, caughtUp, event, kafka, producer, service, versions } from './running-inbox.fixture.ts'
 
 const MiB = 1024 * 1024

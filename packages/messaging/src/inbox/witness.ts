@@ -1,7 +1,8 @@
 import { refusalOf } from '@inorder/storage/sqlstate.ts'
 import { rolledBack, type Tx, transaction } from '@inorder/storage/transaction.ts'
 import type { Pool } from 'pg'
-import { type BatchContext, type BatchResult, isApplicable } from './batch.ts'
+import type { BatchContext } from './apply.ts'
+import { type BatchResult, isApplicable } from './batch.ts'
 import type { Entry } from './order.ts'
 import { likenessOf } from './suspects.ts'
 

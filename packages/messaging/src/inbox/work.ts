@@ -1,6 +1,7 @@
+import { placeName } from '../kafka/event.ts'
 import type { Taken } from '../kafka/record-stream.ts'
 import { PartitionsStuck } from './commit.ts'
-import { type Entry, placeName } from './order.ts'
+import type { Entry } from './order.ts'
 import type { StallPlace } from './stalls.ts'
 
 /** Records on their way into the database, and how far they are. */

@@ -1,5 +1,5 @@
 import type { RecordsBatch } from '@platformatic/kafka'
-import type { Reference } from '../inbox/record.ts'
+import type { Reference } from './record.ts'
 
 /** As the client has it. With `unreadable` its records stay in the log. */
 export interface LogBatch extends RecordsBatch {

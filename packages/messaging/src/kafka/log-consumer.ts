@@ -1,7 +1,7 @@
 import { Consumer, type FetchOptions, type KafkaRecord, kGetApi } from '@platformatic/kafka'
-import type { Reference } from '../inbox/record.ts'
 import { type FetchAnswer, leastVersion, parseAnswer } from './fetch-answer.ts'
 import { isControl, type LogBatch, lastOffset } from './log-batch.ts'
+import type { Reference } from './record.ts'
 
 type Fetch = FetchOptions<Buffer, Buffer, Buffer, Buffer>
 type Callback<T> = (error: Error | null, value: T) => void

@@ -1,11 +1,11 @@
 import { randomUUID } from 'node:crypto'
 import { FetchIsolationLevels } from '@platformatic/kafka'
-import type { SourceRecord } from '../inbox/record.ts'
 import { type Cluster, clientOptions, discard, kafkaError } from './client.ts'
 import { within } from './deadline.ts'
 import { KafkaAway } from './errors.ts'
 import { isControl, isTransactional, type LogBatch, lastOffset } from './log-batch.ts'
 import { LogConsumer, type Unread } from './log-consumer.ts'
+import type { SourceRecord } from './record.ts'
 
 export interface LogPiece {
   topic: string

@@ -1,8 +1,8 @@
-import type { SourceRecord } from '../inbox/record.ts'
 import type { KafkaAdmin } from './admin.ts'
 import type { Cluster } from './client.ts'
 import { KafkaRefused } from './errors.ts'
 import { type LogPiece, readLog } from './log-reader.ts'
+import type { SourceRecord } from './record.ts'
 
 const deadlineMs = 3_000
 

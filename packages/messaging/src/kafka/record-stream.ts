@@ -1,7 +1,7 @@
 import type { MessagesStream } from '@platformatic/kafka'
-import type { SourceRecord, Span } from '../inbox/record.ts'
 import { within } from './deadline.ts'
 import type { LogConsumer, Unread } from './log-consumer.ts'
+import type { SourceRecord, Span } from './record.ts'
 
 type Stream = MessagesStream<Buffer, Buffer, Buffer, Buffer>
 

@@ -3,7 +3,7 @@
 import { setTimeout as pause } from 'node:timers/promises'
 import type pg from 'pg'
 import type { Logger } from 'pino'
-import type { DatabaseRun } from '../log/run.ts'
+import type { DatabaseRun } from './database-run.ts'
 import { endOf, endSession, keepSession, openSession } from './session.ts'
 
 export type Message =

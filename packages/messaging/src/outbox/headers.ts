@@ -1,9 +1,7 @@
 // Headers rest in the outbox as JSON: text as it is, bytes (those of records we only pass on) as base64.
-import type { OutboxRecord } from './outbox.ts'
-
 type Stored = Record<string, string | { base64: string }>
 
-export function encodeHeaders(headers: OutboxRecord['headers']): string {
+export function encodeHeaders(headers: Readonly<Record<string, string | Buffer>>): string {
   // A header may be called __proto__.
   const stored: Stored = Object.create(null)
   for (const [name, value] of Object.entries(headers))

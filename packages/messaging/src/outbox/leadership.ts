@@ -1,7 +1,7 @@
 import { setTimeout as pause } from 'node:timers/promises'
 import type { Logger } from 'pino'
-import type { DatabaseRun } from '../log/run.ts'
 import { channelName } from './channel.ts'
+import type { DatabaseRun } from './database-run.ts'
 import { endOf, endSession, keepSession, openSession } from './session.ts'
 
 export interface LeadershipOptions {

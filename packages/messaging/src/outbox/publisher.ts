@@ -1,10 +1,10 @@
 import { setTimeout as pause } from 'node:timers/promises'
 import { KafkaAdmin } from '../kafka/admin.ts'
 import { KafkaRefused, TopicMissing } from '../kafka/errors.ts'
-import type { ComparedLog } from '../log/second-copy.ts'
 import { CompleteIds } from './complete-ids.ts'
 import { Lanes, type LanesOptions } from './lanes.ts'
 import { confirmPause, isToPause } from './pause.ts'
+import type { ComparedLog } from './recovery.ts'
 import { declareTopic, measure, readTopics, relane } from './store.ts'
 
 export interface PublisherOptions extends LanesOptions {

@@ -1,5 +1,5 @@
 import type { Pool } from 'pg'
-import type { SchemaRegistry } from '../registry.ts'
+import type { SchemaRegistry } from '../kafka/registry.ts'
 
 /** Rule 3: keeps the text of a schema that bodies in the outbox are written with, for whoever publishes them later. */
 export async function rememberSchema(pool: Pool, fingerprint: string, subject: string, schema: string): Promise<void> {

@@ -1,8 +1,8 @@
 // Rows of the outbox that were set aside, in SQL.
-import type { AuditEntry, List } from '@inorder/contracts/ops.ts'
-import type { SetAside, SetAsideDiscarded, SetAsideRedriven } from '@inorder/contracts/set-aside.ts'
+
 import type { Tx } from '@inorder/storage/transaction.ts'
 import { decodeHeaders } from './headers.ts'
+import type { AuditEntry, List, SetAside, SetAsideDiscarded, SetAsideRedriven } from './ops.ts'
 
 interface Row {
   id: string

@@ -1,9 +1,9 @@
 // What an operator may do with outbox rows that were set aside (rule 9): have them tried again, or give them up.
-import type { Refused } from '@inorder/contracts/ops.ts'
-import type { SetAsideDiscarded, SetAsideOps, SetAsideRedriven } from '@inorder/contracts/set-aside.ts'
+
 import { transaction } from '@inorder/storage/transaction.ts'
 import type { Pool } from 'pg'
 import type { Logger } from 'pino'
+import type { Refused, SetAsideDiscarded, SetAsideOps, SetAsideRedriven } from './ops.ts'
 import {
   addSetAsideAudit,
   dropSetAside,

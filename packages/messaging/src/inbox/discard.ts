@@ -1,0 +1,64 @@
+// A discard holds when the log is read again: it is remembered by the record's place and digest. Another record at that
+// place (a log that was cut and written anew) has another digest, and is judged like any.
+import type { Tx } from '@inorder/storage/transaction.ts'
+import { placeName, placeOf } from '../kafka/event.ts'
+import { digestOf } from '../kafka/large-records.ts'
+import type { SourceRecord } from '../kafka/record.ts'
+import type { Entry } from './order.ts'
+
+export async function addDiscarded(tx: Tx, topicId: string, record: SourceRecord): Promise<void> {
+  await tx.query(
+    `INSERT INTO discarded (topic_id, partition, record_offset, sha256) VALUES ($1, $2, $3, $4) ON CONFLICT DO NOTHING`,
+    [topicId, record.partition, record.offset, digestOf(record)],
+  )
+  await tx.query(
+    `UPDATE inbox_position SET discarded = greatest(discarded, $3) WHERE topic_id = $1 AND partition = $2`,
+    [topicId, record.partition, record.offset],
+  )
+}
+
+/**
+ * Before a record's order is locked (rule 14: positions first). A batch that reads the record again, and waits for its
+ * order while it is discarded, would not see that; so it waits here, and reads `discarded` of the position anew.
+ */
+export async function lockPositionOf(tx: Tx, event: string): Promise<void> {
+  const place = placeOf(event)
+  if (!place) return
+  await tx.query('SELECT FROM inbox_position WHERE topic_id = $1 AND partition = $2 FOR UPDATE', [
+    place.topicId,
+    place.partition,
+  ])
+}
+
+/** These without what was discarded: `upTo` says of each partition that is read again how far that may be. */
+export async function withoutDiscarded<Event>(
+  tx: Tx,
+  entries: readonly Entry<Event>[],
+  upTo: ReadonlyMap<number, bigint>,
+): Promise<readonly Entry<Event>[]> {
+  if (upTo.size === 0) return entries
+  const suspects = entries.filter(({ partition, offset }) => offset <= (upTo.get(partition) ?? -1n))
+  if (suspects.length === 0) return entries
+  const { rows: found } = await tx.query<{
+    topic_id: string
+    partition: number
+    record_offset: string
+    sha256: string
+  }>({
+    name: 'inbox-discarded',
+    text: `SELECT d.* FROM discarded AS d JOIN unnest($1::uuid[], $2::int[], $3::bigint[]) AS s (topic_id, partition, record_offset)
+           USING (topic_id, partition, record_offset)`,
+    values: [suspects.map((s) => s.topicId), suspects.map((s) => s.partition), suspects.map((s) => s.offset)],
+  })
+  if (found.length === 0) return entries
+  const digests = Map.groupBy(found, (row) =>
+    placeName(row.topic_id, { partition: row.partition, offset: BigInt(row.record_offset) }),
+  )
+  const isDiscarded = (entry: Entry<Event>) => {
+    const known = digests.get(placeName(entry.topicId, entry))
+    if (!known || !entry.record) return false
+    const digest = digestOf(entry.record)
+    return known.some(({ sha256 }) => sha256 === digest)
+  }
+  return entries.filter((entry) => !isDiscarded(entry))
+}

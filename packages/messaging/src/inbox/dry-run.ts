@@ -1,0 +1,61 @@
+// What a redrive would do: its steps in one transaction, of which nothing is left. It looks at the first records alone.
+
+import type { Tx } from '@inorder/storage/transaction.ts'
+import type { Refused } from '../outbox/ops.ts'
+import type { BatchContext } from './apply.ts'
+import type { Redriven } from './ops.ts'
+import { answerOf, standing } from './parked-standing.ts'
+import { ownPlaces } from './parked-turns.ts'
+import { type AtHand, beginning, type Cursor, type Fate, type Size, takeStep } from './redrive-steps.ts'
+import { lockOrder } from './store.ts'
+
+const mostTried = 1_000
+
+export async function dryRun<State, Event>(
+  tx: Tx,
+  orderId: string,
+  context: BatchContext<State, Event>,
+  size: Size,
+  atHand: AtHand,
+): Promise<Redriven | Refused> {
+  const before = await lockOrder<State, Event>(tx, orderId)
+  const isLocked = before.created.length === 0
+  const order = before.orders.get(orderId)!
+  const now = await standing(tx, orderId, order.version, isLocked)
+  if (now.parked === 0) return { refused: 'nothing-parked', detail: `Nothing is parked of ${orderId}.` }
+  if (!isLocked) return { ...answerOf(orderId, 0, now), events: [] }
+
+  const events = (await ownPlaces(tx, orderId, mostTried)).filter(({ becomes }) => becomes !== 'conflict')
+  const fates = new Map<string, Fate>()
+  let applied = 0
+  let cursor: Cursor | undefined = beginning
+  for (let tried = 0; cursor && tried < mostTried; tried += size.records) {
+    const step: Awaited<ReturnType<typeof takeStep<State, Event>>> = await takeStep(
+      tx,
+      await lockOrder<State, Event>(tx, orderId),
+      context,
+      cursor,
+      size,
+      atHand,
+    )
+    for (const [event, fate] of step.fates) fates.set(event, fate)
+    applied += step.saved.applied.length
+    cursor = step.next
+  }
+  const left = new Map((await ownPlaces(tx, orderId, 2 * mostTried)).map((place) => [place.event, place]))
+  const foreseen = events.map(({ event, version, becomes, cause, detail }) => {
+    const gone = fates.get(event)
+    if (gone) return { ...gone, event, version: gone.version ?? version }
+    return left.get(event) ?? { event, version, becomes, cause, detail }
+  })
+  return {
+    ...answerOf(orderId, applied, await standing(tx, orderId, order.version, isLocked)),
+    events: foreseen.sort((a, b) => turnOf(a) - turnOf(b) || (a.version ?? 0) - (b.version ?? 0)),
+  }
+}
+
+/** What goes on comes first, then the head, which need not have a version, then what it holds up. */
+function turnOf({ becomes }: { becomes: string }): number {
+  if (becomes === 'applied' || becomes === 'duplicate') return 0
+  return becomes === 'head' ? 1 : 2
+}

@@ -1,0 +1,45 @@
+// Rows of the effect table, as a batch adds them. Whoever adds or removes a row holds the order's row in `inbox_order`, so
+// that the first of an order, which alone has `due_at`, is known for certain (rule 14).
+import { columns } from '@inorder/storage/columns.ts'
+import type { Tx } from '@inorder/storage/transaction.ts'
+import type { Effect, StoredEffect } from './effect.ts'
+
+export interface EffectRow extends Omit<StoredEffect, 'key' | 'payload'> {
+  readonly eventId: string
+  /** JSON */
+  readonly payload: string
+}
+
+/** What is to be stored of one event's effects. Throws when a payload is no JSON. */
+export const effectRows = (
+  orderId: string,
+  { eventId, version }: { eventId: string; version: number },
+  effects: readonly Effect[],
+): EffectRow[] =>
+  effects.map(({ kind, payload }, i) => {
+    const json = JSON.stringify(payload)
+    if (json === undefined) throw new Error(`the payload of the effect ${kind} is no JSON`)
+    return { orderId, version, n: i + 1, eventId, kind, payload: json }
+  })
+
+/** Stores them; the first of an order of which none is there can start. The orders are locked. */
+export async function addEffects(tx: Tx, effects: readonly EffectRow[]): Promise<void> {
+  if (effects.length === 0) return
+  // Not a prepared statement: a plan made while the table was empty would read all of it for each batch later on.
+  await tx.query(
+    `INSERT INTO effect (order_id, version, n, event_id, kind, payload, due_at)
+     SELECT id, version, n, event_id, kind, payload,
+       CASE WHEN row_number() OVER (PARTITION BY id ORDER BY version, n) = 1
+         AND NOT EXISTS (SELECT FROM effect WHERE order_id = id) THEN now() END
+     FROM unnest($1::text[], $2::bigint[], $3::int[], $4::text[], $5::text[], $6::json[])
+       AS new (id, version, n, event_id, kind, payload)`,
+    columns(effects, ({ orderId, version, n, eventId, kind, payload }) => [
+      orderId,
+      version,
+      n,
+      eventId,
+      kind,
+      payload,
+    ]),
+  )
+}

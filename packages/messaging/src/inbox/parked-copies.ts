@@ -1,0 +1,48 @@
+import { randomUUID } from 'node:crypto'
+import type { Tx } from '@inorder/storage/transaction.ts'
+import { placeName } from '../kafka/event.ts'
+import type { Reference } from '../kafka/record.ts'
+import type { Topic } from '../kafka/topic.ts'
+import { addToOutbox } from '../outbox/outbox.ts'
+import type { Entry } from './order.ts'
+
+/**
+ * Puts a copy of each record that blocks its order or is in conflict into the outbox, for the topic of parked records:
+ * the original bytes and headers, and who could not apply it, why, and where it stands. Of a record that is kept by
+ * reference the copy says where it stands in the log, how long it is, and its digest. Those that only wait are not copied,
+ * and no record a second time when a redrive leaves it where it was.
+ */
+export async function addCopies<Event>(
+  tx: Tx,
+  moved: Iterable<Entry<Event>>,
+  { topic, service, instance }: { topic: Topic<Event>; service: string; instance: string },
+): Promise<Entry<Event>[]> {
+  const copied = [...moved].filter(
+    ({ place, before }) => (place?.state === 'head' || place?.state === 'conflict') && place.state !== before?.state,
+  )
+  if (copied.length === 0) return copied
+  const copies = copied.map(({ record, place, topicId, ...at }) => {
+    if (!record) throw new Error('a record to be copied has no bytes')
+    return {
+      eventId: randomUUID(),
+      topic: topic.parkedName,
+      key: record.key,
+      value: record.reference ? referenceTo(placeName(topicId, at), record.reference) : record.value,
+      fingerprint: null,
+      origin: instance,
+      headers: {
+        ...Object.fromEntries(record.headers.map(([key, value]) => [key.toString(), value ?? Buffer.alloc(0)])),
+        'inorder-service': service,
+        'inorder-cause': place?.cause ?? '',
+        'inorder-detail': place?.detail ?? '',
+        'inorder-source': placeName(topicId, at),
+        ...(record.reference && { 'inorder-reference': record.reference.cause }),
+      },
+    }
+  })
+  await addToOutbox(tx, copies)
+  return copied
+}
+
+const referenceTo = (source: string, { bytes, sha256 }: Reference) =>
+  Buffer.from(JSON.stringify({ source, bytes, sha256 }))

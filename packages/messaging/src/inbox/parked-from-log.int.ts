@@ -1,0 +1,70 @@
+// Records over the bound, in a real log.
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { until } from '@inorder/testing/until.ts'
+import { CompressionAlgorithms } from '@platformatic/kafka'
+import { framed } from './model-topic.fixture.ts'
+import { parkedEvents } from './parked-listing.ts'
+import { event, producer, service } from './running-inbox.fixture.ts'
+
+const ann = { operator: 'ann', dryRun: false }
+
+/** Each order: version 1, a version 2 of 1.3 MB that compresses well, version 3. */
+async function withLarge(orders: readonly string[]) {
+  const it = await service()
+  await it.sendEvents(orders, [1])
+  for (const orderId of orders) {
+    const large = { ...event(orderId, 2), padding: 'x'.repeat(1_300_000) }
+    await producer.send({
+      messages: [{ topic: it.topic.name, key: Buffer.from(orderId), value: framed(large) }],
+      compression: CompressionAlgorithms.GZIP,
+    })
+  }
+  await it.sendEvents(orders, [3])
+  const inbox = await it.start()
+  const parked = (orderId: string) =>
+    until(`${orderId} is parked`, async () => {
+      const events = await parkedEvents(it.pool, orderId)
+      return events.length === 2 && events
+    })
+  return { ...it, inbox, parked }
+}
+
+test('rule 18: a record over the bound is parked by reference, and a redrive reads it from the log', async () => {
+  const { inbox, pool, parked, applied } = await withLarge(['o-1'])
+  const [head] = await parked('o-1')
+  assert.deepEqual([head?.state, head?.cause], ['head', 'too-large'])
+  const kept = await pool.query('SELECT record_value, reference FROM parked WHERE reference IS NOT NULL')
+  assert.deepEqual([kept.rowCount, kept.rows[0].record_value], [1, null])
+  const copy = await pool.query('SELECT value FROM outbox')
+  assert.equal(JSON.parse(copy.rows[0].value).sha256, kept.rows[0].reference.sha256)
+
+  const tried = await inbox.ops.redrive('o-1', { ...ann, dryRun: true })
+  assert.ok('events' in tried)
+  assert.deepEqual(
+    tried.events?.map(({ becomes }) => becomes),
+    ['applied', 'applied'],
+  )
+  assert.deepEqual(await inbox.ops.redrive('o-1', ann), { orderId: 'o-1', applied: 2, remaining: 0 })
+  assert.deepEqual(
+    applied.map(({ version }) => version),
+    [1, 2, 3],
+  )
+})
+
+test('rule 18: a reference whose bytes are gone, or are others, can only be discarded', async () => {
+  const { inbox, pool, parked } = await withLarge(['o-1', 'o-2'])
+  for (const orderId of ['o-1', 'o-2']) await parked(orderId)
+  const other = `jsonb_set(reference::jsonb, '{sha256}', '"00"')::json`
+  await pool.query(`UPDATE parked SET reference = ${other} WHERE order_id = 'o-1' AND reference IS NOT NULL`)
+  await pool.query(`UPDATE parked SET record_offset = 900 WHERE order_id = 'o-2' AND reference IS NOT NULL`)
+  for (const orderId of ['o-1', 'o-2']) {
+    for (const dryRun of [true, false]) {
+      const answer = await inbox.ops.redrive(orderId, { ...ann, dryRun })
+      assert.equal('refused' in answer && answer.refused, 'record-gone')
+    }
+    const [head] = await parkedEvents(pool, orderId)
+    const discard = { operator: 'ann', event: head!.event, reason: 'gone', skipVersion: true }
+    assert.deepEqual(await inbox.ops.discard(orderId, discard), { orderId, applied: 1, remaining: 0 })
+  }
+})

@@ -1,0 +1,73 @@
+import { describe } from 'node:test'
+import { eachIsCaught, holds } from './mutants.fixture.ts'
+
+holds('any history leaves the same where a step takes two records', {
+  file: 'inbox/redrive-sizes.ts',
+  from: '{ together: 500, singly: 50, least: 4 }',
+  to: '{ together: 2, singly: 1, least: 1 }',
+})
+
+describe('the property fails for a redrive or a discard in which', { concurrency: 2 }, () =>
+  eachIsCaught({
+    'a redrive does not lock its order': {
+      file: 'inbox/store.ts',
+      from: 'WHERE order_id = $1 FOR UPDATE',
+      to: 'WHERE order_id = $1',
+    },
+    'a redrive takes an order that came after it looked': {
+      file: 'inbox/redrive.ts',
+      from: 'const isLocked = locked.created.length === 0',
+      to: 'const isLocked = true',
+    },
+    'what is applied stays parked': {
+      file: 'inbox/parked-store.ts',
+      from: 'if (removed.length > 0) await',
+      to: 'if (removed.length > 1_000) await',
+    },
+    'a redrive goes on after a failure': {
+      file: 'inbox/apply.ts',
+      from: 'let candidate = judge(order, entry, changes)',
+      to: 'if (entry.before) order.blocked = false; let candidate = judge(order, entry, changes)',
+    },
+    'what stands behind passes what still cannot be read': {
+      file: 'inbox/parked-turns.ts',
+      from: 'p.version IS NOT NULL AND p.seq < $2',
+      to: 'p.version IS NOT NULL AND p.seq <> $2',
+    },
+    'what is past stays behind the head': {
+      file: 'inbox/redrive-steps.ts',
+      from: 'if (left.stale) {',
+      to: 'if (left.stale && left.hasTurn) {',
+    },
+    'a discard is forgotten': {
+      file: 'inbox/redrive.ts',
+      from: 'await addDiscarded(tx, target.topicId, target.record)',
+      to: '',
+    },
+    'versions that never come are not skipped': {
+      file: 'inbox/redrive.ts',
+      from: 'order.version = gap.to',
+      to: '',
+    },
+    'a discard takes the head, whatever was named': {
+      file: 'inbox/redrive.ts',
+      from: 'named(tx, orderId, discard.event, isLocked)',
+      to: 'named(tx, orderId, (await headOf(tx, orderId)) ?? discard.event, isLocked)',
+    },
+    'a skipped version is forgotten': {
+      file: 'inbox/redrive.ts',
+      from: 'order.version = next\n',
+      to: '\n',
+    },
+    'a skipped version is not told from the one before': {
+      file: 'inbox/redrive.ts',
+      from: 'order.version = next\n    order.eventId = null\n',
+      to: 'order.version = next\n',
+    },
+    'a dry run is no dry run': {
+      file: 'inbox/operator.ts',
+      from: 'rolledBack(tx, () => dryRun(tx, orderId, context, size, atHand))',
+      to: 'dryRun(tx, orderId, context, size, atHand)',
+    },
+  }),
+)

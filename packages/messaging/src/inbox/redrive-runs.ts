@@ -1,0 +1,82 @@
+// Takes an order's steps one after the other until it is done, each in a transaction of its own.
+
+import { refusalOf } from '@inorder/storage/sqlstate.ts'
+import { type Tx, transaction } from '@inorder/storage/transaction.ts'
+import type { Pool } from 'pg'
+import { SchemasMissing } from '../kafka/decode.ts'
+import type { Refused } from '../outbox/ops.ts'
+import type { BatchContext, Saved } from './apply.ts'
+import type { Redriven } from './ops.ts'
+import { unreadStarts } from './parked-turns.ts'
+import { type Action, advance, type Progress } from './redrive.ts'
+import { stepBytes, stepSize } from './redrive-sizes.ts'
+import { type AtHand, beginning, type Size } from './redrive-steps.ts'
+
+const together: Size = { records: stepSize.together, bytes: stepBytes, singly: false }
+const singly: Size = { records: stepSize.singly, bytes: stepBytes, singly: true }
+/** So many steps one by one go over what one step together had refused; together again it would be refused again. */
+const stepsSingly = Math.ceil(together.records / singly.records)
+
+/**
+ * Does the action, or goes on with what the order is due for. `onSaved` is told after each commit. When it throws, what
+ * was committed stays, and the order is due.
+ */
+export async function run<State, Event>(
+  pool: Pool,
+  orderId: string,
+  action: Action | undefined,
+  context: BatchContext<State, Event>,
+  onSaved: (saved: Saved<State, Event>) => void,
+  atHand: AtHand = new Map(),
+): Promise<Redriven | Refused | undefined> {
+  let progress: Progress = { cursor: beginning, audit: undefined }
+  for (let left = 0; ; ) {
+    if (progress.cursor.phase === 'reading') await learn(pool, orderId, progress, context)
+    const one = (size: Size) =>
+      settled(pool, (tx) => advance(tx, orderId, action, progress, context, size, atHand), context)
+    const taken = left > 0 ? { outcome: await one(singly), refused: false } : await untilRefused(one)
+    left = taken.refused ? stepsSingly - 1 : Math.max(0, left - 1)
+    const { outcome } = taken
+    if (outcome?.saved) onSaved(outcome.saved)
+    if (!outcome) return undefined
+    if ('refused' in outcome) return outcome.refused
+    if ('answer' in outcome) return outcome.answer
+    progress = outcome.progress
+  }
+}
+
+/** A step together; fewer, one by one, if the database refuses something in it or it takes too long (rule 17). */
+export async function untilRefused<T>(one: (size: Size) => Promise<T>): Promise<{ outcome: T; refused: boolean }> {
+  try {
+    return { outcome: await one(together), refused: false }
+  } catch (error) {
+    if (refusalOf(error) === 'outage') throw error
+    return { outcome: await one(singly), refused: true }
+  }
+}
+
+/** In a transaction; again when schemas are missing, which are learnt outside of it. */
+export async function settled<State, Event, T>(
+  pool: Pool,
+  work: (tx: Tx) => Promise<T>,
+  context: BatchContext<State, Event>,
+): Promise<T> {
+  for (;;) {
+    try {
+      return await transaction(pool, work)
+    } catch (error) {
+      if (!(error instanceof SchemasMissing)) throw error
+      await context.decoder.learn(error.ids)
+    }
+  }
+}
+
+/** Asks anew for the schemas of what could not be read. */
+export async function learn<State, Event>(
+  pool: Pool,
+  orderId: string,
+  { cursor }: Progress,
+  { decoder }: BatchContext<State, Event>,
+): Promise<void> {
+  await decoder.learnOf(await unreadStarts(pool, orderId, cursor.readTo, together))
+}

@@ -1,0 +1,35 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { orderEvents } from '@inorder/contracts/order-events.ts'
+import { assertDecimalsUnchanged } from './decimal-guard.ts'
+
+const { schema } = orderEvents.value
+
+test('the same schema, and one with more fields, pass', () => {
+  assertDecimalsUnchanged([], schema)
+  assertDecimalsUnchanged([schema, schema], schema)
+  const tax = { name: 'tax', type: { type: 'bytes', logicalType: 'decimal', precision: 9, scale: 2 }, default: '' }
+  const parsed = JSON.parse(schema)
+  assertDecimalsUnchanged([schema], JSON.stringify({ ...parsed, fields: [...parsed.fields, tax] }))
+})
+
+test('another scale, another precision, a decimal no more or a new one are refused', () => {
+  const decimal = '{"type":"bytes","logicalType":"decimal","precision":19,"scale":4}'
+  const changes = [
+    schema.replace('"scale":4', '"scale":2'),
+    schema.replace('"precision":19', '"precision":18'),
+    schema.replace(',"scale":4', ''),
+    schema.replace(decimal, '"bytes"'),
+    schema.replace(decimal, `["null",${decimal.replace('4', '3')}]`),
+  ]
+  for (const changed of changes) {
+    assert.notEqual(changed, schema)
+    assert.throws(() => assertDecimalsUnchanged([schema], changed), /inorder\.v1\.Item\.price .* must not change/)
+    assert.throws(() => assertDecimalsUnchanged([changed], schema), /must not change/)
+    assert.throws(
+      () => assertDecimalsUnchanged([schema, changed], schema),
+      /must not change/,
+      'any of the versions counts',
+    )
+  }
+})

@@ -1,0 +1,234 @@
+import { setTimeout as pause } from 'node:timers/promises'
+import type { Pool } from 'pg'
+import type { Logger } from 'pino'
+import { KafkaAdmin, type TopicLog } from '../kafka/admin.ts'
+import { Decoder } from '../kafka/decode.ts'
+import { KafkaAway, KafkaRefused } from '../kafka/errors.ts'
+import { placeName } from '../kafka/event.ts'
+import { readLog } from '../kafka/log-reader.ts'
+import type { SourceRecord } from '../kafka/record.ts'
+import { RegistryAway, type SchemaRegistry } from '../kafka/registry.ts'
+import type { Topic } from '../kafka/topic.ts'
+import { type DatabaseRun, NotCompared } from './database-run.ts'
+import { type OrderTable, type RecoveredGroup, recoverOrders } from './log-recovery.ts'
+import { markRead, stage, unreadable } from './recovery-staging.ts'
+import { currentRun, readPublished, rememberRun, savePublished } from './recovery-store.ts'
+import { type HeldEvidence, heldEvidence } from './release.ts'
+import { tellIfReplaced } from './replaced-topic.ts'
+
+export interface SecondCopyOptions<Event> {
+  pool: Pool
+  /** Of the same database, with a long deadline. */
+  maintenance: Pool
+  brokers: readonly string[]
+  registry: Pick<SchemaRegistry, 'schemaOf'>
+  topic: Topic<Event>
+  /** This process, `cart-2`. */
+  instance: string
+  logger: Logger
+  orders: OrderTable<Event>
+  run: DatabaseRun
+}
+
+/** What whoever publishes has to know of it. */
+export interface ComparedLog {
+  readonly topicName: string
+  /** Compares the database with what the log holds above its positions; cheap where that is nothing. */
+  catchUp(): Promise<void>
+  /** Everything in the log below these ends was published from this database. Called by whoever publishes, and caught up. */
+  published(log: Pick<TopicLog, 'id' | 'ends'>): Promise<void>
+}
+
+const deadlineMs = 1_500
+const againMs = 1_000
+/** Each may be a megabyte. */
+const mostReadAgain = 20
+
+/** Rule 12: the log is a producer's second copy. One whose database was restored takes over from it what it has forgotten. */
+export class SecondCopy<Event> implements ComparedLog {
+  readonly topicName: string
+  readonly #options: SecondCopyOptions<Event>
+  readonly #kafka: KafkaAdmin
+  readonly #decoder: Decoder<Event>
+  /** For the operator of orders that are held. */
+  readonly evidence: HeldEvidence<Event>
+  #reading: Promise<void> | undefined
+  /** Something of the log was read, and not all of it judged: the database may lack it. */
+  #behind = false
+  #saved = ''
+  #settling: Promise<void> | undefined
+
+  constructor(options: SecondCopyOptions<Event>) {
+    const { brokers, registry, topic, instance } = options
+    this.#options = options
+    this.topicName = topic.name
+    this.#kafka = new KafkaAdmin({ brokers, clientId: `${instance}-log` })
+    this.#decoder = new Decoder(topic, registry)
+    this.evidence = heldEvidence(this.#decoder)
+  }
+
+  /** Nothing may be written before. */
+  get settled(): boolean {
+    return this.#options.run.compared !== undefined
+  }
+
+  /**
+   * Resolves when the database may be written to, and from then on watches that it stays the same. Without Kafka that is
+   * at once, unless the database is a restored one: what the log holds is then not known, and a version would be given
+   * away twice. A database that takes the place of another while this process runs may always be one.
+   */
+  async settle(stopping: AbortSignal): Promise<void> {
+    const { run, logger } = this.#options
+    run.onSwapped(() => {
+      const alarm = 'database-swapped'
+      logger.error(
+        { alarm },
+        'another database has taken the place of ours: nothing is written before the log was read',
+      )
+      // What ends it is that the service stops.
+      this.#settle(stopping).catch(() => stopping.aborted)
+    })
+    await this.#settle(stopping)
+  }
+
+  #settle(stopping: AbortSignal): Promise<void> {
+    this.#settling ??= this.#untilSettled(stopping).finally(() => {
+      this.#settling = undefined
+    })
+    return this.#settling
+  }
+
+  async #untilSettled(stopping: AbortSignal): Promise<void> {
+    const { pool, run, logger } = this.#options
+    while (!this.settled) {
+      try {
+        const { identity, same } = await currentRun(pool)
+        await this.catchUp().catch((error) => {
+          if (run.swapped || !same || this.#behind || !isAbsence(error)) throw error
+          logger.warn({ cause: error.message }, 'the log is not compared with the database before it is published to')
+          run.compare(identity)
+        })
+      } catch (error) {
+        if (stopping.aborted) throw error
+        const alarm = 'log-not-read'
+        logger.error(
+          { alarm, err: error },
+          'nothing is written before the log was read: the database may be a restored one',
+        )
+        await pause(againMs, undefined, { signal: stopping })
+      }
+    }
+  }
+
+  catchUp(): Promise<void> {
+    this.#reading ??= this.#catchUp().finally(() => {
+      this.#reading = undefined
+    })
+    return this.#reading
+  }
+
+  async published({ id, ends }: Pick<TopicLog, 'id' | 'ends'>): Promise<void> {
+    const now = `${id} ${ends}`
+    if (now === this.#saved) return
+    if (!this.#saved.startsWith(`${id} `)) await this.#tellIfReplaced(id)
+    await savePublished(this.#options.pool, id, ends)
+    this.#saved = now
+  }
+
+  async close(): Promise<void> {
+    await this.#kafka.close()
+  }
+
+  #tellIfReplaced(topicId: string): Promise<void> {
+    return tellIfReplaced(this.#options.pool, this.#options.logger, this.topicName, topicId)
+  }
+
+  async #catchUp(): Promise<void> {
+    const { pool, maintenance, topic, brokers, instance, logger, orders, run } = this.#options
+    await pause(Math.max(run.complete - performance.now(), 0))
+    const { identity } = await currentRun(pool)
+    const log = await this.#kafka.log(topic.name, deadlineMs)
+    await this.#tellIfReplaced(log.id)
+    await this.#readAgain(log.id)
+    const positions = await readPublished(pool, log.id)
+    const spans = new Map(
+      log.ends.flatMap((to, partition) => {
+        const [start, position] = [log.starts[partition]!, positions.get(partition) ?? 0n]
+        const from = position > start ? position : start
+        return from < to ? [[partition, { from, to }] as const] : []
+      }),
+    )
+    if (spans.size > 0) {
+      const records = [...spans.values()].reduce((sum, { from, to }) => sum + Number(to - from), 0)
+      logger.info({ records, partitions: spans.size }, 'reading what the log holds above the positions')
+      const piece = { topic: topic.name, topicId: log.id, spans }
+      await readLog({ brokers, clientId: `${instance}-log` }, piece, (records) => this.#stage(log.id, records))
+    }
+    await recoverOrders({
+      pool: maintenance,
+      topicName: topic.name,
+      topicId: log.id,
+      decoder: this.#decoder,
+      orders,
+      assertSame: (tx) => run.assertLeadsTo(identity, tx),
+      onRecovered: (group) => this.#tell(group),
+    })
+    await savePublished(pool, log.id, log.ends, identity)
+    if (!(await rememberRun(pool, identity))) throw new NotCompared('another database has come while the log was read')
+    this.#behind = false
+    run.compare(identity)
+  }
+
+  async #stage(topicId: string, records: readonly SourceRecord[]): Promise<void> {
+    const { maintenance, logger } = this.#options
+    const entries = await this.#decoder.decodeAll(topicId, records)
+    await stage(
+      maintenance,
+      entries.filter(({ orderless }) => !orderless),
+    )
+    if (entries.length > 0) this.#behind = true
+    const [first, ...others] = entries.filter(({ orderless }) => orderless)
+    if (first)
+      logger.warn(
+        { event: placeName(topicId, first), cause: first.fault?.cause, others: others.length },
+        'records of the log belong to no order: they are passed over',
+      )
+  }
+
+  /** Tries what could not be read before: its schema may be there by now. */
+  async #readAgain(topicId: string): Promise<void> {
+    const { maintenance } = this.#options
+    let after = 0
+    for (;;) {
+      const records = await unreadable(maintenance, after, mostReadAgain)
+      if (records.length === 0) return
+      for (const [i, { version, eventId }] of (await this.#decoder.decodeAll(topicId, records)).entries())
+        if (version !== null && eventId !== null) await markRead(maintenance, records[i]!.id, version, eventId)
+      after = records.at(-1)!.id
+    }
+  }
+
+  #tell({ orders, dropped }: RecoveredGroup<Event>): void {
+    const { logger } = this.#options
+    const adopted = orders.filter(({ event }) => event !== undefined).length
+    if (adopted > 0)
+      logger.warn(
+        { alarm: 'database-restored', orders: adopted },
+        'orders that the database lacked were taken over from the log',
+      )
+    for (const { orderId, eventId } of dropped)
+      logger.error(
+        { alarm: 'event-dropped', orderId, eventId },
+        'an event that contradicts the log was taken out of the outbox: it is in the table outbox_dropped',
+      )
+    for (const { orderId, hold } of orders)
+      if (hold)
+        logger.error(
+          { alarm: 'order-held', orderId, ...hold },
+          'nothing is written to this order until an operator releases it: see GET /ops/held',
+        )
+  }
+}
+
+const isAbsence = (error: unknown) =>
+  error instanceof KafkaAway || error instanceof KafkaRefused || error instanceof RegistryAway

@@ -1,0 +1,133 @@
+// The operator's view of events that Kafka refuses for good, and what is to become of them.
+import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
+import { problem } from '@inorder/contracts/problems.ts'
+import { answersOf } from '@inorder/http/answers.ts'
+import { operatorOf } from '@inorder/http/operator.ts'
+import {
+  SetAside,
+  SetAsideDiscarded,
+  SetAsideOfKey,
+  type SetAsideOps,
+  SetAsideRedriven,
+} from '@inorder/messaging/outbox/ops.ts'
+import { Type } from 'typebox'
+
+const closed = { additionalProperties: false }
+const tags = ['ops']
+const text = (maxLength: number) => Type.String({ minLength: 1, maxLength, format: 'text' })
+const params = Type.Object({ key: text(512) }, closed)
+const cause = text(64)
+const list = Type.Object(
+  {
+    cause: Type.Optional(cause),
+    limit: Type.Integer({ minimum: 1, maximum: 1000, default: 100 }),
+    after: Type.Optional(Type.String({ pattern: '^\\d{1,18}$' })),
+  },
+  closed,
+)
+const dryRun = Type.Optional(Type.Boolean({ description: 'Only tell what would happen' }))
+// A redrive of one key needs no body.
+const redriveBody = Type.Unsafe<{ dryRun?: boolean } | null>({
+  ...Type.Object({ dryRun }, closed),
+  type: ['object', 'null'],
+})
+const event = Type.String({ pattern: '^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$', description: 'The event id' })
+
+const nothing = (key: string) => problem('nothing-set-aside', `No event of ${key} is set aside.`)
+
+export function setAsideRoutes(ops: SetAsideOps): FastifyPluginAsyncTypebox {
+  return async (app) => {
+    app.get(
+      '/ops/set-aside',
+      {
+        schema: {
+          summary: 'Events that Kafka refuses for good, the oldest first',
+          tags,
+          querystring: list,
+          response: {
+            200: Type.Object({ items: Type.Array(SetAside), next: Type.Union([Type.String(), Type.Null()]) }),
+            ...answersOf('invalid-request'),
+          },
+        },
+      },
+      ({ query }) => ops.setAside(query),
+    )
+
+    app.get(
+      '/ops/set-aside/:key',
+      {
+        schema: {
+          summary: 'What is set aside of one key',
+          tags,
+          params,
+          response: { 200: SetAsideOfKey, ...answersOf('invalid-request', 'nothing-set-aside') },
+        },
+      },
+      async ({ params: { key } }) => {
+        const found = await ops.setAsideOf(key)
+        if (!found) throw nothing(key)
+        return found
+      },
+    )
+
+    app.post(
+      '/ops/set-aside/:key/redrive',
+      {
+        schema: {
+          summary: 'Try to publish what is set aside of one key again, and then what waits behind it',
+          tags,
+          params,
+          body: redriveBody,
+          response: { 200: SetAsideRedriven, ...answersOf('invalid-request', 'nothing-set-aside') },
+        },
+      },
+      async (request) => {
+        const { key } = request.params
+        const redrive = { operator: operatorOf(request), dryRun: request.body?.dryRun ?? false }
+        const answer = await ops.redriveSetAside(key, redrive)
+        if (!answer) throw nothing(key)
+        return answer
+      },
+    )
+
+    app.post(
+      '/ops/set-aside/redrive',
+      {
+        schema: {
+          summary: 'Try to publish all events again that are set aside for one cause',
+          tags,
+          body: Type.Object({ cause, dryRun }, closed),
+          response: { 200: SetAsideRedriven, ...answersOf('invalid-request') },
+        },
+      },
+      (request) => {
+        const { cause, dryRun = false } = request.body
+        return ops.redriveAllSetAside(cause, { operator: operatorOf(request), dryRun })
+      },
+    )
+
+    app.post(
+      '/ops/set-aside/:key/discard',
+      {
+        schema: {
+          summary: 'Give up one event that is set aside: it is never published, and what waits behind it is',
+          tags,
+          params,
+          body: Type.Object({ event, reason: text(1000) }, closed),
+          response: {
+            200: SetAsideDiscarded,
+            ...answersOf('invalid-request', 'nothing-set-aside', 'not-set-aside'),
+          },
+        },
+      },
+      async (request) => {
+        const answer = await ops.discardSetAside(request.params.key, {
+          ...request.body,
+          operator: operatorOf(request),
+        })
+        if ('refused' in answer) throw problem(answer.refused, answer.detail)
+        return answer
+      },
+    )
+  }
+}

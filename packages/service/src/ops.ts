@@ -1,0 +1,214 @@
+// The operator's view of a consumer, and what they may do: what is parked and why, to be redriven or discarded; how far it
+// has read; where one order stands.
+
+import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
+import { problem } from '@inorder/contracts/problems.ts'
+import { answersOf } from '@inorder/http/answers.ts'
+import { operatorOf } from '@inorder/http/operator.ts'
+import { type EffectOps, ShownEffect } from '@inorder/messaging/effects/ops.ts'
+import {
+  Loss,
+  type Ops,
+  OrderState,
+  ParkedDetail,
+  ParkedOrder,
+  PartitionPosition,
+  Redriven,
+  RedrivenAll,
+} from '@inorder/messaging/inbox/ops.ts'
+import type { Refused } from '@inorder/messaging/outbox/ops.ts'
+import { type TSchema, Type } from 'typebox'
+import { auditRoutes } from './ops-audit.ts'
+import { effectRoutes } from './ops-effects.ts'
+
+const closed = { additionalProperties: false }
+const listOf = (item: TSchema) =>
+  Type.Object({ items: Type.Array(item), next: Type.Unsafe<string | null>({ type: ['string', 'null'] }) })
+
+// An order id may also be `@topic:partition:offset`, which is longer than an id by the topic's name.
+const params = Type.Object({ orderId: Type.String({ minLength: 1, maxLength: 512, format: 'text' }) }, closed)
+const cause = Type.String({ minLength: 1, maxLength: 64, format: 'text' })
+const limit = Type.Integer({ minimum: 1, maximum: 1000, default: 100 })
+const parkedQuery = Type.Object(
+  {
+    cause: Type.Optional(cause),
+    limit,
+    after: Type.Optional(Type.String({ minLength: 1, maxLength: 1024, format: 'text' })),
+  },
+  closed,
+)
+const orderState = Type.Object({ ...OrderState.properties, effects: Type.Array(ShownEffect) })
+
+const positionsQuery = Type.Object(
+  { limit, after: Type.Optional(Type.Integer({ minimum: 0, maximum: Number.MAX_SAFE_INTEGER })) },
+  closed,
+)
+
+const dryRun = Type.Optional(Type.Boolean({ description: 'Only tell what would happen' }))
+// A redrive needs no body.
+const redriveBody = Type.Unsafe<{ dryRun?: boolean } | null>({
+  ...Type.Object({ dryRun }, closed),
+  type: ['object', 'null'],
+})
+const discardBody = Type.Object(
+  {
+    event: Type.String({ minLength: 1, maxLength: 128, format: 'text', description: 'topicId/partition/offset' }),
+    reason: Type.String({ minLength: 1, maxLength: 1000, format: 'text' }),
+    skipVersion: Type.Optional(
+      Type.Boolean({
+        description: 'The order goes on without this version, or without those missing before an event that waits',
+      }),
+    ),
+  },
+  closed,
+)
+
+const done = <Answer extends object>(answer: Answer | Refused): Answer => {
+  if ('refused' in answer) throw problem(answer.refused, answer.detail)
+  return answer
+}
+
+/** `effects` where the service has slow ones. */
+export function opsRoutes(ops: Ops, effects?: EffectOps): FastifyPluginAsyncTypebox {
+  return async (app) => {
+    await app.register(auditRoutes((query) => ops.audit(query)))
+    if (effects) await app.register(effectRoutes(effects))
+
+    app.get(
+      '/ops/parked',
+      {
+        schema: {
+          summary: 'Orders with parked events',
+          tags: ['ops'],
+          querystring: parkedQuery,
+          response: {
+            200: listOf(ParkedOrder),
+            ...answersOf('invalid-request'),
+          },
+        },
+      },
+      ({ query }) => ops.parkedOrders(query),
+    )
+
+    app.get(
+      '/ops/parked/:orderId',
+      {
+        schema: {
+          summary: 'What is parked of one order',
+          tags: ['ops'],
+          params,
+          response: { 200: ParkedDetail, ...answersOf('invalid-request', 'nothing-parked') },
+        },
+      },
+      async ({ params }) => {
+        const detail = await ops.parkedOf(params.orderId)
+        if (!detail) throw problem('nothing-parked', `Nothing is parked of ${params.orderId}.`)
+        return detail
+      },
+    )
+
+    app.post(
+      '/ops/parked/:orderId/redrive',
+      {
+        schema: {
+          summary: 'Try what is parked of one order again',
+          tags: ['ops'],
+          params,
+          body: redriveBody,
+          response: {
+            200: Redriven,
+            ...answersOf('invalid-request', 'nothing-parked', 'record-gone', 'registry-away', 'kafka-away'),
+          },
+        },
+      },
+      async (request) => {
+        const redrive = { operator: operatorOf(request), dryRun: request.body?.dryRun ?? false }
+        return done(await ops.redrive(request.params.orderId, redrive))
+      },
+    )
+
+    app.post(
+      '/ops/parked/redrive',
+      {
+        schema: {
+          summary: 'Try all orders again that one cause holds up',
+          tags: ['ops'],
+          body: Type.Object({ cause, dryRun }, closed),
+          response: { 200: RedrivenAll, ...answersOf('invalid-request') },
+        },
+      },
+      (request) => {
+        const { cause, dryRun = false } = request.body
+        return ops.redriveAll(cause, { operator: operatorOf(request), dryRun })
+      },
+    )
+
+    app.post(
+      '/ops/parked/:orderId/discard',
+      {
+        schema: {
+          summary: 'Give one parked event up, and apply what waited behind it',
+          tags: ['ops'],
+          params,
+          body: discardBody,
+          response: {
+            200: Redriven,
+            ...answersOf('invalid-request', 'nothing-parked', 'not-the-head', 'version-not-skipped', 'registry-away'),
+          },
+        },
+      },
+      async (request) => {
+        const { skipVersion = false, ...body } = request.body
+        const discard = { ...body, skipVersion, operator: operatorOf(request) }
+        return done(await ops.discard(request.params.orderId, discard))
+      },
+    )
+
+    app.get(
+      '/ops/positions',
+      {
+        schema: {
+          summary: 'How far each partition is applied',
+          tags: ['ops'],
+          querystring: positionsQuery,
+          response: { 200: listOf(PartitionPosition), ...answersOf('invalid-request') },
+        },
+      },
+      async ({ query: { limit, after = -1 } }) => {
+        const later = (await ops.positions()).filter(({ partition }) => partition > after)
+        const items = later.slice(0, limit)
+        return { items, next: later.length > limit ? String(items.at(-1)?.partition) : null }
+      },
+    )
+
+    app.post(
+      '/ops/positions/:partition/accept-loss',
+      {
+        schema: {
+          summary: 'Go on behind records that are gone from Kafka',
+          tags: ['ops'],
+          params: Type.Object({ partition: Type.String({ pattern: '^\\d{1,9}$' }) }, closed),
+          response: { 200: Loss, ...answersOf('invalid-request', 'nothing-lost', 'kafka-away') },
+        },
+      },
+      async (request) => done(await ops.acceptLoss(Number(request.params.partition), operatorOf(request))),
+    )
+
+    app.get(
+      '/ops/orders/:orderId',
+      {
+        schema: {
+          summary: "An order's whole state here",
+          tags: ['ops'],
+          params,
+          response: { 200: orderState, ...answersOf('invalid-request', 'order-not-found') },
+        },
+      },
+      async ({ params }) => {
+        const state = await ops.orderState(params.orderId)
+        if (!state) throw problem('order-not-found', `No record of ${params.orderId} ever came.`)
+        return { ...state, effects: (await effects?.effectsOf(params.orderId)) ?? [] }
+      },
+    )
+  }
+}

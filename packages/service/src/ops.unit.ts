@@ -1,0 +1,218 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { createApp } from '@inorder/http/app.ts'
+import type { Ops } from '@inorder/messaging/inbox/ops.ts'
+import { pino } from 'pino'
+import { Registry } from 'prom-client'
+import { opsRoutes } from './ops.ts'
+
+const parkedEvent = {
+  event: 'b2f7d1f0-0000-4000-8000-000000000000/3/17',
+  state: 'head',
+  cause: 'undecodable',
+  detail: 'truncated',
+  version: null,
+  parkedAt: '2026-11-23T14:20:19.000Z',
+  attempts: 1,
+}
+const detail = (orderId: string) => ({ orderId, appliedVersion: 2, events: [parkedEvent] })
+
+const standing = { appliedVersion: 2, parked: 1, event: parkedEvent }
+
+/**
+ * An app over a consumer that has parked something of every order but `healthy`, and knows none that is `unknown`. It
+ * notes what it is asked for.
+ */
+async function appOf(queries: unknown[] = []) {
+  const ops: Ops = {
+    parkedOrders: async (query) => {
+      queries.push(query)
+      const { event, cause, parkedAt: since } = parkedEvent
+      return { items: [{ orderId: 'o-1', cause, count: 3, since, event }], next: 'o-1' }
+    },
+    parkedOf: async (orderId) => (orderId === 'healthy' ? undefined : detail(orderId)),
+    redrive: async (...asked) => {
+      queries.push(asked)
+      if (asked[0] === 'healthy') return { refused: 'nothing-parked', detail: 'Nothing is parked of healthy.' }
+      const foreseen = {
+        event: parkedEvent.event,
+        version: null,
+        becomes: 'head',
+        cause: 'undecodable',
+        detail: 'garbage',
+      }
+      const answer = { orderId: asked[0], applied: 1, remaining: 2, stoppedAt: parkedEvent.event }
+      return asked[1].dryRun ? { ...answer, events: [foreseen] } : answer
+    },
+    redriveAll: async (...asked) => {
+      queries.push(asked)
+      const items = [
+        { orderId: 'o-1', applied: 3, remaining: 0 },
+        { orderId: 'o-2', applied: 0, remaining: 1, error: 'away' },
+      ]
+      return { items, next: null, totals: { orders: 2, applied: 3, remaining: 1, failed: 1 } }
+    },
+    discard: async (...asked) => {
+      queries.push(asked)
+      if (asked[1].event === 'behind') return { refused: 'not-the-head', detail: 'It is behind.' }
+      if (!asked[1].skipVersion) return { refused: 'version-not-skipped', detail: 'It is version 3.' }
+      return { orderId: asked[0], applied: 1, remaining: 0 }
+    },
+    audit: async (query) => {
+      queries.push(query)
+      const done = { action: 'redrive', orderId: 'o-1', event: null, reason: null, before: standing }
+      const after = { appliedVersion: 3, parked: 0, event: null }
+      return { items: [{ id: 7, at: parkedEvent.parkedAt, operator: 'ann', ...done, after }], next: '7' }
+    },
+    positions: async () => [0, 1, 2].map((partition) => ({ partition, next: 5, end: null, lag: null })),
+    acceptLoss: async (...asked) => {
+      queries.push(asked)
+      if (asked[0] > 0) return { refused: 'nothing-lost', detail: 'It lacks nothing.' }
+      return { partition: 0, from: 5, to: 9 }
+    },
+    orderState: async (orderId) =>
+      orderId === 'unknown' ? undefined : { ...detail(orderId), eventId: null, appliedAt: null, held: true },
+  }
+  const app = await createApp({
+    service: 'test',
+    logger: pino({ level: 'silent' }),
+    metrics: new Registry(),
+    ready: async () => [],
+    openapi: { title: 'Test', description: 'The operator’s routes.' },
+    access: { HOST: '127.0.0.1' },
+  })
+  await app.register(opsRoutes(ops))
+  return app
+}
+
+test('parked orders are listed with their cause, a hundred at a time unless told otherwise', async () => {
+  const queries: unknown[] = []
+  const app = await appOf(queries)
+  const answer = await app.inject('/ops/parked')
+  assert.equal(answer.statusCode, 200)
+  const { items, next } = answer.json()
+  assert.deepEqual(Object.keys(items[0]), ['orderId', 'cause', 'count', 'since', 'event'])
+  assert.equal(next, 'o-1')
+  await app.inject('/ops/parked?cause=gap&limit=7&after=o-1')
+  assert.deepEqual(structuredClone(queries), [{ limit: 100 }, { cause: 'gap', limit: 7, after: 'o-1' }])
+  const bad = await app.inject('/ops/parked?limit=0&cause=&after=%00')
+  assert.equal(bad.statusCode, 400)
+  assert.deepEqual(
+    bad
+      .json()
+      .errors.map(({ field }: { field: string }) => field)
+      .sort(),
+    ['after', 'cause', 'limit'],
+  )
+})
+
+test('one order, or one record that belongs to none', async () => {
+  const app = await appOf()
+  const odd = '@order-events:3:17'
+  for (const id of ['o-1', odd, 'ü/ß 100%']) {
+    const answer = await app.inject(`/ops/parked/${encodeURIComponent(id)}`)
+    assert.deepEqual(answer.json(), detail(id))
+  }
+  assert.deepEqual((await app.inject(`/ops/parked/${odd}`)).json(), detail(odd), 'also as it is written')
+  const none = await app.inject('/ops/parked/healthy')
+  assert.equal(none.statusCode, 404)
+  assert.match(none.json().type, /nothing-parked$/)
+})
+
+test('positions, with null where Kafka gave no answer, and an order’s whole state', async () => {
+  const app = await appOf()
+  const positions = async (query = '') => (await app.inject(`/ops/positions${query}`)).json()
+  const of = (partition: number) => ({ partition, next: 5, end: null, lag: null })
+  assert.deepEqual(await positions(), { items: [of(0), of(1), of(2)], next: null })
+  assert.deepEqual(await positions('?limit=2'), { items: [of(0), of(1)], next: '1' })
+  assert.deepEqual(await positions('?limit=2&after=1'), { items: [of(2)], next: null })
+  const state = (await app.inject('/ops/orders/o-1')).json()
+  assert.deepEqual(state, { ...detail('o-1'), eventId: null, appliedAt: null, held: true, effects: [] })
+  const unknown = await app.inject('/ops/orders/unknown')
+  assert.equal(unknown.statusCode, 404)
+  assert.match(unknown.json().type, /order-not-found$/)
+  for (const path of ['/ops/orders/%00', '/ops/parked/%00'])
+    assert.equal((await app.inject(path)).statusCode, 400, path)
+})
+
+test('a loss is accepted for one partition, and only where there is one', async () => {
+  const asked: unknown[] = []
+  const app = await appOf(asked)
+  const accept = (partition: string) =>
+    app.inject({ method: 'POST', url: `/ops/positions/${partition}/accept-loss`, headers: { 'x-operator': 'ann' } })
+  const accepted = await accept('0')
+  assert.deepEqual([accepted.statusCode, accepted.json()], [200, { partition: 0, from: 5, to: 9 }])
+  const none = await accept('1')
+  assert.deepEqual([none.statusCode, none.json().type], [409, '/problems/nothing-lost'])
+  assert.equal((await accept('all')).statusCode, 400)
+  assert.deepEqual(asked, [
+    [0, 'ann'],
+    [1, 'ann'],
+  ])
+})
+
+test('a redrive of one order, tried or done, and of all with one cause', async () => {
+  const asked: unknown[] = []
+  const app = await appOf(asked)
+  const post = (path: string, body?: object, headers = {}) =>
+    app.inject({ method: 'POST', url: path, headers, ...(body && { payload: body }) })
+  const stopped = { applied: 1, remaining: 2, stoppedAt: parkedEvent.event }
+  const redriven = await post('/ops/parked/redrive/redrive')
+  assert.deepEqual([redriven.statusCode, redriven.json()], [200, { orderId: 'redrive', ...stopped }])
+  const json = { 'content-type': 'application/json' }
+  assert.equal((await post('/ops/parked/empty/redrive', undefined, json)).statusCode, 200)
+  const tried = await post('/ops/parked/o-1/redrive', { dryRun: true }, { 'x-operator': 'ann' })
+  assert.deepEqual([tried.json().events[0].becomes, tried.json().events[0].version], ['head', null])
+  const healthy = await post('/ops/parked/healthy/redrive', {})
+  assert.deepEqual([healthy.statusCode, healthy.json().type], [404, '/problems/nothing-parked'])
+  const all = await post('/ops/parked/redrive', { cause: 'constraint' })
+  assert.deepEqual(all.json().totals, { orders: 2, applied: 3, remaining: 1, failed: 1 })
+  assert.equal(all.json().items[1].error, 'away')
+  assert.deepEqual(asked, [
+    ['redrive', { operator: '127.0.0.1', dryRun: false }],
+    ['empty', { operator: '127.0.0.1', dryRun: false }],
+    ['o-1', { operator: 'ann', dryRun: true }],
+    ['healthy', { operator: '127.0.0.1', dryRun: false }],
+    ['constraint', { operator: '127.0.0.1', dryRun: false }],
+  ])
+  for (const body of [{ dryRun: 'yes' }, { dry: true }, []])
+    assert.equal((await post('/ops/parked/o-1/redrive', body)).statusCode, 400)
+  assert.equal((await post('/ops/parked/redrive', {})).statusCode, 400, 'a cause is needed')
+  assert.equal((await post('/ops/parked/redrive', undefined, json)).statusCode, 400, 'and a body')
+})
+
+test('a discard names its event and its reason, and is refused where it may not be', async () => {
+  const asked: unknown[] = []
+  const app = await appOf(asked)
+  const post = (payload: object) => app.inject({ method: 'POST', url: '/ops/parked/o-1/discard', payload })
+  const { event } = parkedEvent
+  const done = await post({ event, reason: 'a test', skipVersion: true })
+  assert.deepEqual([done.statusCode, done.json()], [200, { orderId: 'o-1', applied: 1, remaining: 0 }])
+  assert.deepEqual(asked, [['o-1', { event, reason: 'a test', skipVersion: true, operator: '127.0.0.1' }]])
+  for (const [body, problem] of [
+    [{ event, reason: 'a test' }, 'version-not-skipped'],
+    [{ event: 'behind', reason: 'a test' }, 'not-the-head'],
+  ] as const) {
+    const refused = await post(body)
+    assert.deepEqual([refused.statusCode, refused.json().type], [409, `/problems/${problem}`])
+  }
+  const bad = await post({ reason: '', skipVersion: 1 })
+  const fields = bad.json().errors.map(({ field }: { field: string }) => field)
+  assert.deepEqual([bad.statusCode, fields.sort()], [400, ['event', 'reason', 'skipVersion']])
+})
+
+test('the audit, page by page', async () => {
+  const asked: unknown[] = []
+  const app = await appOf(asked)
+  const { items, next } = (await app.inject('/ops/audit')).json()
+  assert.deepEqual([items[0].before, items[0].after.event, next], [standing, null, '7'])
+  await app.inject(`/ops/audit?limit=5&after=${next}`)
+  assert.deepEqual(structuredClone(asked), [{ limit: 100 }, { limit: 5, after: 7 }])
+})
+
+test('OpenAPI says that a redrive may come without a body, a discard may not', async () => {
+  const app = await appOf()
+  const { paths } = (await app.inject('/openapi.json')).json()
+  const isRequired = (path: string) => paths[`/ops/parked/${path}`].post.requestBody.required
+  assert.deepEqual(['{orderId}/redrive', '{orderId}/discard', 'redrive'].map(isRequired), [false, true, true])
+})
