@@ -19,6 +19,8 @@ import { Writes } from './writes.ts'
 let database: Awaited<ReturnType<typeof freshDatabase>>
 let proxy: TcpProxy
 let pool: pg.Pool
+/** Of the relay: what the tests do to the cart's sessions is not its affair. */
+let direct: pg.Pool
 let relay: HandRelay
 let app: Awaited<ReturnType<typeof createApp>>
 let base: string
@@ -30,7 +32,8 @@ before(async () => {
   proxy = await tcpProxy(url.hostname, Number(url.port))
   url.port = String(proxy.port)
   pool = openPool({ url: url.href, name: 'cart', max: 4, deadlineMs: 500, onIdleError: () => {} })
-  relay = new HandRelay(pool)
+  direct = openPool({ url: database.url, name: 'relay', max: 2 })
+  relay = new HandRelay(direct)
   const logger = pino({ level: 'silent' })
   app = await createApp({
     service: 'cart',
@@ -64,6 +67,7 @@ beforeEach(() => {
 after(async () => {
   await app.close()
   await pool.end()
+  await direct.end()
   await proxy.close()
   await database.drop()
 })
