@@ -1,0 +1,1 @@
+export { EffectRunner, type EffectRunnerOptions } from './runner.ts'
