@@ -29,19 +29,30 @@ export function requestHash(body: unknown): Buffer {
   return createHash('sha256').update(sorted).digest()
 }
 
-/** Keys of this process whose first use is not decided yet: a second use is answered at once and does not wait for it. */
+/**
+ * Keys that a request of this process uses now. Another one with the same key does not wait for it: it is told what is
+ * stored, which any number of repeats can be at once, or else that the key is undecided.
+ */
 export class KeysUnderWay {
   readonly #hashes = new Map<string, Buffer>()
+  readonly #db: Tx
+
+  constructor(db: Tx) {
+    this.#db = db
+  }
 
   has(use: KeyUse): boolean {
     return this.#hashes.has(keyName(use))
   }
 
   /** Runs `work` unless the key is in use now. */
-  async with<T>(use: KeyUse, work: () => Promise<T>): Promise<T | KeyRefusal> {
+  async with<T>(use: KeyUse, work: () => Promise<T>): Promise<T | Earlier> {
     const name = keyName(use)
-    const first = this.#hashes.get(name)
-    if (first) return { refused: first.equals(use.hash) ? 'undecided' : 'another-request' }
+    const underWay = this.#hashes.get(name)
+    if (underWay) {
+      const stored = await earlierOf(this.#db, [use]).catch(() => undefined)
+      return stored?.get(name) ?? { refused: underWay.equals(use.hash) ? 'undecided' : 'another-request' }
+    }
     this.#hashes.set(name, use.hash)
     try {
       return await work()
@@ -82,22 +93,27 @@ interface Row {
 
 /** Takes the keys for this transaction. Returns, by keyName, what is known of those that were used before. */
 export async function claimKeys(tx: Tx, uses: readonly KeyUse[]): Promise<Map<string, Earlier>> {
-  const keys = uses.map(({ key }) => key)
-  const operations = uses.map(({ operation }) => operation)
-  const hashes = uses.map(({ hash }) => hash)
-  const inserted = await tx.query<Row>({ name: 'insert-keys', text: insertKeys, values: [keys, operations, hashes] })
+  const values = columns(uses, ({ key, operation, hash }) => [key, operation, hash])
+  const inserted = await tx.query<Row>({ name: 'insert-keys', text: insertKeys, values })
   if (inserted.rowCount === uses.length) return new Map()
   const fresh = new Set(inserted.rows.map(keyName))
-  const { rows } = await tx.query<Row>({ name: 'read-keys', text: readKeys, values: [keys, operations] })
-  const known = new Map(rows.map((row) => [keyName(row), row]))
+  const before = uses.filter((use) => !fresh.has(keyName(use)))
+  const known = await earlierOf(tx, before)
+  // One without a row expired in this very moment. The repeat will be a first use.
+  for (const name of before.map(keyName)) if (!known.has(name)) known.set(name, { refused: 'undecided' })
+  return known
+}
+
+/** What is stored of these keys, by keyName. */
+async function earlierOf(db: Tx, uses: readonly KeyUse[]): Promise<Map<string, Earlier>> {
+  const values = columns(uses, ({ key, operation }) => [key, operation])
+  const { rows } = await db.query<Row>({ name: 'read-keys', text: readKeys, values })
+  const hashes = new Map(uses.map((use) => [keyName(use), use.hash]))
   const earlier = new Map<string, Earlier>()
-  for (const use of uses) {
-    const name = keyName(use)
-    if (fresh.has(name)) continue
-    const row = known.get(name)
-    // No row: it expired in this very moment. The repeat will be a first use.
-    if (!row?.outcome) earlier.set(name, { refused: 'undecided' })
-    else if (!row.request_hash.equals(use.hash)) earlier.set(name, { refused: 'another-request' })
+  for (const row of rows) {
+    const name = keyName(row)
+    if (!row.outcome) earlier.set(name, { refused: 'undecided' })
+    else if (!row.request_hash.equals(hashes.get(name)!)) earlier.set(name, { refused: 'another-request' })
     else earlier.set(name, { outcome: row.outcome })
   }
   return earlier

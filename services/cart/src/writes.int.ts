@@ -134,6 +134,18 @@ test('rule 2: a repeat is told whether the first event is still in the outbox', 
   assert.equal((await writes.write(create(orderId, key), 0)).delivery, 'delivered')
 })
 
+test('rule 2: repeats of a decided key do not stand in each other’s way, nor does another body under it', async () => {
+  const { writes } = cart()
+  const orderId = unique('o')
+  const key = unique('key')
+  const first = await writes.write(create(orderId, key), 0)
+  const answers = await Promise.all(
+    Array.from({ length: 50 }, (_, n) => writes.write(create(orderId, key, n % 2 === 0 ? 'another' : 'c'), 0)),
+  )
+  for (const [n, { result }] of answers.entries())
+    assert.deepEqual(result, n % 2 === 0 ? { refused: 'another-request' } : first.result)
+})
+
 test('rule 2: while the first use is undecided, another body under the key is refused at once', async () => {
   const { writes } = cart()
   const [orderId, key] = [unique('o'), unique('k')]

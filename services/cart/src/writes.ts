@@ -46,12 +46,13 @@ export class Writes {
   readonly #run: Pick<DatabaseRun, 'compared'>
   readonly #delivery: Delivery
   readonly #logger: Logger
-  readonly #keys = new KeysUnderWay()
+  readonly #keys: KeysUnderWay
   readonly #commits: GroupCommit<Queued, Result>
   readonly #lockWaits: LockWaits
 
   constructor({ pool, run, relay, logger }: WritesOptions) {
     this.#pool = pool
+    this.#keys = new KeysUnderWay(pool)
     this.#run = run
     this.#delivery = relay.delivery
     this.#logger = logger
