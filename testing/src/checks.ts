@@ -1,10 +1,10 @@
 // What must hold of the source without running it: types, style, direction of imports, no package host in the lock file,
-// and that code, tests and pages agree with docs/protocol.md.
+// that code, tests and pages agree with docs/protocol.md, and that pages name files that exist.
 import { spawn } from 'node:child_process'
-import { globSync, readFileSync } from 'node:fs'
+import { existsSync, globSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { protocolErrors } from './protocol.ts'
+import { protocolErrors, type SourceFile } from './protocol.ts'
 
 export const root = fileURLToPath(new URL('../../', import.meta.url))
 export const sources = ['packages', 'services', 'stack', 'testing', 'e2e', 'bench']
@@ -21,11 +21,26 @@ const checks: Record<string, Check> = {
     return hosts ? `package-lock.json names package hosts, such as ${hosts[0]}; .npmrc keeps them out` : undefined
   },
   protocol: async () => {
-    const exclude = (name: string) => /(^|\/)(node_modules|\.[^/]*)$/.test(name)
-    const paths = globSync('**/*.{ts,js,sql,md,avsc,yml,py}', { cwd: root, exclude })
-    const files = paths.map((path) => ({ path, text: readFileSync(join(root, path), 'utf8') }))
+    const files = textsOf('**/*.{ts,js,sql,md,avsc,yml,py}')
     return protocolErrors(readFileSync(join(root, 'docs/protocol.md'), 'utf8'), files).join('\n') || undefined
   },
+  pages: async () => {
+    // `services/notifications` is what docs/new-consumer.md has its reader make.
+    const named = /`((?:packages|services(?!\/notifications)|stack|testing|e2e|bench)\/[\w./-]+\.[a-z]+)`/g
+    const gone = textsOf('**/*.md').flatMap(({ path, text }) =>
+      [...text.matchAll(named)]
+        .filter(([, file]) => !existsSync(join(root, file!)))
+        .map(([, file]) => `${path} names ${file}, which does not exist`),
+    )
+    return gone.join('\n') || undefined
+  },
+}
+
+/** Of the repository; not what npm installed, nor what a stack or git keeps. */
+function textsOf(pattern: string): SourceFile[] {
+  const exclude = (name: string) => /(^|\/)(node_modules|\.[^/]*)$/.test(name)
+  const paths = globSync(pattern, { cwd: root, exclude })
+  return paths.map((path) => ({ path, text: readFileSync(join(root, path), 'utf8') }))
 }
 
 /** Runs all checks, says how each went, and returns how many failed. */
