@@ -71,8 +71,11 @@ export async function kafka(options: {
   const classPath = jars.files.map(({ path }) => join(jars.folder, path)).join(delimiter)
   const file = join(java, 'bin/java')
   const surroundings = { cwd: folder, env: bareEnvironment(process.env) }
+  // The optimizing compiler takes more of the two cores, for minutes, than the code it makes gives back.
+  const frugal = ['-XX:TieredStopAtLevel=1', '-XX:+UseSerialGC']
   if (!existsSync(join(folder, 'log/meta.properties'))) {
     const args = [
+      ...frugal,
       ...javaLocale,
       '-cp',
       classPath,
@@ -87,8 +90,6 @@ export async function kafka(options: {
   }
   const logging = `-Dlog4j2.configurationFile=${join(settings.root, 'stack/install/log4j2.xml')}`
   const heap = all.length === 1 ? ['-Xms256m', '-Xmx512m'] : ['-Xms128m', '-Xmx384m']
-  // The optimizing compiler takes more of the two cores, for minutes, than the code it makes gives back.
-  const frugal = ['-XX:TieredStopAtLevel=1', '-XX:+UseSerialGC']
   return {
     name: broker.name,
     address: `${host}:${broker.port}`,

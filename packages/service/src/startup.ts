@@ -1,7 +1,7 @@
 // What has to be there before a service is ready. It listens before that, and answers 503 while the database is away.
-import { setTimeout as pause } from 'node:timers/promises'
 import { MigrationChanged } from '@inorder/storage/migrate.ts'
 import { assertSessionPooling, SharedSessions, takesWrites } from '@inorder/storage/pool.ts'
+import { retry } from '@inorder/storage/retry.ts'
 import type { Pool } from 'pg'
 import type { Logger } from 'pino'
 
@@ -16,7 +16,7 @@ export interface StartupOptions {
 
 /** After so long it is ready without Kafka and the registry: it works with what it has. A consumer's inbox waits for Kafka. */
 const patienceMs = 5_000
-const databaseAgainMs = 500
+const backoff = { firstMs: 500, longestMs: 2_000 }
 
 export class Startup {
   readonly #options: StartupOptions
@@ -30,18 +30,16 @@ export class Startup {
   /** Resolves when the database is prepared. Rejects when trying again does not help, or `stopping` ends it. */
   async run(stopping: AbortSignal): Promise<void> {
     const { pool, prepare, logger } = this.#options
-    while (!this.#prepared) {
-      try {
-        await assertSessionPooling(pool)
-        await prepare()
-        this.#prepared = true
-      } catch (error) {
-        const final = error instanceof SharedSessions || error instanceof MigrationChanged
-        if (final || stopping.aborted) throw error
-        logger.warn({ err: error }, 'the database is not ready; trying again')
-        await pause(databaseAgainMs, undefined, { signal: stopping })
-      }
+    const prepareAll = async () => {
+      await assertSessionPooling(pool)
+      await prepare()
     }
+    const onFailure = (error: unknown) => {
+      if (error instanceof SharedSessions || error instanceof MigrationChanged) throw error
+      logger.warn({ err: error }, 'the database is not ready; trying again')
+    }
+    await retry(prepareAll, { ...backoff, signal: stopping, onFailure })
+    this.#prepared = true
     this.#meetOthers()
   }
 

@@ -1,6 +1,6 @@
-import { setTimeout as pause } from 'node:timers/promises'
 import type pg from 'pg'
 import { identityOf } from './pool.ts'
+import { retry } from './retry.ts'
 import { sqlState } from './sqlstate.ts'
 
 /** Neither "stored" nor "not stored" can be said. The honest answer to a client is none. */
@@ -20,6 +20,7 @@ export interface Begun {
 }
 
 const deadlineMs = 5_000
+const backoff = { firstMs: 50, longestMs: 200 }
 const inTheFuture = '22023'
 
 /**
@@ -32,27 +33,25 @@ const inTheFuture = '22023'
  * though on the same server the id is known all the same.
  */
 export async function outcomeOf(pool: Sessions, { xid, run, identity }: Begun): Promise<'committed' | 'aborted'> {
-  const end = performance.now() + deadlineMs
-  let last: unknown
-  while (performance.now() < end) {
-    try {
-      const found = await ask(pool, xid, identity)
-      if (found.status === 'aborted') return 'aborted'
-      if (found.status === 'committed') {
-        if (found.run === run) return 'committed'
-        throw new CommitUnknown(
-          `the server crashed at the commit of transaction ${xid}, whose id it may have used again`,
-        )
-      }
-      last = new Error(`transaction ${xid} is ${found.status ?? 'too old to ask for'}`)
-    } catch (error) {
-      if (error instanceof CommitUnknown) throw error
-      if (sqlState(error) === inTheFuture) return 'aborted'
-      last = error
-    }
-    await pause(50)
+  const outcome = async () => {
+    const found = await ask(pool, xid, identity)
+    if (found.status === 'aborted') return 'aborted'
+    if (found.status !== 'committed') throw new Error(`transaction ${xid} is ${found.status ?? 'too old to ask for'}`)
+    if (found.run === run) return 'committed'
+    throw new CommitUnknown(`the server crashed at the commit of transaction ${xid}, whose id it may have used again`)
   }
-  throw new CommitUnknown(`no answer about the commit of transaction ${xid} within ${deadlineMs} ms`, { cause: last })
+  try {
+    const onFailure = (error: unknown) => {
+      if (error instanceof CommitUnknown || sqlState(error) === inTheFuture) throw error
+    }
+    return await retry(outcome, { ...backoff, deadlineMs, onFailure })
+  } catch (error) {
+    if (error instanceof CommitUnknown) throw error
+    if (sqlState(error) === inTheFuture) return 'aborted'
+    throw new CommitUnknown(`no answer about the commit of transaction ${xid} within ${deadlineMs} ms`, {
+      cause: error,
+    })
+  }
 }
 
 async function ask(pool: Sessions, xid: string, identity: string | undefined) {

@@ -142,7 +142,7 @@ test('rule 12: what a restored cart that looks like the old one took without Kaf
   assert.equal(await restored.stop(), 0)
 })
 
-test('rule 12: an event in the log that no cart can have written is passed over, and all others are taken over', async () => {
+test('rule 12: an event in the log that no cart can have written is not taken over, and all others are', async () => {
   const writer = await orderEventsWriter()
   const order = (orderId: string): Order => ({
     orderId,

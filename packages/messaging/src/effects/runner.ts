@@ -7,6 +7,7 @@
 //                        -> parked: refused, or its outcome stays unknown; the order's later ones wait for a person
 import { setTimeout as pause } from 'node:timers/promises'
 import { GroupCommit } from '@inorder/storage/group-commit.ts'
+import { backoffMs, sleep } from '@inorder/storage/retry.ts'
 import { transaction } from '@inorder/storage/transaction.ts'
 import { WokenLoop } from '@inorder/storage/woken-loop.ts'
 import type { Pool } from 'pg'
@@ -39,8 +40,7 @@ export interface EffectRunnerOptions {
 const leaseBeyondMs = 2_000
 /** What other instances stored, what is to be tried again, what a dead instance had: seen after so long. */
 const pollMs = 500
-const firstBackoffMs = 500
-const longestBackoffMs = 30_000
+const backoff = { firstMs: 500, longestMs: 30_000 }
 /** A receiver's Retry-After counts up to this. */
 const longestRetryAfterMs = 60_000
 /**
@@ -50,8 +50,6 @@ const longestRetryAfterMs = 60_000
 const restMs = 1_000
 /** What runs at the end has this long, then it is given back: the next instance takes it, with the same key. */
 const closeWithinMs = 1_000
-
-const fullJitter = (ms: number) => Math.random() * ms
 
 interface Settlement {
   claim: Claim
@@ -194,11 +192,11 @@ export class EffectRunner implements EffectOps {
     let became: 'again' | 'parked' | 'late' = 'again'
     try {
       if (this.#loop.closing) return await giveBack(pool, claim)
-      const backoffMs = fullJitter(Math.min(longestBackoffMs, firstBackoffMs * 2 ** (attempts - 1)))
+      const waitMs = backoffMs(attempts, backoff)
       const inTime = park === 'in time' || (park === 'alone' && this.#atWork.for(kind, this.#parkAfterMs))
       became = await giveUp(pool, claim, {
         fault,
-        againMs: Math.max(backoffMs, Math.min(retryAfterMs, longestRetryAfterMs)),
+        againMs: Math.max(waitMs, Math.min(retryAfterMs, longestRetryAfterMs)),
         parkNow: park === 'now',
         parkAfterMs: inTime ? this.#parkAfterMs : null,
         parkIfEqual: park === 'third equal',
@@ -216,7 +214,7 @@ export class EffectRunner implements EffectOps {
     if (!this.#failing.has(kind))
       logger.warn({ err: error, orderId, effect, kind }, 'effects fail, and are tried again')
     this.#failing.add(kind)
-    await pause(fullJitter(restMs), undefined, { signal: attempt.signal }).catch(() => undefined)
+    await sleep(Math.random() * restMs, attempt.signal)
   }
 
   effectsOf(orderId: string): Promise<ShownEffect[]> {

@@ -1,11 +1,11 @@
 // From the stream into the database: takes what was read, decodes and commits it, again and again where that fails. Of a
 // partition the next records are taken when the last are committed.
-import { setTimeout as pause } from 'node:timers/promises'
+import { backoffMs, retry, sleep } from '@inorder/storage/retry.ts'
 import type { Pool } from 'pg'
 import type { Logger } from 'pino'
 import type { RecordStream } from '../kafka/record-stream.ts'
 import type { BatchContext } from './apply.ts'
-import { type BatchResult, Hole } from './batch.ts'
+import { type BatchResult, OffsetGap } from './batch.ts'
 import { Committer, PartitionsStuck } from './commit.ts'
 import { TopicReplaced } from './log-check.ts'
 import { type Entry, entryOf } from './order.ts'
@@ -22,7 +22,7 @@ const restFactor = 2
 const longestRestMs = 10
 /** Batches under way at once, each of partitions of its own: one is decoded while the other is in the database. */
 const lanes = 2
-const longestBackoffMs = 5_000
+export const backoff = { firstMs: 100, longestMs: 5_000 }
 
 export interface ApplierOptions<State, Event> {
   pool: Pool
@@ -84,7 +84,7 @@ export class Applier<State, Event> {
     while (!this.#ended) {
       const restMs = this.#restsUntil - performance.now()
       if (restMs > 0) {
-        await this.#pause(restMs)
+        await sleep(restMs, this.#options.ending)
         continue
       }
       const [first] = this.#again.sort((a, b) => a.dueAt - b.dueAt)
@@ -114,7 +114,7 @@ export class Applier<State, Event> {
       })
     } catch (error) {
       if (!(error instanceof PartitionsStuck)) throw error
-      return { ...stuckOf(work, error), dueAt: performance.now() + backoffMs(work.failures) }
+      return { ...stuckOf(work, error), dueAt: performance.now() + backoffMs(work.failures, backoff) }
     }
     return undefined
   }
@@ -140,21 +140,21 @@ export class Applier<State, Event> {
    * last applied.
    */
   async #untilDone(what: string, stream: RecordStream, work: Work<Event>, step: () => Promise<void>): Promise<void> {
-    const { logger, onRetry } = this.#options
-    for (; !this.#ended; work.failures++) {
-      try {
-        return await step()
-      } catch (error) {
-        if (error instanceof Hole || error instanceof TopicReplaced) throw error
-        onRetry()
-        for (const { partition, at, error: cause } of standstills(stream.topicId, work, error))
-          this.stalls.failed(partition, at, cause)
-        logger.warn({ err: error, failures: work.failures }, `${what} failed, and is tried again`)
-        if (error instanceof PartitionsStuck) throw error
-        await this.#pause(backoffMs(work.failures))
-        if (!this.#ended) stream.assertUsable()
-      }
+    const { logger, onRetry, ending } = this.#options
+    const attempt = async () => {
+      stream.assertUsable()
+      await step()
     }
+    const onFailure = (error: unknown) => {
+      stream.assertUsable()
+      if (error instanceof OffsetGap || error instanceof TopicReplaced) throw error
+      onRetry()
+      for (const { partition, at, error: cause } of standstills(stream.topicId, work, error))
+        this.stalls.failed(partition, at, cause)
+      logger.warn({ err: error, failures: work.failures++ }, `${what} failed, and is tried again`)
+      if (error instanceof PartitionsStuck) throw error
+    }
+    await retry(attempt, { ...backoff, signal: ending, onFailure })
   }
 
   /** Resolves when there may be more to take, or after so long. */
@@ -169,13 +169,4 @@ export class Applier<State, Event> {
   get #ended(): boolean {
     return this.#options.ending.aborted
   }
-
-  /** Until then, or until the reader ends. */
-  async #pause(ms: number): Promise<void> {
-    await pause(ms, undefined, { signal: this.#options.ending }).catch(() => undefined)
-  }
 }
-
-/** How long to wait after so many failures: longer each time, up to 5 s. */
-export const backoffMs = (failures: number): number =>
-  Math.min(longestBackoffMs, 100 * 2 ** failures) * (0.5 + Math.random() / 2)

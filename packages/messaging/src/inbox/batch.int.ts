@@ -3,7 +3,7 @@ import { after, before, test } from 'node:test'
 import type { Tx } from '@inorder/storage/transaction.ts'
 import { unique } from '@inorder/testing/parts.ts'
 import fc from 'fast-check'
-import { Hole } from './batch.ts'
+import { OffsetGap } from './batch.ts'
 import { modelOf } from './model.fixture.ts'
 import { modelHandler, modelTopic, recordOf } from './model-topic.fixture.ts'
 import { OrderIds } from './order-ids.ts'
@@ -29,7 +29,7 @@ test('rule 13: a batch is dropped below the position, and refused when it leaves
   const again = await commit([event(0, o, 1), event(1, o, 2), event(2, o, 3)], 0, 3)
   assert.equal(again.duplicates, 0, 'below the position records are not even looked at')
   assert.deepEqual((await stored(o)).state, [`${o}-v1`, `${o}-v2`, `${o}-v3`])
-  await assert.rejects(commit([event(4, o, 4)], 4, 5), Hole)
+  await assert.rejects(commit([event(4, o, 4)], 4, 5), OffsetGap)
   assert.equal((await stored(o)).version, 3)
   assert.equal(await position(), '3')
   await commit([], 3, 9)

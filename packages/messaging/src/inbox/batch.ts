@@ -25,8 +25,8 @@ export interface BatchResult<State, Event> extends Saved<State, Event> {
 }
 
 /** Records between the position and the batch were never read: the stream must be opened anew at the positions. */
-export class Hole extends Error {
-  override readonly name = 'Hole'
+export class OffsetGap extends Error {
+  override readonly name = 'OffsetGap'
 }
 
 /** Rule 14: always in this sequence of locks. */
@@ -45,7 +45,8 @@ export async function applyBatch<State, Event>(
   const moved = new Map<number, bigint>()
   for (const [partition, { from, next }] of spans) {
     const position = positions.get(partition) ?? 0n
-    if (from > position) throw new Hole(`partition ${partition} is applied up to ${position}, and read from ${from} on`)
+    if (from > position)
+      throw new OffsetGap(`partition ${partition} is applied up to ${position}, and read from ${from} on`)
     if (next > position) moved.set(partition, next)
   }
   const fresh = entries.filter((entry) => entry.offset >= (positions.get(entry.partition) ?? 0n))

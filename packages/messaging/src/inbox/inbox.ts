@@ -139,7 +139,7 @@ export class Inbox<State, Event> {
     const stalled = this.#reader.stalled.map(
       ({ partition, seconds }) => `partition ${name}/${partition} (retried for ${seconds} s)`,
     )
-    return [...(this.#topicId === undefined || this.#reader.away ? ['kafka'] : []), ...lost, ...stalled]
+    return [...(this.#topicId === undefined || this.#reader.unavailable ? ['kafka'] : []), ...lost, ...stalled]
   }
 
   /** What holds an order up. */

@@ -1,3 +1,5 @@
+import { retry } from '@inorder/storage/retry.ts'
+import { isLockTimeout, refusalOf } from '@inorder/storage/sqlstate.ts'
 import { transaction } from '@inorder/storage/transaction.ts'
 import type { Pool } from 'pg'
 import type { Logger } from 'pino'
@@ -5,6 +7,7 @@ import type { KafkaAdmin, TopicLog } from '../kafka/admin.ts'
 import { KafkaAway, KafkaRefused } from '../kafka/errors.ts'
 import type { Refused } from '../outbox/ops.ts'
 import { addLoss } from './audit.ts'
+import type { LogState } from './log-verdict.ts'
 import type { Loss } from './ops.ts'
 import { forgetPosition, otherTopics, placePosition, readPositions } from './store.ts'
 
@@ -15,27 +18,16 @@ export interface LogCheckOptions {
   logger: Logger
 }
 
-/** Where each of these partitions has to be read from. */
-export interface Standing {
-  readonly right: ReadonlyMap<number, bigint>
-  /** Records above the position are gone: nothing of the partition is applied until somebody accepts that. */
-  readonly lost: ReadonlySet<number>
-  /** The log ended below a position, which is at the start of the log now. */
-  readonly cut: boolean
-  /** By partition, where the log ends. */
-  readonly ends: readonly bigint[]
-  /** How many the topic has. */
-  readonly partitions: number
-}
-
 /** The topic was deleted and made again under its name: the stream is of the old one. */
 export class TopicReplaced extends Error {
   override readonly name = 'TopicReplaced'
 }
 
 const deadlineMs = 3_000
+const lockBackoff = { firstMs: 100, longestMs: 1_000 }
+const lockDeadlineMs = 20_000
 
-/** Rule 19: holds the positions against the log, and puts right what can be put right without an operator. */
+/** The log and the positions side by side, and what an operator may accept of it. */
 export class LogCheck {
   readonly #options: LogCheckOptions
   /** Of this topic it was said that it was made again. */
@@ -45,37 +37,35 @@ export class LogCheck {
     this.#options = options
   }
 
-  async standing(topicId: string, partitions: Iterable<number>): Promise<Standing> {
-    const { pool, kafka, topic, logger } = this.#options
+  /** Of a topic that is there no more: the one that took its place, without positions. */
+  async state(topicId: string, partitions: Iterable<number>): Promise<LogState> {
+    const { pool, kafka, topic } = this.#options
     // Before the log is asked: a position that was read later could be past the end that was asked for earlier.
     const positions = await readPositions(pool, topicId)
     const { id, starts, ends } = await kafka.log(topic, deadlineMs)
-    if (id !== topicId) throw new TopicReplaced(`${topic} was ${topicId}, and is ${id}`)
+    if (id !== topicId) return { topicId: id, starts, ends, positions: new Map() }
     if (positions.size === 0) await this.#tellIfReplaced(id)
-    const right = new Map<number, bigint>()
-    const lost = new Set<number>()
-    let cut = false
     for (const partition of partitions) {
-      const position = positions.get(partition)
-      const start = starts[partition] ?? 0n
-      const end = ends[partition] ?? 0n
-      right.set(partition, position ?? start)
+      if (positions.has(partition)) continue
       // At once: what goes before the first batch is committed would not be missed.
-      if (position === undefined) await placePosition(pool, { id, name: topic }, partition, start)
-      else if (position < start) {
-        right.set(partition, start)
-        lost.add(partition)
-      } else if (position > end) {
-        await forgetPosition(pool, topicId, partition, { above: end, start })
-        logger.error(
-          { alarm: 'inbox-log-cut', topic, partition, position, end },
-          'the log ends below the position: Kafka has lost records. The partition is read again from its start',
-        )
-        right.set(partition, start)
-        cut = true
-      }
+      const start = starts[partition] ?? 0n
+      await placePosition(pool, { id, name: topic }, partition, start)
+      positions.set(partition, start)
     }
-    return { right, lost, cut, ends, partitions: starts.length }
+    return { topicId, starts, ends, positions }
+  }
+
+  /** The log ends below the positions of these partitions, which it therefore moves to its start. */
+  async forget({ topicId, starts, ends, positions }: LogState, partitions: readonly number[]): Promise<void> {
+    const { pool, topic, logger } = this.#options
+    for (const partition of partitions) {
+      const [position, end, start] = [positions.get(partition), ends[partition] ?? 0n, starts[partition] ?? 0n]
+      await forgetPosition(pool, topicId, partition, { above: end, start })
+      logger.error(
+        { alarm: 'inbox-log-cut', topic, partition, position, end },
+        'the log ends below the position: Kafka has lost records. The partition is read again from its start',
+      )
+    }
   }
 
   /**
@@ -109,10 +99,16 @@ export class LogCheck {
     if (from >= start)
       return { refused: 'nothing-lost', detail: `Partition ${partition} of ${topic} lacks no records.` }
     const loss = { partition, from: Number(from), to: Number(start) }
-    await transaction(pool, async (tx) => {
-      await placePosition(tx, { id, name: topic }, partition, start)
-      await addLoss(tx, operator, topic, loss)
-    })
+    const accept = () =>
+      transaction(pool, async (tx) => {
+        await placePosition(tx, { id, name: topic }, partition, start)
+        await addLoss(tx, operator, topic, loss)
+      })
+    // A batch of the partition that fails again and again holds the position's lock most of the time.
+    const onFailure = (error: unknown) => {
+      if (!isLockTimeout(error) && refusalOf(error) !== 'time-limit') throw error
+    }
+    await retry(accept, { ...lockBackoff, deadlineMs: lockDeadlineMs, onFailure })
     logger.warn({ topic, operator, ...loss }, 'the loss of records was accepted')
     return loss
   }

@@ -130,7 +130,7 @@ async function run({ log, steps }: History): Promise<void> {
       case 'hole':
         await assert.rejects(
           subject.batch(model.position + 1, model.position + 2, []),
-          { name: 'Hole' },
+          { name: 'OffsetGap' },
           'I7, what lies before a batch was never read: it is not refused',
         )
         break

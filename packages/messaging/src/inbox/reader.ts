@@ -1,15 +1,25 @@
-import { setTimeout as pause } from 'node:timers/promises'
+// Reads the topic for ever.
+//
+//   opening -> comparing starts -> reading -> closing -> opening
+//                  | ok, stop        | ok, stop: reading goes on (stopped partitions stand still)
+//                  '-- rewind -------'-- commit the positions to Kafka, wait, close, open
+//                  '-- reopen -------'-- wait, close, open (another topic, or an error)
+//
+// The log is compared with the stream and the positions (log-verdict.ts) at each assignment, where offsets are missing or
+// come twice, and every few seconds.
+import { backoffMs, sleep } from '@inorder/storage/retry.ts'
 import type { Pool } from 'pg'
 import type { Logger } from 'pino'
 import type { TopicConsumer } from '../kafka/consumer.ts'
 import { KafkaAway, KafkaRefused } from '../kafka/errors.ts'
 import type { OpenTransaction, RecordStream } from '../kafka/record-stream.ts'
-import { Applier, backoffMs } from './applier.ts'
+import { Applier, backoff } from './applier.ts'
 import type { BatchContext } from './apply.ts'
-import { type BatchResult, Hole } from './batch.ts'
+import { type BatchResult, OffsetGap } from './batch.ts'
 import { type LogCheck, TopicReplaced } from './log-check.ts'
+import { rightStart, verdictOf } from './log-verdict.ts'
 
-const tellKafkaMs = 1_000
+const commitOffsetsMs = 1_000
 const checkLogMs = 2_000
 /** A transaction takes moments, and Kafka ends one that is left alone after a minute (its producer may say 15). */
 const longTransactionSeconds = 10
@@ -30,18 +40,17 @@ export interface ReaderOptions<State, Event> {
   onOpenTransactions(open: readonly OpenTransaction[]): void
 }
 
-/** Reads the topic for ever: opens the stream, again whenever it ends; checks where it starts; has it applied. */
 export class Reader<State, Event> {
   readonly #options: ReaderOptions<State, Event>
   readonly #ending = new AbortController()
   readonly #applier: Applier<State, Event>
   #stream: RecordStream | undefined
   #running: Promise<void> | undefined
-  #away = false
+  #unavailable = false
   /** `performance.now()` of a partition's last alarm. */
   readonly #toldOpen = new Map<number, number>()
-  /** Positions that Kafka is not told yet. */
-  #untold = new Map<number, bigint>()
+  /** Positions that are not committed to Kafka yet. */
+  #uncommitted = new Map<number, bigint>()
 
   constructor(options: ReaderOptions<State, Event>) {
     this.#options = options
@@ -52,11 +61,11 @@ export class Reader<State, Event> {
       logger,
       ending: this.#ending.signal,
       check: async (stream, odd) => {
-        await this.#checkStarts(stream)
-        if (odd) await this.#checkLog(stream)
+        if (stream.starts) await this.#compare(stream)
+        if (odd) await this.#compare(stream)
       },
       onCommitted: (result, seconds) => {
-        for (const [partition, next] of result.positions) this.#untold.set(partition, next)
+        for (const [partition, next] of result.positions) this.#uncommitted.set(partition, next)
         options.onCommitted(result, seconds)
       },
       onRetry,
@@ -78,8 +87,8 @@ export class Reader<State, Event> {
   }
 
   /** Kafka did not answer when it was asked last. */
-  get away(): boolean {
-    return this.#away
+  get unavailable(): boolean {
+    return this.#unavailable
   }
 
   /** Resolves when the batch under way is committed or given up, and the group is left. */
@@ -93,7 +102,7 @@ export class Reader<State, Event> {
 
   async #run(): Promise<void> {
     const { logger } = this.#options
-    const telling = setInterval(() => void this.#tellKafka(), tellKafkaMs)
+    const committing = setInterval(() => void this.#commitOffsets(), commitOffsetsMs)
     const watching = setInterval(() => void this.#watchLog(), checkLogMs)
     for (let failures = 0; !this.#ended; ) {
       try {
@@ -104,15 +113,15 @@ export class Reader<State, Event> {
       } catch (error) {
         if (this.#ended) break
         logger.warn({ err: error, failures }, 'reading stopped, and starts again')
-        if (error instanceof Hole || error instanceof TopicReplaced) this.#applier.stalls.clear()
-        if (error instanceof Hole && this.#stream) await this.#rewind(this.#stream)
-        await this.#pause(backoffMs(failures++))
+        if (error instanceof OffsetGap || error instanceof TopicReplaced) this.#applier.stalls.clear()
+        if (error instanceof OffsetGap && this.#stream) await this.#rewind(this.#stream)
+        await sleep(backoffMs(++failures, backoff), this.#ending.signal)
       }
       if (!this.#ended) await this.#closeStream()
     }
-    clearInterval(telling)
+    clearInterval(committing)
     clearInterval(watching)
-    await this.#tellKafka()
+    await this.#commitOffsets()
     await this.#closeStream()
   }
 
@@ -120,40 +129,44 @@ export class Reader<State, Event> {
     try {
       return await this.#unlessEnded(this.#options.source.open())
     } catch (error) {
-      this.#away = !(error instanceof KafkaRefused)
+      this.#unavailable = !(error instanceof KafkaRefused)
       throw error
     }
   }
 
-  /** Rule 13: a start ahead of the position would skip what lies between. */
-  async #checkStarts(stream: RecordStream): Promise<void> {
+  /** Before records are applied, and every few seconds. Throws what makes the stream useless. */
+  async #compare(stream: RecordStream): Promise<void> {
+    const { log } = this.#options
     const { starts } = stream
-    if (!starts) return
-    const { log, logger, onAssigned } = this.#options
-    const { right, lost, cut } = await log.standing(stream.topicId, starts.keys())
-    if (cut) throw new Hole('the log is shorter than it was')
-    const ahead = [...starts].filter(([partition, start]) => start > right.get(partition)!)
-    if (ahead.length > 0)
-      throw new Hole(`partitions ${ahead.map(([p]) => p).join(', ')} start ahead of their positions`)
-    for (const partition of lost)
+    const state = await log.state(stream.topicId, (starts ?? stream.reached).keys())
+    const verdict = verdictOf(state, stream)
+    switch (verdict.do) {
+      case 'ok':
+        if (starts) this.#begin(stream, starts, new Set())
+        return
+      case 'stop':
+        if (starts) this.#begin(stream, starts, verdict.partitions)
+        return
+      case 'rewind':
+        await log.forget(state, verdict.cut)
+        throw new OffsetGap(verdict.why)
+      case 'reopen':
+        throw new TopicReplaced(verdict.why)
+    }
+  }
+
+  /** What was assigned is read from where the positions ask for. */
+  #begin(stream: RecordStream, starts: ReadonlyMap<number, bigint>, stopped: ReadonlySet<number>): void {
+    const { logger, onAssigned } = this.#options
+    for (const partition of stopped)
       logger.error(
         { alarm: 'inbox-records-lost', partition },
         'records above the position are gone: the partition stands still until an operator accepts the loss',
       )
-    stream.startsChecked(starts, lost)
+    stream.startsChecked(starts, stopped)
     this.#applier.stalls.keepOnly(new Set(starts.keys()))
-    this.#away = false
+    this.#unavailable = false
     onAssigned(stream.topicId)
-  }
-
-  /** Rule 19: whether the log is still the one, and as long, as the stream takes it to be. */
-  async #checkLog(stream: RecordStream): Promise<void> {
-    const { reached } = stream
-    const { lost, cut, ends, partitions } = await this.#options.log.standing(stream.topicId, reached.keys())
-    if (cut || [...reached].some(([partition, next]) => next > (ends[partition] ?? 0n)))
-      throw new Hole('the log is shorter than it was')
-    if (lost.symmetricDifference(stream.stopped).size > 0) throw new Hole('other partitions than before lack records')
-    if (partitions !== stream.partitions) throw new Hole(`the topic has ${partitions} partitions now`)
   }
 
   /** The same when nothing is read: a stopped partition goes on, a new topic or partition is seen. */
@@ -163,11 +176,11 @@ export class Reader<State, Event> {
     if (!stream || stream.starts) return
     this.#tellOpen(stream.openTransactions)
     try {
-      await this.#checkLog(stream)
-      this.#away = false
+      await this.#compare(stream)
+      this.#unavailable = false
     } catch (error) {
-      this.#away = error instanceof KafkaAway
-      if (error instanceof Hole || error instanceof TopicReplaced) stream.fail(error)
+      this.#unavailable = error instanceof KafkaAway
+      if (error instanceof OffsetGap || error instanceof TopicReplaced) stream.fail(error)
       else this.#options.logger.debug({ err: error }, 'the log could not be asked for')
     }
   }
@@ -187,27 +200,32 @@ export class Reader<State, Event> {
     }
   }
 
-  /** Tells Kafka the positions, so that the stream opened next starts there. */
+  /** Commits the positions to Kafka, so that the stream opened next starts there. */
   async #rewind(stream: RecordStream): Promise<void> {
     const { source, log, logger } = this.#options
     try {
-      await source.commit((await log.standing(stream.topicId, stream.reached.keys())).right)
+      const partitions = [...stream.reached.keys()]
+      const state = await log.state(stream.topicId, partitions)
+      await source.commit(new Map(partitions.map((partition) => [partition, rightStart(state, partition)])))
     } catch (error) {
-      logger.warn({ err: error }, 'Kafka was not told where to start again')
+      logger.warn(
+        { err: error },
+        'the positions were not committed to Kafka: the stream may start ahead of them once more',
+      )
     }
   }
 
   /** For lag tools only. */
-  async #tellKafka(): Promise<void> {
-    const untold = this.#untold
-    if (untold.size === 0) return
-    this.#untold = new Map()
+  async #commitOffsets(): Promise<void> {
+    const uncommitted = this.#uncommitted
+    if (uncommitted.size === 0) return
+    this.#uncommitted = new Map()
     const { source, logger } = this.#options
     try {
-      await source.commit(untold)
+      await source.commit(uncommitted)
     } catch (error) {
-      logger.debug({ err: error }, 'Kafka was not told the positions')
-      this.#untold = new Map([...untold, ...this.#untold])
+      logger.debug({ err: error }, 'the positions were not committed to Kafka')
+      this.#uncommitted = new Map([...uncommitted, ...this.#uncommitted])
     }
   }
 
@@ -232,10 +250,5 @@ export class Reader<State, Event> {
 
   get #ended(): boolean {
     return this.#ending.signal.aborted
-  }
-
-  /** Until then, or until the reader ends. */
-  async #pause(ms: number): Promise<void> {
-    await pause(ms, undefined, { signal: this.#ending.signal }).catch(() => undefined)
   }
 }

@@ -1,4 +1,4 @@
-import { setTimeout as pause } from 'node:timers/promises'
+import { backoffMs, sleep } from '@inorder/storage/retry.ts'
 import type { Pool } from 'pg'
 import type { Logger } from 'pino'
 import type { Lane } from './lane.ts'
@@ -11,7 +11,7 @@ interface Acknowledged {
 
 // Autovacuum looks once a minute; at 7,500 rows a second the table would by then be 20 times as large.
 const deadBeforeVacuum = 20_000
-const retryMs = 500
+const backoff = { firstMs: 500, longestMs: 2_000 }
 
 /** Deletes what Kafka has acknowledged. What comes while a statement runs goes together into the next. */
 export class Deletions {
@@ -22,7 +22,7 @@ export class Deletions {
   #queue: Acknowledged[] = []
   #running: Promise<void> | undefined
   #closing = false
-  #failing = false
+  #failures = 0
   #dead = 0
   /** So many dead rows the last vacuum had to leave: the next one waits for as many new ones, or it would do little else. */
   #left = 0
@@ -57,14 +57,14 @@ export class Deletions {
           batch.flatMap(({ rows }) => rows.map((row) => row.eventId)),
         )
       } catch (error) {
-        if (!this.#failing) this.#logger.warn({ cause: (error as Error).message }, 'published events stay for now')
-        this.#failing = true
+        if (this.#failures++ === 0)
+          this.#logger.warn({ cause: (error as Error).message }, 'published events stay for now')
         if (this.#closing) return
         this.#queue.unshift(...batch)
-        await pause(retryMs)
+        await sleep(backoffMs(this.#failures, backoff))
         continue
       }
-      this.#failing = false
+      this.#failures = 0
       for (const { lane, rows } of batch) {
         for (const row of rows) lane.acknowledged.delete(row.id)
         this.#dead += rows.length

@@ -4,12 +4,12 @@
 //                               '----failed----------> resting --some time--> idle
 //
 // A lane that rests does not hold the others.
+import { backoffMs } from '@inorder/storage/retry.ts'
 import type { SerialProducer } from '../kafka/producer.ts'
 import type { LaneRead, LaneRows, OutboxRow } from './store.ts'
 
 const largestChunk = 512 * 1024
-const firstRestMs = 100
-const longestRestMs = 2_000
+const backoff = { firstMs: 100, longestMs: 2_000 }
 /** More of them would make each read slower than waiting for the deletion does. */
 const maxAcknowledged = 256
 
@@ -89,14 +89,13 @@ export class Lane implements LaneRead {
   rest(error: Error, onRested: () => void): void {
     this.trouble = error
     this.alone = true
-    const longest = Math.min(firstRestMs * 2 ** this.failures++, longestRestMs)
     this.#state = 'resting'
     this.#timer = setTimeout(
       () => {
         this.again()
         onRested()
       },
-      longest * (0.5 + Math.random() / 2),
+      backoffMs(++this.failures, backoff),
     )
   }
 

@@ -1,4 +1,4 @@
-import { setTimeout as pause } from 'node:timers/promises'
+import { retry, sleep } from '@inorder/storage/retry.ts'
 import type { Pool } from 'pg'
 import type { Logger } from 'pino'
 import { KafkaAdmin, type TopicLog } from '../kafka/admin.ts'
@@ -40,7 +40,7 @@ export interface ComparedLog {
 }
 
 const deadlineMs = 1_500
-const againMs = 1_000
+const backoff = { firstMs: 1_000, longestMs: 2_000 }
 /** Each may be a megabyte. */
 const mostReadAgain = 20
 
@@ -100,24 +100,20 @@ export class SecondCopy<Event> implements ComparedLog {
 
   async #untilSettled(stopping: AbortSignal): Promise<void> {
     const { pool, run, logger } = this.#options
-    while (!this.settled) {
-      try {
-        const { identity, same } = await currentRun(pool)
-        await this.catchUp().catch((error) => {
-          if (run.swapped || !same || this.#behind || !isAbsence(error)) throw error
-          logger.warn({ cause: error.message }, 'the log is not compared with the database before it is published to')
-          run.compare(identity)
-        })
-      } catch (error) {
-        if (stopping.aborted) throw error
-        const alarm = 'log-not-read'
-        logger.error(
-          { alarm, err: error },
-          'nothing is written before the log was read: the database may be a restored one',
-        )
-        await pause(againMs, undefined, { signal: stopping })
-      }
+    const settle = async () => {
+      const { identity, same } = await currentRun(pool)
+      await this.catchUp().catch((error) => {
+        if (run.swapped || !same || this.#behind || !isAbsence(error)) throw error
+        logger.warn({ cause: error.message }, 'the log is not compared with the database before it is published to')
+        run.compare(identity)
+      })
     }
+    const onFailure = (error: unknown) =>
+      logger.error(
+        { alarm: 'log-not-read', err: error },
+        'nothing is written before the log was read: the database may be a restored one',
+      )
+    while (!this.settled) await retry(settle, { ...backoff, signal: stopping, onFailure })
   }
 
   catchUp(): Promise<void> {
@@ -145,7 +141,7 @@ export class SecondCopy<Event> implements ComparedLog {
 
   async #catchUp(): Promise<void> {
     const { pool, maintenance, topic, brokers, instance, logger, orders, run } = this.#options
-    await pause(Math.max(run.complete - performance.now(), 0))
+    await sleep(run.complete - performance.now())
     const { identity } = await currentRun(pool)
     const log = await this.#kafka.log(topic.name, deadlineMs)
     await this.#tellIfReplaced(log.id)

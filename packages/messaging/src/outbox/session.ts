@@ -1,5 +1,5 @@
 // A connection that is held for what it is, not borrowed from a pool: for a lock, or for notifications.
-import { setTimeout as pause } from 'node:timers/promises'
+import { backoffMs, sleep } from '@inorder/storage/retry.ts'
 import pg from 'pg'
 
 export function openSession(url: string, name: string, deadlineMs: number): pg.Client {
@@ -28,7 +28,7 @@ export function endSession(client: pg.Client): void {
   client.end().then(ended, ended)
 }
 
-const againMs = 1_000
+const backoff = { firstMs: 1_000, longestMs: 2_000 }
 
 /** Lives one session after the other until `closing`; `onLost` is told why one ended that should not have. */
 export async function keepSession(
@@ -42,6 +42,6 @@ export async function keepSession(
     } catch (error) {
       if (!closing.aborted) onLost(error as Error)
     }
-    if (!closing.aborted) await pause(againMs, undefined, { signal: closing }).catch(() => closing.aborted)
+    if (!closing.aborted) await sleep(backoffMs(1, backoff), closing)
   }
 }
