@@ -133,13 +133,13 @@ suite(`${orders} orders, seed ${seed}`, () => {
   }, async () => {
     const versions = [...stored.values()].reduce((sum, statuses) => sum + statuses.length, 0)
     for (const service of consumers) {
-      const applied = 'SELECT coalesce(sum(applied_version), 0) FROM inbox_order'
+      const applied = 'SELECT coalesce(sum(applied_version), 0) FROM inbox_key'
       await until(`${service} has applied all`, async () => (await count(service, applied)) === versions, 1_800_000)
-      assert.equal(await count(service, 'SELECT count(*) FROM inbox_order'), orders)
+      assert.equal(await count(service, 'SELECT count(*) FROM inbox_key'), orders)
       assert.equal(await count(service, 'SELECT count(*) FROM parked'), 0)
       const ahead = await sql<{ order_id: string; applied_version: string }>(
         stack.databaseUrl(service),
-        'SELECT order_id, applied_version FROM inbox_order',
+        'SELECT key AS order_id, applied_version FROM inbox_key',
       )
       for (const row of ahead) assert.equal(Number(row.applied_version), stored.get(row.order_id)?.length, row.order_id)
     }

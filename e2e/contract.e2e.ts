@@ -179,7 +179,7 @@ suite('the contract', () => {
       assert.equal(updated.headers.etag, '"2"', `${orderId}: ${updated.text}`)
       const details = await shop.details(orderId, { minVersion: 2 })
       assert.equal(details.json().orderId, orderId)
-      assert.equal((await shop.toOrder(`/ops/orders/${encodeURIComponent(orderId)}`)).status, 200, orderId)
+      assert.equal((await shop.toOrder(`/ops/keys/${encodeURIComponent(orderId)}`)).status, 200, orderId)
       assertProblem(await shop.parked(orderId), 404, 'nothing-parked')
       const after = await shop.topicIds({ after: orderId, limit: 1 })
       assert.deepEqual([after.orderIds, after.next], [[], null], `${orderId} is the last id of the list`)
@@ -201,7 +201,7 @@ suite('the contract', () => {
         shop.toCart(`/orders/${path}`),
         shop.toOrder(`/order-details?orderId=${path}`),
         shop.toOrder(`/ops/parked/${path}`),
-        shop.toOrder(`/ops/orders/${path}`),
+        shop.toOrder(`/ops/keys/${path}`),
       ])
       for (const answer of answers) {
         assert.ok([400, 404].includes(answer.status), `${path}: ${answer.status} ${answer.text}`)

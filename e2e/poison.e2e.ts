@@ -5,7 +5,7 @@ import { after, before, suite, test } from 'node:test'
 import { type Stack, startStack } from '@inorder/testing/stack.ts'
 import { until } from '@inorder/testing/until.ts'
 import { assertProblem } from './http.ts'
-import { cartAndOrder, type ParkedOrder, Shop, versionOf } from './shop.ts'
+import { cartAndOrder, type ParkedKey, Shop, versionOf } from './shop.ts'
 import { changedEvent, produce, readTopic, type TopicRecord } from './topic.ts'
 
 suite('poison', () => {
@@ -30,17 +30,17 @@ suite('poison', () => {
   const parkedOf = (orderId: string, events: number) =>
     until(`${events} records of ${orderId} are parked`, async () => {
       const answer = await shop.parked(orderId)
-      const parked = answer.status === 200 && answer.json<ParkedOrder>()
+      const parked = answer.status === 200 && answer.json<ParkedKey>()
       return parked && parked.events.length === events && parked
     })
-  type Listed = { orderId: string; cause: string; count: number; since: string; event: string }
+  type Listed = { key: string; cause: string; count: number; since: string; event: string }
   const listed = async (cause?: string) => {
     const answer = await shop.toOrder(`/ops/parked${cause ? `?cause=${cause}` : ''}`)
     return answer.json<{ items: Listed[] }>().items
   }
 
   /** A head is parked in `order`, copied once, and the copy has its bytes and headers and says who, why, where from. */
-  const assertCopied = async (head: ParkedOrder['events'][number], source: Pick<TopicRecord, 'key' | 'value'>) => {
+  const assertCopied = async (head: ParkedKey['events'][number], source: Pick<TopicRecord, 'key' | 'value'>) => {
     const from = (record: TopicRecord) => [...record.headers.values()].map(String).includes(head.event)
     const copies = await until(`a copy of ${head.event}`, async () => {
       const found = (await topic('order-events.parked')).filter(from)
@@ -86,7 +86,7 @@ suite('poison', () => {
           ['behind', 3],
         ],
       )
-      const items = (await listed(cause)).filter((item) => item.orderId === orderId)
+      const items = (await listed(cause)).filter((item) => item.key === orderId)
       assert.deepEqual(
         items.map(({ count, event }) => [count, event]),
         [[3, head.event]],

@@ -5,11 +5,11 @@ import { after, before, suite, test } from 'node:test'
 import { type Stack, startStack } from '@inorder/testing/stack.ts'
 import { until } from '@inorder/testing/until.ts'
 import { assertProblem, send } from './http.ts'
-import { cartAndOrder, type ParkedOrder, Shop, versionOf } from './shop.ts'
+import { cartAndOrder, type ParkedKey, Shop, versionOf } from './shop.ts'
 import { changedEvent, decode, produce, readTopic } from './topic.ts'
 
 interface Redriven {
-  orderId: string
+  key: string
   applied: number
   remaining: number
   stoppedAt?: string
@@ -46,7 +46,7 @@ suite('redrive and discard', () => {
   const parkedOf = (orderId: string, count: number) =>
     until(`${count} records of ${orderId} are parked`, async () => {
       const answer = await shop.parked(orderId)
-      const parked = answer.status === 200 && answer.json<ParkedOrder>()
+      const parked = answer.status === 200 && answer.json<ParkedKey>()
       return parked && parked.events.length === count && parked.events
     })
   const post = (path: string, body?: unknown, headers = {}) => shop.toOrder(path, { method: 'POST', body, headers })
@@ -78,7 +78,7 @@ suite('redrive and discard', () => {
 
     const [head, behind] = await parkedOf(first, 2)
     assert.ok(head && behind)
-    const still = { orderId: first, applied: 0, remaining: 2, stoppedAt: head.event }
+    const still = { key: first, applied: 0, remaining: 2, stoppedAt: head.event }
     const { events, ...tried } = await redriven(ofOrder(first, 'redrive'), { dryRun: true })
     assert.deepEqual(tried, still)
     assert.deepEqual(
@@ -93,15 +93,15 @@ suite('redrive and discard', () => {
     const schemas = `${stack.address('registry')}/subjects/order-events-value/versions/latest`
     const current = JSON.parse((await send(schemas)).json<{ schema: string }>().schema)
     assert.equal(await register('next-release', { ...current, doc: 'As the next release writes it.' }), next)
-    assert.deepEqual(await redriven(ofOrder(first, 'redrive'), {}), { orderId: first, applied: 2, remaining: 0 })
+    assert.deepEqual(await redriven(ofOrder(first, 'redrive'), {}), { key: first, applied: 2, remaining: 0 })
     assertProblem(await post(ofOrder(first, 'redrive')), 404, 'nothing-parked')
     assertProblem(await shop.parked(first), 404, 'nothing-parked')
 
     const all = await post('/ops/parked/redrive', { cause: 'unknown-schema' })
     const { items, next: cursor, totals } = all.json<{ items: Redriven[]; next: null; totals: object }>()
     assert.equal(cursor, null)
-    assert.deepEqual(totals, { orders: 19, applied: 38, remaining: 0, failed: 0 })
-    assert.deepEqual(items.map(({ orderId }) => orderId).sort(), orders.slice(1).sort())
+    assert.deepEqual(totals, { keys: 19, applied: 38, remaining: 0, failed: 0 })
+    assert.deepEqual(items.map(({ key }) => key).sort(), orders.slice(1).sort())
     for (const orderId of orders) assert.equal(versionOf(await shop.details(orderId)), 3)
   })
 
@@ -117,7 +117,7 @@ suite('redrive and discard', () => {
     const reason = 'nobody can read it'
     assertProblem(await post(path, { reason, event: behind.event }), 409, 'not-the-head')
     assertProblem(await post(path, { event: head.event }), 400, 'invalid-request')
-    const answer = { orderId: 'with garbage', applied: 2, remaining: 0 }
+    const answer = { key: 'with garbage', applied: 2, remaining: 0 }
     assert.deepEqual(await redriven(path, { reason, event: head.event }, { 'x-operator': 'ann' }), answer)
     assert.deepEqual(await redriven(path, { reason, event: head.event }), answer, 'a repeat answers the same')
     assert.equal(versionOf(await shop.details('with garbage')), 3)
@@ -126,7 +126,7 @@ suite('redrive and discard', () => {
     const { items } = (await shop.toOrder('/ops/audit?limit=1')).json<{ items: Record<string, unknown>[] }>()
     const [entry] = items
     assert.deepEqual(
-      [entry?.operator, entry?.action, entry?.orderId, entry?.event, entry?.reason],
+      [entry?.operator, entry?.action, entry?.key, entry?.event, entry?.reason],
       ['ann', 'discard', 'with garbage', head.event, reason],
     )
   })
@@ -143,7 +143,7 @@ suite('redrive and discard', () => {
     const path = ofOrder('of no currency', 'discard')
     const discard = { reason: 'there is no such currency', event: head?.event }
     assertProblem(await post(path, discard), 409, 'version-not-skipped')
-    const answer = { orderId: 'of no currency', applied: 1, remaining: 0 }
+    const answer = { key: 'of no currency', applied: 1, remaining: 0 }
     assert.deepEqual(await redriven(path, { ...discard, skipVersion: true }), answer)
     await put('of no currency', await version(value, 2), await version(value, 4))
     assert.equal(versionOf(await shop.details('of no currency', { minVersion: 4 })), 4)
@@ -154,14 +154,14 @@ suite('redrive and discard', () => {
     const value = await created('not of the key')
     await put('another key', value)
     const stray = await until('it is parked', async () => {
-      const { items } = (await shop.toOrder('/ops/parked?cause=key-mismatch')).json<{ items: ParkedOrder[] }>()
+      const { items } = (await shop.toOrder('/ops/parked?cause=key-mismatch')).json<{ items: ParkedKey[] }>()
       return items[0]
     })
-    assert.match(stray.orderId, /^@order-events:\d+:\d+$/)
-    const [head] = await parkedOf(stray.orderId, 1)
+    assert.match(stray.key, /^@order-events:\d+:\d+$/)
+    const [head] = await parkedOf(stray.key, 1)
     const discard = { reason: 'a test', event: head?.event }
-    const gone = { orderId: stray.orderId, applied: 0, remaining: 0 }
-    assert.deepEqual(await redriven(ofOrder(stray.orderId, 'discard'), discard), gone)
-    assertProblem(await shop.parked(stray.orderId), 404, 'nothing-parked')
+    const gone = { orderId: stray.key, applied: 0, remaining: 0 }
+    assert.deepEqual(await redriven(ofOrder(stray.key, 'discard'), discard), gone)
+    assertProblem(await shop.parked(stray.key), 404, 'nothing-parked')
   })
 })

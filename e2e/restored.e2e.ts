@@ -42,7 +42,7 @@ suite('restored', () => {
     await alone('inorder_order', 'CREATE DATABASE order_backup TEMPLATE inorder_order')
     await load.more(500)
     const applied = () =>
-      sql<{ n: number }>(stack.databaseUrl('order'), 'SELECT sum(applied_version)::int AS n FROM inbox_order')
+      sql<{ n: number }>(stack.databaseUrl('order'), 'SELECT sum(applied_version)::int AS n FROM inbox_key')
     const before = (await applied())[0]?.n ?? 0
     await alone('inorder_order', 'DROP DATABASE inorder_order', 'ALTER DATABASE order_backup RENAME TO inorder_order')
     await stack.replaced('order')
@@ -51,8 +51,8 @@ suite('restored', () => {
     assert.ok((await applied())[0]!.n > before)
     const [ids] = await sql<{ ids: number; orders: number }>(
       stack.databaseUrl('order'),
-      `SELECT (SELECT count(*)::int FROM topic_orders, unnest(order_ids)) AS ids,
-        (SELECT count(*)::int FROM inbox_order) AS orders`,
+      `SELECT (SELECT count(*)::int FROM topic_keys, unnest(keys)) AS ids,
+        (SELECT count(*)::int FROM inbox_key) AS orders`,
     )
     assert.equal(ids?.ids, ids?.orders, 'each order is listed once')
   })

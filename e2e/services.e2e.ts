@@ -5,7 +5,7 @@ import { after, before, suite, test } from 'node:test'
 import { type Stack, startStack } from '@inorder/testing/stack.ts'
 import { until } from '@inorder/testing/until.ts'
 import { send } from './http.ts'
-import { type ParkedOrder, Shop } from './shop.ts'
+import { type ParkedKey, Shop } from './shop.ts'
 import { sql } from './sql.ts'
 import { changedEvent, decode, produce, readTopic } from './topic.ts'
 
@@ -107,7 +107,7 @@ suite('one order in all services', () => {
 
     await sql(billing, 'ALTER TABLE invoices DROP CONSTRAINT no_trouble')
     const redriven = await send(`${stack.url('billing')}/ops/parked/trouble/redrive`, { method: 'POST', body: {} })
-    assert.deepEqual([redriven.status, redriven.json()], [200, { orderId: 'trouble', applied: 4, remaining: 0 }])
+    assert.deepEqual([redriven.status, redriven.json()], [200, { key: 'trouble', applied: 4, remaining: 0 }])
     await shows('trouble', ...delivered)
   })
 
@@ -128,7 +128,7 @@ suite('one order in all services', () => {
     for (const service of ['order', 'inventory', 'billing', 'shipping']) {
       const parked = await until(`both are parked in ${service}`, async () => {
         const answer = await send(`${stack.url(service)}/ops/parked/measure`)
-        const { events } = answer.status === 200 ? answer.json<ParkedOrder>() : { events: [] }
+        const { events } = answer.status === 200 ? answer.json<ParkedKey>() : { events: [] }
         return events.length === 2 && events
       })
       assert.deepEqual(

@@ -13,8 +13,8 @@ export interface TopicIds {
   next?: string | null
 }
 
-export interface ParkedOrder {
-  orderId: string
+export interface ParkedKey {
+  key: string
   appliedVersion: number
   events: {
     event: string

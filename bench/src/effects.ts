@@ -21,8 +21,8 @@ const migrations = new URL('../../migrations/', import.meta.resolve('@inorder/me
 const folders = ['inbox', 'effects'].map((name) => ({ name, path: fileURLToPath(new URL(name, migrations)) }))
 
 const perform = () => pause(ms, 'ok')
-const settle = (tx: Tx, { orderId, n }: { orderId: string; n: number }, result: unknown) =>
-  tx.query({ name: 'settle', text: 'INSERT INTO done VALUES ($1, $2, $3)', values: [orderId, n, result] })
+const settle = (tx: Tx, { key, n }: { key: string; n: number }, result: unknown) =>
+  tx.query({ name: 'settle', text: 'INSERT INTO done VALUES ($1, $2, $3)', values: [key, n, result] })
 
 /** Empties the tables and asks for everything anew; seconds that `work` takes to settle it. */
 async function seconds(pool: Pool, work: () => Promise<void>): Promise<number> {
@@ -40,14 +40,14 @@ async function seconds(pool: Pool, work: () => Promise<void>): Promise<number> {
 
 /** The usual loop: perform it, then store its result and remove it in one transaction. */
 async function oneByOne(pool: Pool): Promise<void> {
-  const { rows } = await pool.query('SELECT order_id AS "orderId", version, n FROM effect ORDER BY 1, 2, 3')
+  const { rows } = await pool.query('SELECT key, version, n FROM effect ORDER BY 1, 2, 3')
   for (const effect of rows) {
     const result = await perform()
     await transaction(pool, async (tx) => {
       await settle(tx, effect, result)
-      const { orderId, version, n } = effect
-      const text = 'DELETE FROM effect WHERE order_id = $1 AND version = $2 AND n = $3'
-      await tx.query({ name: 'remove', text, values: [orderId, version, n] })
+      const { key, version, n } = effect
+      const text = 'DELETE FROM effect WHERE key = $1 AND version = $2 AND n = $3'
+      await tx.query({ name: 'remove', text, values: [key, version, n] })
     })
   }
 }
@@ -85,7 +85,7 @@ try {
   await migrate(url, folders)
   const pool = openPool({ url, name: 'bench', max: 10 })
   await pool.query('CREATE TABLE done (order_id text, n int, result text, PRIMARY KEY (order_id, n))')
-  await pool.query('INSERT INTO inbox_order (order_id) SELECT unnest($1::text[])', [orders])
+  await pool.query('INSERT INTO inbox_key (key) SELECT unnest($1::text[])', [orders])
   const ratios: number[] = []
   for (let round = 1; round <= rounds; round++) {
     const [one, many] = [await seconds(pool, () => oneByOne(pool)), await seconds(pool, () => sideBySide(pool))]

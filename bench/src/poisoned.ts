@@ -54,7 +54,7 @@ async function run(prefix: string, poisoned: boolean): Promise<number> {
   await changing.end()
   const times = `SELECT count(*)::int AS n, percentile_cont(0.99) WITHIN GROUP
       (ORDER BY extract(epoch FROM applied_at) * 1000 - extract(epoch FROM (body ->> 'orderDate')::timestamptz) * 1000) AS p99
-    FROM inbox_order JOIN orders USING (order_id) WHERE order_id LIKE $1`
+    FROM inbox_key JOIN orders ON order_id = key WHERE key LIKE $1`
   const { rows } = await until('all are applied', async () => {
     const answer = await database.query<{ n: number; p99: number }>(times, [`${prefix}-_%`])
     return (answer.rows[0]?.n ?? 0) >= amount && answer
@@ -88,7 +88,7 @@ async function changingOrder(orderId: string, poisoned: boolean): Promise<{ end(
     async end() {
       ended = true
       await changing
-      const { rows } = await database.query('SELECT count(*)::int AS n FROM parked WHERE order_id = $1', [orderId])
+      const { rows } = await database.query('SELECT count(*)::int AS n FROM parked WHERE key = $1', [orderId])
       if (poisoned !== rows[0].n >= 2) throw new Error(`${rows[0].n} records of ${orderId} are parked`)
     },
   }

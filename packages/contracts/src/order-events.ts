@@ -27,7 +27,7 @@ export const orderEvents: Topic<OrderEvent> = {
     },
   },
   value: { schema, fingerprint: createHash('sha256').update(schema).digest('hex'), encode, decoder },
-  describe: ({ eventId, orderId, version }) => ({ eventId, orderId, version }),
+  describe: ({ eventId, orderId, version }) => ({ eventId, key: orderId, version }),
   overLimits,
   // CloudEvents' Kafka binding, binary mode.
   headers: ({ eventId, type, orderId, version, occurredAt }) => ({

@@ -8,10 +8,10 @@ import { Type } from 'typebox'
 
 const closed = { additionalProperties: false }
 const text = (maxLength: number) => Type.String({ minLength: 1, maxLength, format: 'text' })
-const ofOrder = Type.Object({ orderId: Type.String(), effects: Type.Array(ShownEffect) })
+const OfKey = Type.Object({ key: Type.String(), effects: Type.Array(ShownEffect) })
 
 const tags = ['ops']
-const params = Type.Object({ orderId: text(128) }, closed)
+const params = Type.Object({ key: text(128) }, closed)
 const cause = text(64)
 const reason = text(1024)
 // Of a foreign event id anything may be part, but for NUL, which the database does not hold.
@@ -29,7 +29,7 @@ const dryRun = Type.Optional(Type.Boolean({ description: 'Only tell what would h
 
 export function effectRoutes(effects: EffectOps): FastifyPluginAsyncTypebox {
   return async (app) => {
-    const answer = async (orderId: string) => ({ orderId, effects: await effects.effectsOf(orderId) })
+    const answer = async (key: string) => ({ key, effects: await effects.effectsOf(key) })
 
     app.get(
       '/ops/effects',
@@ -48,55 +48,55 @@ export function effectRoutes(effects: EffectOps): FastifyPluginAsyncTypebox {
     )
 
     app.get(
-      '/ops/effects/:orderId',
+      '/ops/effects/:key',
       {
         schema: {
           summary: 'What is to be done yet of one order',
           tags,
           params,
-          response: { 200: ofOrder, ...answersOf('invalid-request') },
+          response: { 200: OfKey, ...answersOf('invalid-request') },
         },
       },
-      ({ params }) => answer(params.orderId),
+      ({ params }) => answer(params.key),
     )
 
     app.post(
-      '/ops/effects/:orderId/redrive',
+      '/ops/effects/:key/redrive',
       {
         schema: {
           summary: 'Try the parked or failing effect of an order now, and then those behind it',
           tags,
           params,
-          response: { 200: ofOrder, ...answersOf('invalid-request', 'nothing-parked') },
+          response: { 200: OfKey, ...answersOf('invalid-request', 'nothing-parked') },
         },
       },
       async (request) => {
-        const { orderId } = request.params
-        if (!(await effects.redrive(orderId, operatorOf(request)))) {
-          throw problem('nothing-parked', `No effect of ${orderId} is parked or fails.`)
+        const { key } = request.params
+        if (!(await effects.redrive(key, operatorOf(request)))) {
+          throw problem('nothing-parked', `No effect of ${key} is parked or fails.`)
         }
-        return answer(orderId)
+        return answer(key)
       },
     )
 
     app.post(
-      '/ops/effects/:orderId/discard',
+      '/ops/effects/:key/discard',
       {
         schema: {
           summary: 'Give up the parked or failing effect of an order, and go on with those behind it',
           tags,
           params,
           body: Type.Object({ effect, reason }, closed),
-          response: { 200: ofOrder, ...answersOf('invalid-request', 'effect-not-parked') },
+          response: { 200: OfKey, ...answersOf('invalid-request', 'effect-not-parked') },
         },
       },
       async (request) => {
-        const { orderId } = request.params
+        const { key } = request.params
         const { effect } = request.body
-        if (!(await effects.discard(orderId, { ...request.body, operator: operatorOf(request) }))) {
-          throw problem('effect-not-parked', `${effect} is no effect of ${orderId} that is parked or fails.`)
+        if (!(await effects.discard(key, { ...request.body, operator: operatorOf(request) }))) {
+          throw problem('effect-not-parked', `${effect} is no effect of ${key} that is parked or fails.`)
         }
-        return answer(orderId)
+        return answer(key)
       },
     )
 

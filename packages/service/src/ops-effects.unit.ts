@@ -34,9 +34,9 @@ async function appOf(asked: unknown[] = []) {
     effectsOf: async () => effects,
     async held(query) {
       asked.push(query)
-      return { items: [{ orderId: 'o-1', ...parked, behind: 1 }], next: 'o-1' }
+      return { items: [{ key: 'o-1', ...parked, behind: 1 }], next: 'o-1' }
     },
-    redrive: async (orderId) => orderId === 'o-1',
+    redrive: async (key) => key === 'o-1',
     async discard(...args) {
       asked.push(args)
       if (args[1].effect !== parked.effect) return false
@@ -46,8 +46,8 @@ async function appOf(asked: unknown[] = []) {
     async releaseAll(...args) {
       asked.push(args)
       const { effect, kind, state, detail } = parked
-      const items = [{ orderId: 'o-1', effect, kind, state, detail }]
-      return { items, next: null, totals: { orders: 1, released: 1, failed: 0 } }
+      const items = [{ key: 'o-1', effect, kind, state, detail }]
+      return { items, next: null, totals: { keys: 1, released: 1, failed: 0 } }
     },
   }
   const app = await createApp({
@@ -58,9 +58,9 @@ async function appOf(asked: unknown[] = []) {
     openapi: { title: 'Test', description: 'The operator’s routes.' },
     access: { HOST: '127.0.0.1' },
   })
-  const inbox: Pick<Ops, 'orderState'> = {
-    orderState: async (orderId) => ({
-      orderId,
+  const inbox: Pick<Ops, 'stateOf'> = {
+    stateOf: async (key) => ({
+      key,
       appliedVersion: 2,
       events: [],
       eventId: null,
@@ -76,7 +76,7 @@ test('parked effects are listed, a hundred at a time unless told otherwise', asy
   const asked: unknown[] = []
   const app = await appOf(asked)
   const answer = await app.inject('/ops/effects')
-  assert.deepEqual(answer.json(), { items: [{ orderId: 'o-1', ...parked, behind: 1 }], next: 'o-1' })
+  assert.deepEqual(answer.json(), { items: [{ key: 'o-1', ...parked, behind: 1 }], next: 'o-1' })
   await app.inject('/ops/effects?limit=7&after=o-1&state=failing&cause=status-404')
   assert.deepEqual(structuredClone(asked), [
     { state: 'parked', limit: 100 },
@@ -89,7 +89,7 @@ test('parked effects are listed, a hundred at a time unless told otherwise', asy
 test('redrive answers with what is to be done yet, and 404 when nothing is parked', async () => {
   const app = await appOf()
   const answer = await app.inject({ method: 'POST', url: '/ops/effects/o-1/redrive' })
-  assert.deepEqual(answer.json(), { orderId: 'o-1', effects: [parked, behind] })
+  assert.deepEqual(answer.json(), { key: 'o-1', effects: [parked, behind] })
   const headers = { 'content-type': 'application/json' }
   assert.equal((await app.inject({ method: 'POST', url: '/ops/effects/o-1/redrive', headers })).statusCode, 200)
   const none = await app.inject({ method: 'POST', url: '/ops/effects/o-2/redrive' })
@@ -102,7 +102,7 @@ test('discard names its effect and says why; another than the parked one is 409'
   const app = await appOf(asked)
   const discard = (payload: object) => app.inject({ method: 'POST', url: '/ops/effects/%C3%BC%2F1/discard', payload })
   const answer = await discard({ effect: parked.effect, reason: 'paid by hand' })
-  assert.deepEqual(answer.json(), { orderId: 'ü/1', effects: [behind] })
+  assert.deepEqual(answer.json(), { key: 'ü/1', effects: [behind] })
   assert.deepEqual(asked, [['ü/1', { effect: parked.effect, reason: 'paid by hand', operator: '127.0.0.1' }]])
   const other = await discard({ effect: behind.effect, reason: 'paid by hand' })
   assert.equal(other.statusCode, 409)
@@ -123,7 +123,7 @@ test('all of one cause are redriven or discarded, or it is only told what would 
   const app = await appOf(asked)
   const post = (what: string, payload: object) => app.inject({ method: 'POST', url: `/ops/effects/${what}`, payload })
   const answer = await post('redrive', { cause: 'no-such-card' })
-  assert.deepEqual(answer.json().totals, { orders: 1, released: 1, failed: 0 })
+  assert.deepEqual(answer.json().totals, { keys: 1, released: 1, failed: 0 })
   await post('discard', { cause: 'no-such-card', reason: 'paid by hand', dryRun: true })
   assert.deepEqual(structuredClone(asked), [
     ['no-such-card', { operator: '127.0.0.1', dryRun: false }],
@@ -138,5 +138,5 @@ test('all of one cause are redriven or discarded, or it is only told what would 
 
 test('an order’s whole state shows its effects', async () => {
   const app = await appOf()
-  assert.deepEqual((await app.inject('/ops/orders/o-1')).json().effects, [parked, behind])
+  assert.deepEqual((await app.inject('/ops/keys/o-1')).json().effects, [parked, behind])
 })

@@ -43,7 +43,7 @@ async function appOf(asked: unknown[] = []) {
       return discard.event === event ? discarded : { refused: 'not-set-aside' as const, detail: 'Another.' }
     }),
     setAsideAudit: noting(() => {
-      const entry = { id: 7, at: item.since, operator: 'ann', action: 'set-aside-discard', orderId: 'o-1', event }
+      const entry = { id: 7, at: item.since, operator: 'ann', action: 'set-aside-discard', key: 'o-1', event }
       const after = { setAside: null, consequence: discarded.consequence }
       return { items: [{ ...entry, reason: 'too large', before: { setAside: item }, after }], next: null }
     }),

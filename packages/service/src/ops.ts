@@ -9,12 +9,12 @@ import { type EffectOps, ShownEffect } from '@inorder/messaging/effects/ops.ts'
 import {
   Loss,
   type Ops,
-  OrderState,
   ParkedDetail,
-  ParkedOrder,
+  ParkedKey,
   PartitionPosition,
   Redriven,
   RedrivenAll,
+  StateOfKey,
 } from '@inorder/messaging/inbox/ops.ts'
 import type { Refused } from '@inorder/messaging/outbox/ops.ts'
 import { type TSchema, Type } from 'typebox'
@@ -26,7 +26,7 @@ const listOf = (item: TSchema) =>
   Type.Object({ items: Type.Array(item), next: Type.Unsafe<string | null>({ type: ['string', 'null'] }) })
 
 // An order id may also be `@topic:partition:offset`, which is longer than an id by the topic's name.
-const params = Type.Object({ orderId: Type.String({ minLength: 1, maxLength: 512, format: 'text' }) }, closed)
+const params = Type.Object({ key: Type.String({ minLength: 1, maxLength: 512, format: 'text' }) }, closed)
 const cause = Type.String({ minLength: 1, maxLength: 64, format: 'text' })
 const limit = Type.Integer({ minimum: 1, maximum: 1000, default: 100 })
 const parkedQuery = Type.Object(
@@ -37,7 +37,7 @@ const parkedQuery = Type.Object(
   },
   closed,
 )
-const orderState = Type.Object({ ...OrderState.properties, effects: Type.Array(ShownEffect) })
+const stateOf = Type.Object({ ...StateOfKey.properties, effects: Type.Array(ShownEffect) })
 
 const positionsQuery = Type.Object(
   { limit, after: Type.Optional(Type.Integer({ minimum: 0, maximum: Number.MAX_SAFE_INTEGER })) },
@@ -82,16 +82,16 @@ export function opsRoutes(ops: Ops, effects?: EffectOps): FastifyPluginAsyncType
           tags: ['ops'],
           querystring: parkedQuery,
           response: {
-            200: listOf(ParkedOrder),
+            200: listOf(ParkedKey),
             ...answersOf('invalid-request'),
           },
         },
       },
-      ({ query }) => ops.parkedOrders(query),
+      ({ query }) => ops.parkedKeys(query),
     )
 
     app.get(
-      '/ops/parked/:orderId',
+      '/ops/parked/:key',
       {
         schema: {
           summary: 'What is parked of one order',
@@ -101,14 +101,14 @@ export function opsRoutes(ops: Ops, effects?: EffectOps): FastifyPluginAsyncType
         },
       },
       async ({ params }) => {
-        const detail = await ops.parkedOf(params.orderId)
-        if (!detail) throw problem('nothing-parked', `Nothing is parked of ${params.orderId}.`)
+        const detail = await ops.parkedOf(params.key)
+        if (!detail) throw problem('nothing-parked', `Nothing is parked of ${params.key}.`)
         return detail
       },
     )
 
     app.post(
-      '/ops/parked/:orderId/redrive',
+      '/ops/parked/:key/redrive',
       {
         schema: {
           summary: 'Try what is parked of one order again',
@@ -123,7 +123,7 @@ export function opsRoutes(ops: Ops, effects?: EffectOps): FastifyPluginAsyncType
       },
       async (request) => {
         const redrive = { operator: operatorOf(request), dryRun: request.body?.dryRun ?? false }
-        return done(await ops.redrive(request.params.orderId, redrive))
+        return done(await ops.redrive(request.params.key, redrive))
       },
     )
 
@@ -144,7 +144,7 @@ export function opsRoutes(ops: Ops, effects?: EffectOps): FastifyPluginAsyncType
     )
 
     app.post(
-      '/ops/parked/:orderId/discard',
+      '/ops/parked/:key/discard',
       {
         schema: {
           summary: 'Give one parked event up, and apply what waited behind it',
@@ -160,7 +160,7 @@ export function opsRoutes(ops: Ops, effects?: EffectOps): FastifyPluginAsyncType
       async (request) => {
         const { skipVersion = false, ...body } = request.body
         const discard = { ...body, skipVersion, operator: operatorOf(request) }
-        return done(await ops.discard(request.params.orderId, discard))
+        return done(await ops.discard(request.params.key, discard))
       },
     )
 
@@ -195,19 +195,19 @@ export function opsRoutes(ops: Ops, effects?: EffectOps): FastifyPluginAsyncType
     )
 
     app.get(
-      '/ops/orders/:orderId',
+      '/ops/keys/:key',
       {
         schema: {
           summary: "An order's whole state here",
           tags: ['ops'],
           params,
-          response: { 200: orderState, ...answersOf('invalid-request', 'order-not-found') },
+          response: { 200: stateOf, ...answersOf('invalid-request', 'order-not-found') },
         },
       },
       async ({ params }) => {
-        const state = await ops.orderState(params.orderId)
-        if (!state) throw problem('order-not-found', `No record of ${params.orderId} ever came.`)
-        return { ...state, effects: (await effects?.effectsOf(params.orderId)) ?? [] }
+        const state = await ops.stateOf(params.key)
+        if (!state) throw problem('order-not-found', `No record of ${params.key} ever came.`)
+        return { ...state, effects: (await effects?.effectsOf(params.key)) ?? [] }
       },
     )
   }

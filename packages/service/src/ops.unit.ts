@@ -15,7 +15,7 @@ const parkedEvent = {
   parkedAt: '2026-11-23T14:20:19.000Z',
   attempts: 1,
 }
-const detail = (orderId: string) => ({ orderId, appliedVersion: 2, events: [parkedEvent] })
+const detail = (key: string) => ({ key, appliedVersion: 2, events: [parkedEvent] })
 
 const standing = { appliedVersion: 2, parked: 1, event: parkedEvent }
 
@@ -25,12 +25,12 @@ const standing = { appliedVersion: 2, parked: 1, event: parkedEvent }
  */
 async function appOf(queries: unknown[] = []) {
   const ops: Ops = {
-    parkedOrders: async (query) => {
+    parkedKeys: async (query) => {
       queries.push(query)
       const { event, cause, parkedAt: since } = parkedEvent
-      return { items: [{ orderId: 'o-1', cause, count: 3, since, event }], next: 'o-1' }
+      return { items: [{ key: 'o-1', cause, count: 3, since, event }], next: 'o-1' }
     },
-    parkedOf: async (orderId) => (orderId === 'healthy' ? undefined : detail(orderId)),
+    parkedOf: async (key) => (key === 'healthy' ? undefined : detail(key)),
     redrive: async (...asked) => {
       queries.push(asked)
       if (asked[0] === 'healthy') return { refused: 'nothing-parked', detail: 'Nothing is parked of healthy.' }
@@ -41,26 +41,26 @@ async function appOf(queries: unknown[] = []) {
         cause: 'undecodable',
         detail: 'garbage',
       }
-      const answer = { orderId: asked[0], applied: 1, remaining: 2, stoppedAt: parkedEvent.event }
+      const answer = { key: asked[0], applied: 1, remaining: 2, stoppedAt: parkedEvent.event }
       return asked[1].dryRun ? { ...answer, events: [foreseen] } : answer
     },
     redriveAll: async (...asked) => {
       queries.push(asked)
       const items = [
-        { orderId: 'o-1', applied: 3, remaining: 0 },
-        { orderId: 'o-2', applied: 0, remaining: 1, error: 'away' },
+        { key: 'o-1', applied: 3, remaining: 0 },
+        { key: 'o-2', applied: 0, remaining: 1, error: 'away' },
       ]
-      return { items, next: null, totals: { orders: 2, applied: 3, remaining: 1, failed: 1 } }
+      return { items, next: null, totals: { keys: 2, applied: 3, remaining: 1, failed: 1 } }
     },
     discard: async (...asked) => {
       queries.push(asked)
       if (asked[1].event === 'behind') return { refused: 'not-the-head', detail: 'It is behind.' }
       if (!asked[1].skipVersion) return { refused: 'version-not-skipped', detail: 'It is version 3.' }
-      return { orderId: asked[0], applied: 1, remaining: 0 }
+      return { key: asked[0], applied: 1, remaining: 0 }
     },
     audit: async (query) => {
       queries.push(query)
-      const done = { action: 'redrive', orderId: 'o-1', event: null, reason: null, before: standing }
+      const done = { action: 'redrive', key: 'o-1', event: null, reason: null, before: standing }
       const after = { appliedVersion: 3, parked: 0, event: null }
       return { items: [{ id: 7, at: parkedEvent.parkedAt, operator: 'ann', ...done, after }], next: '7' }
     },
@@ -70,8 +70,8 @@ async function appOf(queries: unknown[] = []) {
       if (asked[0] > 0) return { refused: 'nothing-lost', detail: 'It lacks nothing.' }
       return { partition: 0, from: 5, to: 9 }
     },
-    orderState: async (orderId) =>
-      orderId === 'unknown' ? undefined : { ...detail(orderId), eventId: null, appliedAt: null, held: true },
+    stateOf: async (key) =>
+      key === 'unknown' ? undefined : { ...detail(key), eventId: null, appliedAt: null, held: true },
   }
   const app = await createApp({
     service: 'test',
@@ -91,7 +91,7 @@ test('parked orders are listed with their cause, a hundred at a time unless told
   const answer = await app.inject('/ops/parked')
   assert.equal(answer.statusCode, 200)
   const { items, next } = answer.json()
-  assert.deepEqual(Object.keys(items[0]), ['orderId', 'cause', 'count', 'since', 'event'])
+  assert.deepEqual(Object.keys(items[0]), ['key', 'cause', 'count', 'since', 'event'])
   assert.equal(next, 'o-1')
   await app.inject('/ops/parked?cause=gap&limit=7&after=o-1')
   assert.deepEqual(structuredClone(queries), [{ limit: 100 }, { cause: 'gap', limit: 7, after: 'o-1' }])
@@ -126,13 +126,12 @@ test('positions, with null where Kafka gave no answer, and an order’s whole st
   assert.deepEqual(await positions(), { items: [of(0), of(1), of(2)], next: null })
   assert.deepEqual(await positions('?limit=2'), { items: [of(0), of(1)], next: '1' })
   assert.deepEqual(await positions('?limit=2&after=1'), { items: [of(2)], next: null })
-  const state = (await app.inject('/ops/orders/o-1')).json()
+  const state = (await app.inject('/ops/keys/o-1')).json()
   assert.deepEqual(state, { ...detail('o-1'), eventId: null, appliedAt: null, held: true, effects: [] })
-  const unknown = await app.inject('/ops/orders/unknown')
+  const unknown = await app.inject('/ops/keys/unknown')
   assert.equal(unknown.statusCode, 404)
   assert.match(unknown.json().type, /order-not-found$/)
-  for (const path of ['/ops/orders/%00', '/ops/parked/%00'])
-    assert.equal((await app.inject(path)).statusCode, 400, path)
+  for (const path of ['/ops/keys/%00', '/ops/parked/%00']) assert.equal((await app.inject(path)).statusCode, 400, path)
 })
 
 test('a loss is accepted for one partition, and only where there is one', async () => {
@@ -158,7 +157,7 @@ test('a redrive of one order, tried or done, and of all with one cause', async (
     app.inject({ method: 'POST', url: path, headers, ...(body && { payload: body }) })
   const stopped = { applied: 1, remaining: 2, stoppedAt: parkedEvent.event }
   const redriven = await post('/ops/parked/redrive/redrive')
-  assert.deepEqual([redriven.statusCode, redriven.json()], [200, { orderId: 'redrive', ...stopped }])
+  assert.deepEqual([redriven.statusCode, redriven.json()], [200, { key: 'redrive', ...stopped }])
   const json = { 'content-type': 'application/json' }
   assert.equal((await post('/ops/parked/empty/redrive', undefined, json)).statusCode, 200)
   const tried = await post('/ops/parked/o-1/redrive', { dryRun: true }, { 'x-operator': 'ann' })
@@ -166,7 +165,7 @@ test('a redrive of one order, tried or done, and of all with one cause', async (
   const healthy = await post('/ops/parked/healthy/redrive', {})
   assert.deepEqual([healthy.statusCode, healthy.json().type], [404, '/problems/nothing-parked'])
   const all = await post('/ops/parked/redrive', { cause: 'constraint' })
-  assert.deepEqual(all.json().totals, { orders: 2, applied: 3, remaining: 1, failed: 1 })
+  assert.deepEqual(all.json().totals, { keys: 2, applied: 3, remaining: 1, failed: 1 })
   assert.equal(all.json().items[1].error, 'away')
   assert.deepEqual(asked, [
     ['redrive', { operator: '127.0.0.1', dryRun: false }],
@@ -187,7 +186,7 @@ test('a discard names its event and its reason, and is refused where it may not 
   const post = (payload: object) => app.inject({ method: 'POST', url: '/ops/parked/o-1/discard', payload })
   const { event } = parkedEvent
   const done = await post({ event, reason: 'a test', skipVersion: true })
-  assert.deepEqual([done.statusCode, done.json()], [200, { orderId: 'o-1', applied: 1, remaining: 0 }])
+  assert.deepEqual([done.statusCode, done.json()], [200, { key: 'o-1', applied: 1, remaining: 0 }])
   assert.deepEqual(asked, [['o-1', { event, reason: 'a test', skipVersion: true, operator: '127.0.0.1' }]])
   for (const [body, problem] of [
     [{ event, reason: 'a test' }, 'version-not-skipped'],
@@ -214,5 +213,5 @@ test('OpenAPI says that a redrive may come without a body, a discard may not', a
   const app = await appOf()
   const { paths } = (await app.inject('/openapi.json')).json()
   const isRequired = (path: string) => paths[`/ops/parked/${path}`].post.requestBody.required
-  assert.deepEqual(['{orderId}/redrive', '{orderId}/discard', 'redrive'].map(isRequired), [false, true, true])
+  assert.deepEqual(['{key}/redrive', '{key}/discard', 'redrive'].map(isRequired), [false, true, true])
 })

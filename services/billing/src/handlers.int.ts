@@ -92,7 +92,7 @@ test('an answer that is none, or no decision, leaves the outcome unknown, and a 
   const { charge } = paymentEffects(pool, `http://127.0.0.1:${port}`, pino({ level: 'silent' }))
   const one = invoice()
   await saveAll(one)
-  const effect = { orderId: one.orderId, version: 1, n: 1, key: 'e:1', kind: 'charge', payload: null }
+  const effect = { key: one.orderId, version: 1, n: 1, id: 'e:1', kind: 'charge', payload: null }
   const perform = () => charge.perform(effect, { idempotencyKey: 'e:1', signal: AbortSignal.timeout(10_000) })
   for (let n = 0; n < 3; n++) await assert.rejects(perform(), OutcomeUnknown)
   assert.equal(((await perform()) as { status: string }).status, 'declined')

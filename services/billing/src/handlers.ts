@@ -13,14 +13,14 @@ export const billingHandler: Handler<Invoice, OrderEvent> = { load, apply, save 
 /** What is asked of the payment gateway. */
 export function paymentEffects(pool: Pool, gatewayUrl: string, logger: Logger): Record<Kind, EffectKind> {
   const effect = (kind: Kind): EffectKind<unknown, Answer | null> => ({
-    async perform({ orderId }, call) {
+    async perform({ key: orderId }, call) {
       const request = requestOf(kind, await invoiceOf(pool, orderId))
       if (!request) return null
       const answer = await callOnce(`${gatewayUrl}/${request.path}`, request.body, call)
       if (kind === 'refund' && answer.status === 'declined') logger.warn({ orderId }, 'the gateway declined a refund')
       return answer
     },
-    async settle(tx, { orderId }, answer) {
+    async settle(tx, { key: orderId }, answer) {
       const before = await invoiceOf(tx, orderId)
       const { state, posting } = settled(kind, before, answer)
       if (state === before) return

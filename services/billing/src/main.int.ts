@@ -61,8 +61,8 @@ const reaches = (orderId: string, status: string) =>
 /** Every version is handled, and no effect is left. */
 const quiet = (orderId: string, version: number) =>
   until(`${orderId} has nothing under way`, async () => {
-    const asked = `SELECT FROM inbox_order WHERE order_id = $1 AND applied_version = $2
-      AND NOT EXISTS (SELECT FROM effect WHERE order_id = $1)`
+    const asked = `SELECT FROM inbox_key WHERE key = $1 AND applied_version = $2
+      AND NOT EXISTS (SELECT FROM effect WHERE key = $1)`
     return (await pool.query(asked, [orderId, version])).rowCount === 1
   })
 const post = (url: string, body?: object, headers = {}) =>
@@ -205,11 +205,11 @@ test('killed while a charge is under way, its answer lost: charged once', async 
 test('an answer that is no decision is tried again and parked after 10 minutes: an operator sees it, tries it again, gives it up', async () => {
   const orderId = `ü/${unique('o')}`
   const path = `/ops/effects/${encodeURIComponent(orderId)}`
-  const effects = async () => (await json<OrderEffects>(`/ops/orders/${encodeURIComponent(orderId)}`)).effects
+  const effects = async () => (await json<OrderEffects>(`/ops/keys/${encodeURIComponent(orderId)}`)).effects
   const parkedAfter = (attempts: number) =>
     until('the refund is parked', async () => {
       const { items } = await json<{ items: HeldEffect[] }>('/ops/effects')
-      return items.find((one) => one.orderId === orderId && one.attempts > attempts)
+      return items.find((one) => one.key === orderId && one.attempts > attempts)
     })
   await behave('fail')
   await publish(orderId, 'confirmed', 'cancelled')
@@ -238,7 +238,7 @@ test('an answer that is no decision is tried again and parked after 10 minutes: 
   await tenMinutesLater()
   await parkedAfter(parked.attempts)
   const discarded = await post(`${billing.url}${path}/discard`, { effect: refund?.effect, reason: 'paid back by hand' })
-  assert.deepEqual([discarded.status, await discarded.json()], [200, { orderId, effects: [] }])
+  assert.deepEqual([discarded.status, await discarded.json()], [200, { key: orderId, effects: [] }])
   assert.deepEqual(await json('/ops/effects'), { items: [], next: null })
   assert.equal((await post(`${billing.url}${path}/redrive`)).status, 404)
 })

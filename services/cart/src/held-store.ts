@@ -29,8 +29,8 @@ export async function lockRecovered(tx: Tx, orderIds: readonly string[]): Promis
 }
 
 /** Says of each of these orders, which are locked, whether it is held. */
-export async function saveHolds(tx: Tx, orders: readonly { orderId: string; hold: Hold | undefined }[]): Promise<void> {
-  const values = columns(orders, ({ orderId, hold }) => [orderId, hold ? JSON.stringify(hold) : null])
+export async function saveHolds(tx: Tx, orders: readonly { key: string; hold: Hold | undefined }[]): Promise<void> {
+  const values = columns(orders, ({ key, hold }) => [key, hold ? JSON.stringify(hold) : null])
   await tx.query(
     `UPDATE orders SET held = new.held,
        held_since = CASE WHEN new.held IS NOT NULL THEN coalesce(held_since, now()) END

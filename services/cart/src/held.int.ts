@@ -44,7 +44,7 @@ const dropped = () => sql(database.url, 'SELECT FROM outbox_dropped')
 /** Of these orders alone: other tests write to the topic too. */
 const heldOf = async (url: string, ...orderIds: string[]) => {
   const { items } = (await (await fetch(`${url}/ops/held?limit=1000`)).json()) as { items: Record<string, unknown>[] }
-  return items.filter((item) => orderIds.includes(String(item.orderId)))
+  return items.filter((item) => orderIds.includes(String(item.key)))
 }
 /** Where Kafka is slow to answer a cart takes orders before it has read the log; whoever publishes reads it. */
 const isHeld = (url: string, ...orderIds: string[]) =>
@@ -95,7 +95,7 @@ test('rule 12: an event far above a gap deletes no accepted change; the order is
 
   const [held] = await heldOf(cart.url, orderId)
   assert.deepEqual(
-    [held?.orderId, held?.version, held?.cause, held?.missing, held?.newest],
+    [held?.key, held?.version, held?.cause, held?.missing, held?.newest],
     [orderId, 3, 'gap', [{ from: 4, to: 8 }], 9],
   )
   // It is still held when the cart starts again.
@@ -106,7 +106,7 @@ test('rule 12: an event far above a gap deletes no accepted change; the order is
 
   await assertProblem(await release(again.url, orderId, { reason: 'too low', version: 8 }), 400, 'invalid-request')
   const released = await release(again.url, orderId, { reason: 'versions 4 to 8 never were' })
-  assert.deepEqual([released.status, await released.json()], [200, { orderId, version: 9 }])
+  assert.deepEqual([released.status, await released.json()], [200, { key: orderId, version: 9 }])
   assert.equal(await again.get(orderId), '"9" foreign')
   assert.equal((await again.put(orderId, 'delivered')).headers.get('etag'), '"10"')
   assert.deepEqual(await heldOf(again.url, orderId), [])
@@ -116,7 +116,7 @@ test('rule 12: an event far above a gap deletes no accepted change; the order is
   assert.deepEqual(entry, {
     operator: 'ann',
     action: 'release',
-    orderId,
+    key: orderId,
     event: null,
     reason: 'versions 4 to 8 never were',
     before: { version: 3, hold: { cause: 'gap', missing: [{ from: 4, to: 8 }], newest: 9 } },
@@ -144,12 +144,7 @@ test('rule 12: an order is held of which the log has an event that nobody can re
   await assertProblem(await cart.put(unknown, 'paid'), 503, 'order-held')
   await assertProblem(await fetch(`${cart.url}/orders/${unknown}`), 503, 'order-held')
   assert.deepEqual(
-    (await heldOf(cart.url, known, unknown)).map(({ orderId, version, cause, newest }) => [
-      orderId,
-      version,
-      cause,
-      newest,
-    ]),
+    (await heldOf(cart.url, known, unknown)).map(({ key, version, cause, newest }) => [key, version, cause, newest]),
     [
       [known, 1, 'undecodable', null],
       [unknown, 0, 'undecodable', null],
@@ -158,12 +153,12 @@ test('rule 12: an order is held of which the log has an event that nobody can re
 
   // Garbage; it may stand for version 2, so the operator lets the order go on behind that.
   assert.deepEqual(await (await release(cart.url, known, { reason: 'was 2', version: 2 })).json(), {
-    orderId: known,
+    key: known,
     version: 2,
   })
   assert.equal((await cart.put(known, 'shipped')).headers.get('etag'), '"3"')
   assert.deepEqual(await (await release(cart.url, unknown, { reason: 'garbage' })).json(), {
-    orderId: unknown,
+    key: unknown,
     version: 0,
   })
   await accepted(cart.post(unknown))

@@ -39,7 +39,7 @@ await runService({
     const parts = openParts(service, [orderEvents])
     const { url, instance, pool, maintenance, registry, relay, run } = parts
     const { subject, value } = orderEvents
-    const log = new SecondCopy({ ...parts, topic: orderEvents, logger, orders: recoveredOrders })
+    const log = new SecondCopy({ ...parts, topic: orderEvents, logger, table: recoveredOrders })
     onClose('log', () => log.close())
     const startup = new Startup({
       pool,

@@ -21,7 +21,7 @@ const listOf = <Item extends ReturnType<typeof Type.Object>>(item: Item) =>
   Type.Object({ items: Type.Array(item), next: Type.Union([Type.String(), Type.Null()]) })
 
 const HeldOrder = Type.Object({
-  orderId: Type.String(),
+  key: Type.String(),
   version: Type.Integer({ description: 'Of the order as the cart holds it; 0: nothing is known of it' }),
   cause: Type.String({ description: 'gap, undecodable or refused' }),
   detail: Type.String(),
@@ -32,7 +32,7 @@ const HeldOrder = Type.Object({
   }),
   since: Type.String({ format: 'date-time' }),
 })
-const Released = Type.Object({ orderId: Type.String(), version: Type.Integer() })
+const Released = Type.Object({ key: Type.String(), version: Type.Integer() })
 const releaseBody = Type.Object(
   {
     reason: Type.String({ minLength: 1, maxLength: 1000, format: 'text' }),
@@ -62,18 +62,20 @@ export const cartOpsRoutes =
       },
       async ({ query }) => {
         const found = await heldOrders(pool, query.after ?? '', query.limit + 1).catch(fail)
-        const items = found.slice(0, query.limit).map(({ hold, ...order }) => ({ ...order, ...hold }))
-        return { items, next: found.length > query.limit ? items.at(-1)!.orderId : null }
+        const items = found
+          .slice(0, query.limit)
+          .map(({ orderId: key, hold, ...order }) => ({ key, ...order, ...hold }))
+        return { items, next: found.length > query.limit ? items.at(-1)!.key : null }
       },
     )
 
     app.post(
-      '/ops/held/:orderId/release',
+      '/ops/held/:key/release',
       {
         schema: {
           summary: 'Let a held order go on, as what the log says of it',
           tags,
-          params: Type.Object({ orderId: OrderId }, closed),
+          params: Type.Object({ key: OrderId }, closed),
           body: releaseBody,
           response: {
             200: Released,
@@ -82,9 +84,9 @@ export const cartOpsRoutes =
         },
       },
       async (request) => {
-        const { orderId } = request.params
+        const { key } = request.params
         const decision = { ...request.body, operator: operatorOf(request) }
-        return { orderId, version: await released(orderId, decision) }
+        return { key, version: await released(key, decision) }
       },
     )
 

@@ -1,6 +1,6 @@
 // Rule 12: what log recovery does to the orders of the cart, and what an operator decides about those that it holds.
 import type { OrderEvent } from '@inorder/contracts/order-event.ts'
-import type { OrderTable } from '@inorder/messaging/outbox/log-recovery.ts'
+import type { KeyTable } from '@inorder/messaging/outbox/log-recovery.ts'
 import { addReleaseAudit, type HeldEvidence } from '@inorder/messaging/outbox/release.ts'
 import { sqlFault, type Tx, transaction } from '@inorder/storage/transaction.ts'
 import type { Pool } from 'pg'
@@ -10,14 +10,14 @@ import { overwriteOrders } from './store.ts'
 
 const stateOf = ({ order, version, eventId }: OrderEvent): Versioned => ({ order, version, eventId })
 
-export const recoveredOrders: OrderTable<OrderEvent> = {
+export const recoveredOrders: KeyTable<OrderEvent> = {
   lock: lockRecovered,
-  async save(tx, orders) {
+  async save(tx, recovered) {
     await overwriteOrders(
       tx,
-      orders.flatMap(({ event }) => (event ? stateOf(event) : [])),
+      recovered.flatMap(({ event }) => (event ? stateOf(event) : [])),
     )
-    await saveHolds(tx, orders)
+    await saveHolds(tx, recovered)
   },
 }
 
@@ -77,6 +77,6 @@ async function releaseLocked(
   const { cause, missing, newest: above } = held.hold
   const before = { version: held.version, hold: { cause, missing, newest: above } }
   const after = { version: next }
-  await addReleaseAudit(tx, { operator, orderId, reason, before, after, answer: { orderId, version: next } })
+  await addReleaseAudit(tx, { operator, key: orderId, reason, before, after, answer: { key: orderId, version: next } })
   return { version: next }
 }

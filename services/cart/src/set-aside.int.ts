@@ -38,7 +38,7 @@ test('a discard at the cart says which version each service misses, and how to g
         at: '',
         operator: 'ann',
         action: 'set-aside-discard',
-        orderId,
+        key: orderId,
         event: item?.event,
         reason: 'too large for anybody',
         before: {},

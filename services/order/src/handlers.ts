@@ -19,14 +19,14 @@ const mostLines = 50
 export const handled =
   (logger: Logger, waits: VersionWaits) =>
   (applied: readonly Applied<ReceivedOrder, OrderEvent>[]): void => {
-    for (const { orderId, event } of applied) waits.applied(orderId, event.version)
+    for (const { key, event } of applied) waits.applied(key, event.version)
     if (applied.length > mostLines) {
       const created = applied.filter(({ event }) => event.version === 1).length
-      const orders = new Set(applied.map(({ orderId }) => orderId)).size
+      const orders = new Set(applied.map(({ key }) => key)).size
       logger.info({ events: applied.length, orders, created }, 'orders handled')
       return
     }
-    for (const { orderId, state } of applied) {
+    for (const { key: orderId, state } of applied) {
       const { order, version, shippingCost } = state
       logger.info({ orderId, version, status: order.status, total: order.totalAmount, shippingCost }, 'order handled')
     }

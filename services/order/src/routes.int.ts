@@ -131,7 +131,7 @@ test('an order in no currency is parked, and the others go on', async () => {
   assert.equal((await order.get(details('even', '&minVersion=1&wait=30'))).status, 200)
   const parked = await until('it is parked', async () => {
     const { items } = await order.json<List>('/ops/parked')
-    return items.find(({ orderId }) => orderId === 'odd')
+    return items.find(({ key }) => key === 'odd')
   })
   assert.equal(parked.cause, 'apply-failed')
   await order.problem(details('odd'), 404, 'order-not-found')

@@ -18,7 +18,7 @@ export interface OrderRoutes {
   logger: Logger
   waits: VersionWaits
   topic: string
-  inbox: Pick<Inbox<never, never>, 'orderIds' | 'positions' | 'holderOf'>
+  inbox: Pick<Inbox<never, never>, 'topicKeys' | 'positions' | 'holderOf'>
 }
 
 export const orderRoutes =
@@ -110,16 +110,16 @@ export const orderRoutes =
         if (query.topic !== topic) {
           throw problem('topic-not-consumed', `${query.topic} is not consumed here; what is: ${topic}.`)
         }
-        const after = query.after === undefined ? 0 : await inbox.orderIds.cursorOf(query.after)
+        const after = query.after === undefined ? 0 : await inbox.topicKeys.cursorOf(query.after)
         if (after === undefined) {
           const errors = [{ field: 'after', message: 'must be an order id that was received from the topic' }]
           throw problem('invalid-request', `No event of the order ${query.after} has come from ${topic}.`, { errors })
         }
         const positions = await inbox.positions()
         const upToDate = positions.length > 0 && positions.every(({ lag }) => lag === 0)
-        const extent = await inbox.orderIds.extent(after, query.limit)
+        const extent = await inbox.topicKeys.extent(after, query.limit)
         const paged = query.limit !== undefined || query.after !== undefined
-        const json = topicIdsJson({ topic, ids: inbox.orderIds, logger, upToDate, after, extent, paged })
+        const json = topicIdsJson({ topic, ids: inbox.topicKeys, logger, upToDate, after, extent, paged })
         return reply.type('application/json; charset=utf-8').send(Readable.from(json))
       },
     )

@@ -104,24 +104,24 @@ test('Kafka away: what was received is answered, and is not called up to date', 
 
 /** Ids as if they had come just now, 1,000 a batch. Numbers go on after those that are there. */
 const manyIds = async (thousands: number) => {
-  const { rows } = await world.direct.query('SELECT max(last) AS last FROM topic_orders')
+  const { rows } = await world.direct.query('SELECT max(last) AS last FROM topic_keys')
   const last = Number(rows[0].last)
   await world.direct.query(
-    `INSERT INTO topic_orders (topic, last, order_ids, arrived_at)
+    `INSERT INTO topic_keys (topic, last, keys, arrived_at)
      SELECT $1, $2 + 1000 * batch, array_agg('many-' || batch || '-' || n), clock_timestamp()
      FROM generate_series(1, $3::int) AS batch, generate_series(1, 1000) AS n GROUP BY batch`,
     [world.topic.name, last, thousands],
   )
-  return () => world.direct.query('DELETE FROM topic_orders WHERE last > $1', [last])
+  return () => world.direct.query('DELETE FROM topic_keys WHERE last > $1', [last])
 }
 
 test('getAllOrderIdsFromTopic reads no further than its client does', async (t) => {
   const forget = await manyIds(400)
   t.after(forget)
-  const { orderIds } = order.inbox
-  const pages = orderIds.pages.bind(orderIds)
+  const { topicKeys } = order.inbox
+  const pages = topicKeys.pages.bind(topicKeys)
   let read = 0
-  t.mock.method(orderIds, 'pages', async function* (...args: Parameters<typeof pages>) {
+  t.mock.method(topicKeys, 'pages', async function* (...args: Parameters<typeof pages>) {
     for await (const page of pages(...args)) {
       read += JSON.parse(`[${page}]`).length
       yield page

@@ -1,10 +1,10 @@
 // The answer of getAllOrderIdsFromTopic: made piece by piece while it is sent, so that a million ids need no memory.
-import type { OrderIds } from '@inorder/messaging/inbox/order-ids.ts'
+import type { TopicKeys } from '@inorder/messaging/inbox/topic-keys.ts'
 import type { Logger } from 'pino'
 
 export interface TopicIdsOptions {
   topic: string
-  ids: OrderIds
+  ids: TopicKeys
   logger: Logger
   /** Asked before the ids are, so that what is read is in them. */
   upToDate: boolean

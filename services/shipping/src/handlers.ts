@@ -22,7 +22,7 @@ export function carrierEffects(pool: Pool, carrierUrl: string, publicUrl: string
   const trackedBy = (id: string) => ({ label: `${publicUrl}/labels/${encodeURIComponent(id)}`, tracking: id })
   const label: EffectKind<OfOrder, Answer> = {
     perform: ({ payload }, call) => callOnce(`${carrierUrl}/labels`, payload, call),
-    async settle(tx, { orderId }, answer) {
+    async settle(tx, { key: orderId }, answer) {
       const now = await find(tx, orderId)
       if (!now) throw new Error(`there is no shipment of ${orderId}`)
       const given = answer.status === 'declined' ? null : trackedBy(answer.id)
@@ -30,7 +30,7 @@ export function carrierEffects(pool: Pool, carrierUrl: string, publicUrl: string
     },
   }
   const undo = (path: string): EffectKind<OfOrder, Answer | undefined> => ({
-    async perform({ orderId }, call) {
+    async perform({ key: orderId }, call) {
       const tracking = (await find(pool, orderId))?.tracking
       // The label was declined: there is nothing to undo.
       return tracking ? callOnce(`${carrierUrl}/${path}`, { orderId, tracking }, call) : undefined

@@ -1,20 +1,20 @@
 -- Slow effects that are to be done, or being done. A row goes when its result is stored.
 CREATE TABLE effect (
-  order_id   text COLLATE "C" NOT NULL,
+  key   text COLLATE "C" NOT NULL,
   version    bigint      NOT NULL,           -- of the event that asked for it
   n          int         NOT NULL,           -- among those of that event, from 1 on
   event_id   text        NOT NULL,
   kind       text        NOT NULL,
   payload    json        NOT NULL,
-  -- When it may be claimed; while it runs, when the lease ends. Only the first of an order has it: NULL is behind another,
-  -- or parked. So a claim needs no look at the rest of an order, and an order of which much is parked costs it nothing.
+  -- When it may be claimed; while it runs, when the lease ends. Only the first of a key has it: NULL is behind another,
+  -- or parked. So a claim needs no look at the rest of a key, and a key of which much is parked costs it nothing.
   due_at     timestamptz,
   attempts   int         NOT NULL DEFAULT 0, -- each claim adds one: it is the claim's fencing token as well
   cause      text,                           -- of the last failure
   detail     text,
   parked_at  timestamptz,
   created_at timestamptz NOT NULL DEFAULT now(),
-  PRIMARY KEY (order_id, version, n)
+  PRIMARY KEY (key, version, n)
 );
 CREATE INDEX effect_due ON effect (due_at) WHERE due_at IS NOT NULL;
-CREATE INDEX effect_parked ON effect (order_id) WHERE parked_at IS NOT NULL;
+CREATE INDEX effect_parked ON effect (key) WHERE parked_at IS NOT NULL;

@@ -9,21 +9,21 @@ CREATE TABLE inbox_position (
   PRIMARY KEY (topic_id, partition)
 );
 
--- The order's lock, and its version guard. event_id is the event that made applied_version what it is;
+-- The key's lock, and its version guard. event_id is the event that made applied_version what it is;
 -- NULL stands for a version that was skipped by hand, whose late arrival is a duplicate.
-CREATE TABLE inbox_order (
-  order_id        text    COLLATE "C" PRIMARY KEY,
+CREATE TABLE inbox_key (
+  key        text    COLLATE "C" PRIMARY KEY,
   applied_version bigint  NOT NULL DEFAULT 0,
   event_id        text,
   held            boolean NOT NULL DEFAULT false,  -- head, behind or waiting records are parked
   applied_at      timestamptz,
   arrived_at      timestamptz NOT NULL DEFAULT now()
-) WITH (fillfactor = 70);  -- each row is written twice when an order is new, and once per event after: room for HOT updates
+) WITH (fillfactor = 70);  -- each row is written twice when a key is new, and once per event after: room for HOT updates
 
 -- Records that are not applied, with their original bytes. seq is the order of arrival.
 CREATE TABLE parked (
-  order_id      text COLLATE "C" NOT NULL,
-  orderless     boolean     NOT NULL,              -- belongs to no order: order_id is @topic:partition:offset, as an order's may be
+  key      text COLLATE "C" NOT NULL,
+  keyless     boolean     NOT NULL,              -- belongs to no key: key is @topic:partition:offset, as a key's may be
   topic_id      uuid        NOT NULL,
   partition     int         NOT NULL,
   record_offset bigint      NOT NULL,
@@ -40,17 +40,17 @@ CREATE TABLE parked (
   recorded_ms   bigint      NOT NULL,              -- the record's timestamp in Kafka; a producer may set any number
   attempts      int         NOT NULL,
   parked_at     timestamptz NOT NULL DEFAULT now(),
-  PRIMARY KEY (order_id, topic_id, partition, record_offset)
+  PRIMARY KEY (key, topic_id, partition, record_offset)
 );
-CREATE INDEX parked_by_cause ON parked (cause, order_id);
+CREATE INDEX parked_by_cause ON parked (cause, key);
 
--- Every order id a topic ever brought, numbered without gaps in order of first arrival. A row holds the ids of a batch,
+-- Every key a topic ever brought, numbered without gaps in order of first arrival. A row holds the ids of a batch,
 -- the last of which has the number `last`: a row an id cost ten times as much, and their count a scan.
-CREATE TABLE topic_orders (
+CREATE TABLE topic_keys (
   topic      text        NOT NULL,
   last       bigint      NOT NULL,
-  order_ids  text[]      NOT NULL,
-  arrived_at timestamptz NOT NULL DEFAULT now(),  -- that of the orders' rows: it leads from an id to its number
+  keys  text[]      NOT NULL,
+  arrived_at timestamptz NOT NULL DEFAULT now(),  -- that of the keys' rows: it leads from an id to its number
   PRIMARY KEY (topic, last)
 );
-CREATE INDEX topic_orders_by_arrival ON topic_orders (arrived_at);
+CREATE INDEX topic_keys_by_arrival ON topic_keys (arrived_at);

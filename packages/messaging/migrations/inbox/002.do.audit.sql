@@ -5,11 +5,11 @@ CREATE TABLE parking_audit (
   at       timestamptz NOT NULL DEFAULT now(),
   operator text        NOT NULL,
   action   text        NOT NULL CHECK (action IN ('redrive', 'discard', 'accept-loss')),
-  order_id text        COLLATE "C" NOT NULL,
+  key text        COLLATE "C" NOT NULL,
   event    text,
   reason   text,
   before   json        NOT NULL,
   after    json        NOT NULL,
   answer   json        NOT NULL
 );
-CREATE INDEX parking_audit_discards ON parking_audit (order_id, event) WHERE action = 'discard';
+CREATE INDEX parking_audit_discards ON parking_audit (key, event) WHERE action = 'discard';

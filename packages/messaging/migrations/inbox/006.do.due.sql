@@ -1,11 +1,11 @@
--- An order of which more is parked than one transaction takes goes on in steps. `due` says that it is not done yet: the
+-- A key of which more is parked than one transaction takes goes on in steps. `due` says that it is not done yet: the
 -- entry of the audit that the steps answer, or 0 where nobody asked (a gap was closed); NULL: nothing is to be done.
 -- `skipped` holds versions that an operator gave up though they never came, as pairs: first, last, first, last.
-ALTER TABLE inbox_order ADD COLUMN due bigint, ADD COLUMN skipped bigint[];
-CREATE INDEX inbox_order_due ON inbox_order (order_id) WHERE due IS NOT NULL;
+ALTER TABLE inbox_key ADD COLUMN due bigint, ADD COLUMN skipped bigint[];
+CREATE INDEX inbox_key_due ON inbox_key (key) WHERE due IS NOT NULL;
 
--- For one order: its head, the lowest of what waits, whether an arriving version is parked already, what cannot be read.
-CREATE INDEX parked_turns ON parked (order_id, state, version, seq) WHERE NOT orderless;
+-- For one key: its head, the lowest of what waits, whether an arriving version is parked already, what cannot be read.
+CREATE INDEX parked_turns ON parked (key, state, version, seq) WHERE NOT keyless;
 
 -- What was discarded stays so when the log is read again: this very record, not another one at its place.
 CREATE TABLE discarded (

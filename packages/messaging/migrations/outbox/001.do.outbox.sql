@@ -1,4 +1,4 @@
--- Events that Kafka has not acknowledged yet. An id is drawn after the order's row is locked, so an order's ids ascend;
+-- Events that Kafka has not acknowledged yet. An id is drawn after the key's row is locked, so a key's ids ascend;
 -- the identity's sequence caches one value at a time, or sessions would hand them out crosswise.
 CREATE TABLE outbox (
   id          bigint GENERATED ALWAYS AS IDENTITY,

@@ -12,7 +12,7 @@ CREATE TABLE outbox_run (
   identity text    NOT NULL
 );
 
--- Events that were never published, because the log had another event of the same version of their order.
+-- Events that were never published, because the log had another event of the same version of their key.
 CREATE TABLE outbox_dropped (
   event_id    uuid PRIMARY KEY,
   topic       text        NOT NULL,

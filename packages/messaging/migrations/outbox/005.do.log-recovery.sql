@@ -1,12 +1,12 @@
--- Rule 12: what the log holds above the positions, until every order is judged by all of its records. In a table, because
--- a restored database may lack a million of them. What stays belongs to orders that are held.
+-- Rule 12: what the log holds above the positions, until every key is judged by all of its records. In a table, because
+-- a restored database may lack a million of them. What stays belongs to keys that are held.
 CREATE TABLE log_event (
   -- Ascends in the order of each partition.
   id         bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
   topic_id   uuid   NOT NULL,
   partition  int    NOT NULL,
   log_offset bigint NOT NULL,
-  order_id   text   COLLATE "C" NOT NULL,
+  key   text   COLLATE "C" NOT NULL,
   -- NULL: nobody can read it, and `detail` says why.
   version    bigint,
   event_id   text,
@@ -16,4 +16,4 @@ CREATE TABLE log_event (
   -- A recovery that was interrupted reads the same records again.
   UNIQUE (topic_id, partition, log_offset)
 );
-CREATE INDEX log_event_order ON log_event (order_id, version, id);
+CREATE INDEX log_event_key ON log_event (key, version, id);

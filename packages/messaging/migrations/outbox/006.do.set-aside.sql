@@ -10,7 +10,7 @@ CREATE TABLE outbox_audit (
   at       timestamptz NOT NULL DEFAULT now(),
   operator text        NOT NULL,
   action   text        NOT NULL CHECK (action IN ('set-aside-redrive', 'set-aside-discard')),
-  order_id text        COLLATE "C" NOT NULL,   -- the row's key, or @ and its event id where the key is no text
+  key text        COLLATE "C" NOT NULL,   -- the row's key, or @ and its event id where the key is no text
   event    text        NOT NULL,
   reason   text,
   before   json        NOT NULL,

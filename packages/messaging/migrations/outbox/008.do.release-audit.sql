@@ -1,4 +1,4 @@
--- The release of an order that was held is audited here too: it is of no single event.
+-- The release of a key that was held is audited here too: it is of no single event.
 ALTER TABLE outbox_audit
   ALTER event DROP NOT NULL,
   DROP CONSTRAINT outbox_audit_action_check,

@@ -21,7 +21,7 @@ export function effectMetrics(
     })
   counted('waiting', 'Effects that are stored and not done, counted up to 100,000')
   counted('failing', 'Effects that fail and are tried again')
-  counted('parked', 'Effects that are tried no more and hold their orders up, until an operator looks')
+  counted('parked', 'Effects that are tried no more and hold their keys up, until an operator looks')
   new Gauge({
     name: 'effects_running',
     help: 'Effects that this instance is performing',

@@ -5,10 +5,10 @@ import type { Pool } from 'pg'
 import { addAudit, discardAnswer } from '../inbox/audit.ts'
 import type { List } from '../outbox/ops.ts'
 import type { EffectQuery, HeldEffect, ReleasedAll, ShownEffect } from './ops.ts'
-import { lockOrders, removing } from './store.ts'
+import { lockKeys, removing } from './store.ts'
 
 interface Row {
-  order_id: string
+  key: string
   effect: string
   kind: string
   version: string
@@ -21,13 +21,13 @@ interface Row {
   parked_at: Date | null
 }
 
-const key = `event_id || ':' || n`
+const id = `event_id || ':' || n`
 // Its lease makes an attempt's end certain: what was running then may be claimed by anybody.
-const columns = `order_id, ${key} AS effect, kind, version, attempts, cause, detail, created_at, failing_since, parked_at,
+const columns = `key, ${id} AS effect, kind, version, attempts, cause, detail, created_at, failing_since, parked_at,
   CASE WHEN parked_at IS NOT NULL THEN 'parked' WHEN due_at IS NULL THEN 'behind'
     WHEN running AND due_at > now() THEN 'running' WHEN failing_since IS NOT NULL THEN 'again' ELSE 'due' END AS state`
 
-const shown = ({ order_id: _, version, created_at, failing_since, parked_at, ...row }: Row): ShownEffect => ({
+const shown = ({ key: _, version, created_at, failing_since, parked_at, ...row }: Row): ShownEffect => ({
   ...row,
   version: Number(version),
   createdAt: created_at.toISOString(),
@@ -35,26 +35,24 @@ const shown = ({ order_id: _, version, created_at, failing_since, parked_at, ...
   parkedAt: parked_at?.toISOString() ?? null,
 })
 
-/** Of one order, in the order in which they are done. */
-export async function effectsOf(db: Tx, orderId: string): Promise<ShownEffect[]> {
-  const { rows } = await db.query<Row>(`SELECT ${columns} FROM effect WHERE order_id = $1 ORDER BY effect.version, n`, [
-    orderId,
-  ])
+/** Of one key, in the order in which they are done. */
+export async function effectsOf(db: Tx, key: string): Promise<ShownEffect[]> {
+  const { rows } = await db.query<Row>(`SELECT ${columns} FROM effect WHERE key = $1 ORDER BY effect.version, n`, [key])
   return rows.map(shown)
 }
 
 export async function heldEffects(db: Tx, { state, cause, limit, after }: EffectQuery): Promise<List<HeldEffect>> {
   const { rows } = await db.query<Row & { behind: string }>(
-    `SELECT ${columns}, (SELECT count(*) - 1 FROM effect AS all_of WHERE all_of.order_id = effect.order_id) AS behind
-     FROM effect WHERE order_id > $1 AND ($2::text IS NULL OR cause = $2)
+    `SELECT ${columns}, (SELECT count(*) - 1 FROM effect AS all_of WHERE all_of.key = effect.key) AS behind
+     FROM effect WHERE key > $1 AND ($2::text IS NULL OR cause = $2)
        AND ${state === 'parked' ? 'parked_at IS NOT NULL' : 'failing_since IS NOT NULL AND parked_at IS NULL'}
-     ORDER BY order_id LIMIT $3`,
+     ORDER BY key LIMIT $3`,
     [after ?? '', cause ?? null, limit + 1],
   )
   const items = rows
     .slice(0, limit)
-    .map(({ behind, ...row }) => ({ orderId: row.order_id, ...shown(row), behind: Number(behind) }))
-  return { items, next: rows.length > limit ? (items.at(-1)?.orderId ?? null) : null }
+    .map(({ behind, ...row }) => ({ key: row.key, ...shown(row), behind: Number(behind) }))
+  return { items, next: rows.length > limit ? (items.at(-1)?.key ?? null) : null }
 }
 
 export async function storedEffects(db: Tx): Promise<{ waiting: number; failing: number; parked: number }> {
@@ -74,28 +72,28 @@ export interface Action {
 }
 
 /**
- * Lets the order's parked or failing effect be tried now, or removes `effect` and lets the next one start; audited like
- * what is done to parked events. Gives its key; 'before' when it was discarded by an earlier request, undefined: there is
+ * Lets the key's parked or failing effect be tried now, or removes `effect` and lets the next one start; audited like
+ * what is done to parked events. Gives its id; 'before' when it was discarded by an earlier request, undefined: there is
  * none. The result of an attempt that is under way finds that it is late.
  */
-export const release = (pool: Pool, orderId: string, action: Action, effect?: string): Promise<string | undefined> =>
+export const release = (pool: Pool, key: string, action: Action, effect?: string): Promise<string | undefined> =>
   transaction(pool, async (tx) => {
-    const versions = await lockOrders(tx, [orderId])
-    const [held] = await lockHeld(tx, [orderId])
+    const versions = await lockKeys(tx, [key])
+    const [held] = await lockHeld(tx, [key])
     if (held && (effect === undefined || held.effect === effect)) {
       await releaseLocked(tx, versions, [held], action)
       return held.effect
     }
-    return effect !== undefined && (await discardAnswer(tx, orderId, effect)) ? 'before' : undefined
+    return effect !== undefined && (await discardAnswer(tx, key, effect)) ? 'before' : undefined
   })
 
-/** So many orders are locked at once. */
+/** So many keys are locked at once. */
 const together = 100
 
-/** Every order that this cause holds up. One transaction for some orders; those of one that fails have an error. */
+/** Every key that this cause holds up. One transaction for some keys; those of one that fails have an error. */
 export async function releaseAll(pool: Pool, cause: string, action: Action, dryRun: boolean): Promise<ReleasedAll> {
   const { rows } = await pool.query<Row>(
-    `SELECT ${columns} FROM effect WHERE cause = $1 AND failing_since IS NOT NULL ORDER BY order_id`,
+    `SELECT ${columns} FROM effect WHERE cause = $1 AND failing_since IS NOT NULL ORDER BY key`,
     [cause],
   )
   const items: ReleasedAll['items'] = []
@@ -108,28 +106,28 @@ export async function releaseAll(pool: Pool, cause: string, action: Action, dryR
     }
   }
   const failed = items.filter(({ error }) => error !== undefined).length
-  return { items, next: null, totals: { orders: items.length, released: items.length - failed, failed } }
+  return { items, next: null, totals: { keys: items.length, released: items.length - failed, failed } }
 }
 
 const releaseSome = (pool: Pool, rows: readonly Row[], cause: string, action: Action): Promise<Row[]> =>
   transaction(pool, async (tx) => {
-    const orderIds = rows.map(({ order_id }) => order_id)
-    const versions = await lockOrders(tx, orderIds)
+    const keys = rows.map(({ key }) => key)
+    const versions = await lockKeys(tx, keys)
     // In the meantime some may have been done, or fail with another cause.
-    const held = (await lockHeld(tx, orderIds)).filter((row) => row.cause === cause)
+    const held = (await lockHeld(tx, keys)).filter((row) => row.cause === cause)
     await releaseLocked(tx, versions, held, action)
     return held
   })
 
-const released = ({ order_id: orderId, effect, kind, state, detail }: Row) => ({ orderId, effect, kind, state, detail })
+const released = ({ key, effect, kind, state, detail }: Row) => ({ key, effect, kind, state, detail })
 
-/** The orders are locked. An effect that only has an attempt behind it that nobody has heard of yet is not held up. */
-const lockHeld = async (tx: Tx, orderIds: readonly string[]): Promise<Row[]> =>
+/** The keys are locked. An effect that only has an attempt behind it that nobody has heard of yet is not held up. */
+const lockHeld = async (tx: Tx, keys: readonly string[]): Promise<Row[]> =>
   (
     await tx.query<Row>(
-      `SELECT ${columns} FROM effect WHERE order_id = ANY($1::text[]) AND failing_since IS NOT NULL
-       ORDER BY order_id FOR UPDATE`,
-      [orderIds],
+      `SELECT ${columns} FROM effect WHERE key = ANY($1::text[]) AND failing_since IS NOT NULL
+       ORDER BY key FOR UPDATE`,
+      [keys],
     )
   ).rows
 
@@ -139,29 +137,29 @@ async function releaseLocked(
   held: readonly Row[],
   { operator, reason }: Action,
 ): Promise<void> {
-  const these = 'order_id = ANY($1::text[]) AND failing_since IS NOT NULL'
-  const orderIds = held.map(({ order_id }) => order_id)
+  const these = 'key = ANY($1::text[]) AND failing_since IS NOT NULL'
+  const keys = held.map(({ key }) => key)
   if (reason !== undefined)
-    await tx.query(removing(`DELETE FROM effect WHERE ${these} RETURNING order_id, version, n`, 'n'), [orderIds])
+    await tx.query(removing(`DELETE FROM effect WHERE ${these} RETURNING key, version, n`, 'n'), [keys])
   else {
     await tx.query(
       `UPDATE effect SET parked_at = NULL, failing_since = NULL, cause = NULL, detail = NULL,
          due_at = CASE WHEN running AND due_at > now() THEN due_at ELSE now() END WHERE ${these}`,
-      [orderIds],
+      [keys],
     )
   }
   for (const row of held) {
-    const { order_id: orderId, effect: event } = row
-    const appliedVersion = versions.get(orderId) ?? 0
+    const { key, effect: event } = row
+    const appliedVersion = versions.get(key) ?? 0
     const { state, cause, detail, version, failingSince, parkedAt, attempts } = shown(row)
     const since = parkedAt ?? failingSince ?? row.created_at.toISOString()
     const before = { event, state, cause: cause ?? '', detail: detail ?? '', version, parkedAt: since, attempts }
     await addAudit(
       tx,
-      { orderId, operator, ...(reason !== undefined && { discard: { event, reason } }) },
+      { key, operator, ...(reason !== undefined && { discard: { event, reason } }) },
       { appliedVersion, parked: 1, event: before },
       { appliedVersion, parked: 0, event: null },
-      { orderId, applied: 0, remaining: 0 },
+      { key, applied: 0, remaining: 0 },
     )
   }
 }

@@ -23,9 +23,9 @@ export const ShownEffect = Type.Object({
 /** Parked, or failing and tried again. */
 export type HeldEffect = Static<typeof HeldEffect>
 export const HeldEffect = Type.Object({
-  orderId: Type.String(),
+  key: Type.String(),
   ...ShownEffect.properties,
-  behind: Type.Integer({ description: 'Effects of the order that wait for it' }),
+  behind: Type.Integer({ description: 'Effects of the key that wait for it' }),
 })
 
 /** What became of all effects that one cause holds up. */
@@ -33,7 +33,7 @@ export type ReleasedAll = Static<typeof ReleasedAll>
 export const ReleasedAll = Type.Object({
   items: Type.Array(
     Type.Object({
-      orderId: Type.String(),
+      key: Type.String(),
       effect: Type.String(),
       kind: Type.String(),
       state: Type.String({ description: 'Before: parked, running or again' }),
@@ -43,9 +43,9 @@ export const ReleasedAll = Type.Object({
   ),
   next: Type.Null(),
   totals: Type.Object({
-    orders: Type.Integer(),
+    keys: Type.Integer(),
     released: Type.Integer({ description: 'Redriven or discarded; in a dry run: would be' }),
-    failed: Type.Integer({ description: 'Orders with an error' }),
+    failed: Type.Integer({ description: 'Keys with an error' }),
   }),
 })
 
@@ -64,14 +64,14 @@ export interface Release {
 }
 
 export interface EffectOps {
-  /** What is to be done yet of an order, in its order. */
-  effectsOf(orderId: string): Promise<ShownEffect[]>
-  /** By order id; an order has at most one. */
+  /** What is to be done yet of a key, in its order. */
+  effectsOf(key: string): Promise<ShownEffect[]>
+  /** By key; a key has at most one. */
   held(query: EffectQuery): Promise<List<HeldEffect>>
-  /** Tries the order's parked or failing effect now, and then those behind it. False: it has none. */
-  redrive(orderId: string, operator: string): Promise<boolean>
+  /** Tries the key's parked or failing effect now, and then those behind it. False: it has none. */
+  redrive(key: string, operator: string): Promise<boolean>
   /** Gives up this effect, parked or failing; those behind it go on. False: it is neither, nor was it discarded. */
-  discard(orderId: string, discard: { effect: string; reason: string; operator: string }): Promise<boolean>
-  /** Every order that a parked or failing effect holds up for this cause. */
+  discard(key: string, discard: { effect: string; reason: string; operator: string }): Promise<boolean>
+  /** Every key that a parked or failing effect holds up for this cause. */
   releaseAll(cause: string, release: Release): Promise<ReleasedAll>
 }

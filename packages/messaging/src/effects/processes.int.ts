@@ -7,7 +7,7 @@ import { after, before, test } from 'node:test'
 import { fileURLToPath } from 'node:url'
 import { unique } from '@inorder/testing/parts.ts'
 import { until } from '@inorder/testing/until.ts'
-import { type EffectsRig, effectsRig, event, keys } from './rig.fixture.ts'
+import { type EffectsRig, effectIds, effectsRig, event } from './rig.fixture.ts'
 
 let rig: EffectsRig
 let receiver: string
@@ -36,13 +36,13 @@ after(async () => {
 })
 
 test('killed with its calls done and unanswered: the next goes on, and the receiver does nothing twice', async () => {
-  const orders = Array.from({ length: 20 }, () => unique('o'))
-  await rig.apply(orders.flatMap((o) => [event(o, 1), event(o, 2)]))
+  const keys = Array.from({ length: 20 }, () => unique('o'))
+  await rig.apply(keys.flatMap((o) => [event(o, 1), event(o, 2)]))
   const before = await received()
   await hold(true)
   const killed = runner(1_000)
   await until(
-    'each order has a call at the receiver',
+    'each key has a call at the receiver',
     async () => (await received()).done.length === 20 + before.done.length,
   )
   killed.kill('SIGKILL')
@@ -53,15 +53,15 @@ test('killed with its calls done and unanswered: the next goes on, and the recei
   await until('all are done', async () => (await rig.left()) === 0)
   const { done, calls } = await received()
   assert.ok(calls >= 60 + before.calls, 'what was called is called again, with the same key')
-  for (const o of orders) {
+  for (const o of keys) {
     assert.deepEqual(
       done.filter((key) => key.startsWith(`${o}-`)),
-      keys(o, 2),
+      effectIds(o, 2),
       'done once each, in order',
     )
     assert.deepEqual(
       (await rig.done(o)).map((it) => it.split('=')[0]),
-      keys(o, 2),
+      effectIds(o, 2),
       'settled once each, in order',
     )
   }
@@ -88,6 +88,6 @@ test('frozen for longer than its lease, thawed with the answer there: it changes
   assert.deepEqual(await rig.done(o), settled)
   assert.deepEqual(
     (await received()).done.filter((key) => key.startsWith(`${o}-`)),
-    keys(o, 2),
+    effectIds(o, 2),
   )
 })

@@ -10,9 +10,9 @@ import { Registry } from 'prom-client'
 import { Committer } from '../inbox/commit.ts'
 import type { Effect, EffectKind } from '../inbox/effect.ts'
 import type { Handler } from '../inbox/handler.ts'
+import { entryOf } from '../inbox/key-state.ts'
 import type { ModelEvent } from '../inbox/model.fixture.ts'
 import { makeModelTable, modelHandler, modelRegistry, modelTopic, recordOf } from '../inbox/model-topic.fixture.ts'
-import { entryOf } from '../inbox/order.ts'
 import { run } from '../inbox/redrive-runs.ts'
 import { Decoder } from '../kafka/decode.ts'
 import { EffectRunner, type EffectRunnerOptions } from './runner.ts'
@@ -29,8 +29,8 @@ export const effectHandler: Handler<string[], EffectEvent> = {
 }
 
 /** What a runner of the tests does with each result; `done` takes none that says `unsavable`. */
-export async function settle(tx: Tx, { orderId, key }: { orderId: string; key: string }, result: unknown) {
-  await tx.query('INSERT INTO done (order_id, effect, result) VALUES ($1, $2, $3)', [orderId, key, String(result)])
+export async function settle(tx: Tx, { key, id }: { key: string; id: string }, result: unknown) {
+  await tx.query('INSERT INTO done (key, effect, result) VALUES ($1, $2, $3)', [key, id, String(result)])
 }
 
 export type EffectsRig = Awaited<ReturnType<typeof effectsRig>>
@@ -40,7 +40,7 @@ export async function effectsRig() {
   await migrate(database.url, [folder('outbox'), folder('inbox'), folder('effects')])
   await makeModelTable(database.url)
   const pool = openPool({ url: database.url, name: 'effects-test', max: 10, onIdleError: () => {} })
-  await pool.query(`CREATE TABLE done (seq int GENERATED ALWAYS AS IDENTITY, order_id text, effect text,
+  await pool.query(`CREATE TABLE done (seq int GENERATED ALWAYS AS IDENTITY, key text, effect text,
     result text CHECK (result <> 'unsavable'))`)
   const topic = modelTopic(unique('events'))
   const decoder = new Decoder(topic, modelRegistry)
@@ -57,7 +57,7 @@ export async function effectsRig() {
   /** Applies these events, as a batch of a consumer does. */
   async function apply(events: EffectEvent[], handler = effectHandler): Promise<void> {
     const topicId = crypto.randomUUID()
-    const records = events.map((event, i) => recordOf({ place: String(i), orderId: event.orderId, event }))
+    const records = events.map((event, i) => recordOf({ place: String(i), key: event.key, event }))
     const entries = (await decoder.decodeAll(topicId, records)).map((record) => entryOf(record))
     const spans = new Map([[0, { from: 0n, next: BigInt(events.length) }]])
     await new Committer(pool, contextOf(handler)).commit({ topicId, entries, spans }, () => {})
@@ -68,8 +68,7 @@ export async function effectsRig() {
     url: database.url,
     apply,
     /** As an operator does. */
-    redriveEvents: (orderId: string) =>
-      run(pool, orderId, { orderId, operator: 'anna' }, contextOf(effectHandler), () => {}),
+    redriveEvents: (key: string) => run(pool, key, { key, operator: 'anna' }, contextOf(effectHandler), () => {}),
     /** A runner of one kind, `call`, whose perform this is; it has started. */
     runner(perform: EffectKind['perform'], more: Partial<EffectRunnerOptions> = {}) {
       const lines: Record<string, unknown>[] = []
@@ -85,10 +84,10 @@ export async function effectsRig() {
       return Object.assign(runner, { lines, metrics, attempts })
     },
     /** `effect=result`, in the order in which they were settled. */
-    done: async (orderId: string): Promise<string[]> =>
-      (
-        await pool.query(`SELECT effect || '=' || result AS it FROM done WHERE order_id = $1 ORDER BY seq`, [orderId])
-      ).rows.map(({ it }) => it),
+    done: async (key: string): Promise<string[]> =>
+      (await pool.query(`SELECT effect || '=' || result AS it FROM done WHERE key = $1 ORDER BY seq`, [key])).rows.map(
+        ({ it }) => it,
+      ),
     left: async (): Promise<number> => (await pool.query('SELECT FROM effect')).rowCount ?? 0,
     /** As if the lease of what is running had ended. */
     endLeases: () => pool.query('UPDATE effect SET due_at = now() WHERE due_at IS NOT NULL'),
@@ -100,15 +99,15 @@ export async function effectsRig() {
   }
 }
 
-/** Version `version` of an order, which asks for `count` calls. */
-export const event = (orderId: string, version: number, count = 1, more: Partial<EffectEvent> = {}): EffectEvent => ({
-  id: `${orderId}-v${version}`,
-  orderId,
+/** Version `version` of a key, which asks for `count` calls. */
+export const event = (key: string, version: number, count = 1, more: Partial<EffectEvent> = {}): EffectEvent => ({
+  id: `${key}-v${version}`,
+  key,
   version,
   effects: Array.from({ length: count }, (_, i) => ({ kind: 'call', payload: { what: `${version}.${i + 1}` } })),
   ...more,
 })
 
 /** Keys of the effects of versions 1 to `versions`. */
-export const keys = (orderId: string, versions: number, count = 1): string[] =>
-  Array.from({ length: versions * count }, (_, i) => `${orderId}-v${1 + Math.floor(i / count)}:${1 + (i % count)}`)
+export const effectIds = (key: string, versions: number, count = 1): string[] =>
+  Array.from({ length: versions * count }, (_, i) => `${key}-v${1 + Math.floor(i / count)}:${1 + (i % count)}`)

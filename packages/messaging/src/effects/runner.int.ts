@@ -8,8 +8,8 @@ import { auditEntries } from '../inbox/audit.ts'
 import { EffectRefused, OutcomeUnknown } from '../inbox/effect.ts'
 import { addEffects, effectRows } from '../inbox/effect-rows.ts'
 import { parkedEvents } from '../inbox/parked-listing.ts'
-import { type EffectsRig, effectHandler, effectsRig, event, keys, settle } from './rig.fixture.ts'
-import { lockOrders } from './store.ts'
+import { type EffectsRig, effectHandler, effectIds, effectsRig, event, settle } from './rig.fixture.ts'
+import { lockKeys } from './store.ts'
 
 let rig: EffectsRig
 
@@ -18,7 +18,7 @@ beforeEach(async () => {
 })
 afterEach(() => rig.close())
 
-const results = (keys: string[], result = 'ok') => keys.map((key) => `${key}=${result}`)
+const results = (ids: string[], result = 'ok') => ids.map((id) => `${id}=${result}`)
 const ok = async () => 'ok'
 /** Never ends by itself, and does not heed its signal. */
 const hang = () => new Promise<never>(() => {})
@@ -34,10 +34,10 @@ test('effects are stored in the transaction of the state, or neither is', async 
     event(o, 2),
     event(odd, 1, 0, { effects: [{ kind: 'call', payload: undefined }] }),
   ])
-  const { rows } = await rig.pool.query(`SELECT order_id, event_id || ':' || n AS key FROM effect ORDER BY version, n`)
+  const { rows } = await rig.pool.query(`SELECT key, event_id || ':' || n AS id FROM effect ORDER BY version, n`)
   assert.deepEqual(
     rows,
-    [`${o}-v1:1`, `${o}-v1:2`, `${o}-v2:1`].map((key) => ({ order_id: o, key })),
+    [`${o}-v1:1`, `${o}-v1:2`, `${o}-v2:1`].map((id) => ({ key: o, id })),
     'the event that the database refuses has none',
   )
   assert.equal((await parkedEvents(rig.pool, odd))[0]?.cause, 'apply-failed', 'a payload that is no JSON is poison')
@@ -67,9 +67,9 @@ test('effects of redriven events are stored too, in order', async () => {
   await runner.close()
 })
 
-test('a hundred orders at once, and no more', async () => {
-  const orders = Array.from({ length: 120 }, () => unique('o'))
-  await rig.apply(orders.map((o) => event(o, 1)))
+test('a hundred keys at once, and no more', async () => {
+  const keys = Array.from({ length: 120 }, () => unique('o'))
+  await rig.apply(keys.map((o) => event(o, 1)))
   const begun: (() => void)[] = []
   const runner = rig.runner(() => new Promise<void>((resolve) => begun.push(resolve)))
   await until('a hundred run', () => begun.length === 100)
@@ -83,18 +83,18 @@ test('a hundred orders at once, and no more', async () => {
   await runner.close()
 })
 
-test('in order per order, each settled once: any orders, failures and deaths of leases, three runners', () =>
+test('in order per key, each settled once: any keys, failures and deaths of leases, three runners', () =>
   fc.assert(
     fc.asyncProperty(
-      fc.array(fc.record({ order: fc.nat(4), count: fc.nat(3) }), { minLength: 1, maxLength: 20 }),
+      fc.array(fc.record({ which: fc.nat(4), count: fc.nat(3) }), { minLength: 1, maxLength: 20 }),
       fc.array(fc.constantFrom('ok', 'ok', 'ok', 'fails', 'lease ends'), { minLength: 1, maxLength: 30 }),
       fc.array(fc.nat(19), { maxLength: 5 }),
       async (asked, fates, cuts) => {
         const run = unique('o')
         const expected = new Map<string, string[]>()
         const versions = new Map<string, number>()
-        const events = asked.map(({ order, count }) => {
-          const o = `${run}-${order}`
+        const events = asked.map(({ which, count }) => {
+          const o = `${run}-${which}`
           const version = (versions.get(o) ?? 0) + 1
           versions.set(o, version)
           const asks = event(o, version, count)
@@ -103,9 +103,9 @@ test('in order per order, each settled once: any orders, failures and deaths of 
         })
         const first = new Map<string, string[]>()
         let n = 0
-        const perform = async ({ orderId, key }: { orderId: string; key: string }) => {
-          const seen = first.get(orderId) ?? []
-          if (!seen.includes(key)) first.set(orderId, [...seen, key])
+        const perform = async ({ key, id }: { key: string; id: string }) => {
+          const seen = first.get(key) ?? []
+          if (!seen.includes(id)) first.set(key, [...seen, id])
           const fate = fates[n++ % fates.length]
           if (fate === 'fails' && n < 6) throw new Error('not now')
           if (fate === 'lease ends' && n < 6) await rig.endLeases()
@@ -120,9 +120,9 @@ test('in order per order, each settled once: any orders, failures and deaths of 
         }
         await until('all are done', async () => (await rig.left()) === 0)
         for (const runner of runners) await runner.close()
-        for (const [o, keys] of expected) {
-          assert.deepEqual(first.get(o) ?? [], keys, 'performed in order')
-          assert.deepEqual(await rig.done(o), results(keys), 'settled in order, once')
+        for (const [o, ids] of expected) {
+          assert.deepEqual(first.get(o) ?? [], ids, 'performed in order')
+          assert.deepEqual(await rig.done(o), results(ids), 'settled in order, once')
         }
       },
     ),
@@ -180,26 +180,26 @@ test('rule 22: nor does its late failure, be it for now or for good', async () =
   }
 })
 
-test('rule 14: a result is stored, and the next effect started, only with the order locked', async () => {
+test('rule 14: a result is stored, and the next effect started, only with the key locked', async () => {
   const o = unique('o')
   await rig.apply([event(o, 1)])
   const { promise: locked, resolve: release } = Promise.withResolvers<void>()
   const holder = transaction(rig.pool, async (tx) => {
-    await lockOrders(tx, [o])
+    await lockKeys(tx, [o])
     await addEffects(tx, effectRows(o, { eventId: `${o}-v2`, version: 2 }, [{ kind: 'call', payload: 2 }]))
     await locked
   })
   const runner = rig.runner(ok)
-  await until('it waits for the order', async () => {
+  await until('it waits for the key', async () => {
     const { rows } = await rig.pool.query(`SELECT FROM pg_stat_activity WHERE wait_event_type = 'Lock'
-      AND datname = current_database() AND query LIKE '%inbox_order%'`)
+      AND datname = current_database() AND query LIKE '%inbox_key%'`)
     return rows.length > 0
   })
   assert.deepEqual(await rig.done(o), [])
   release()
   await holder
   await until('the one that was added in the meantime is done too', async () => (await rig.done(o)).length === 2)
-  assert.deepEqual(await rig.done(o), results(keys(o, 2)))
+  assert.deepEqual(await rig.done(o), results(effectIds(o, 2)))
   await runner.close()
 })
 
@@ -208,17 +208,17 @@ test('what fails is tried again with the same key, under a deadline that holds w
   await rig.apply([event(failing, 1), event(hanging, 1)])
   const seen: string[] = []
   const runner = rig.runner(
-    async ({ orderId, key }, { idempotencyKey }) => {
-      assert.equal(idempotencyKey, key)
-      seen.push(key)
-      if (seen.filter((other) => other === key).length > 2) return 'ok'
-      return orderId === hanging ? hang() : Promise.reject(new Error('not now'))
+    async ({ key, id }, { idempotencyKey }) => {
+      assert.equal(idempotencyKey, id)
+      seen.push(id)
+      if (seen.filter((other) => other === id).length > 2) return 'ok'
+      return key === hanging ? hang() : Promise.reject(new Error('not now'))
     },
     { deadlineMs: 200 },
   )
   await until('both are done', async () => (await rig.left()) === 0)
-  assert.deepEqual(await rig.done(failing), results(keys(failing, 1)))
-  assert.deepEqual(await rig.done(hanging), results(keys(hanging, 1)))
+  assert.deepEqual(await rig.done(failing), results(effectIds(failing, 1)))
+  assert.deepEqual(await rig.done(hanging), results(effectIds(hanging, 1)))
   assert.equal(await runner.attempts('again'), 4)
   const told = runner.lines.filter(({ msg }) => /tried again/.test(String(msg))).length
   assert.ok(told === 1 || told === 2, `a line when it begins to fail, not one a failure: ${told}`)
@@ -237,15 +237,15 @@ test('a kind that is not known here is tried again, not parked', async () => {
   await next.close()
 })
 
-test('refused for good: parked with its cause, the later ones wait, other orders go on; redrive and discard', async () => {
+test('refused for good: parked with its cause, the later ones wait, other keys go on; redrive and discard', async () => {
   const [o, other] = [unique('o'), unique('o')]
   await rig.apply([event(o, 1, 2), event(o, 2), event(other, 1, 2)])
   let refusing = true
-  const runner = rig.runner(async ({ orderId }) => {
-    if (orderId === o && refusing) throw new EffectRefused('no-such-card', 'the gateway knows no such card')
+  const runner = rig.runner(async ({ key }) => {
+    if (key === o && refusing) throw new EffectRefused('no-such-card', 'the gateway knows no such card')
     return 'ok'
   })
-  await until('the other order is done', async () => (await rig.done(other)).length === 2)
+  await until('the other key is done', async () => (await rig.done(other)).length === 2)
   await until('it is parked', async () => (await runner.held({ state: 'parked', limit: 10 })).items.length === 1)
   const states = async () => (await runner.effectsOf(o)).map(({ effect, state }) => `${effect} ${state}`)
   const [first, second, third] = [`${o}-v1:1`, `${o}-v1:2`, `${o}-v2:1`]
@@ -254,7 +254,7 @@ test('refused for good: parked with its cause, the later ones wait, other orders
   const { createdAt, failingSince, parkedAt, ...rest } = items[0]!
   assert.equal(failingSince, parkedAt)
   assert.deepEqual(rest, {
-    orderId: o,
+    key: o,
     effect: first,
     kind: 'call',
     version: 1,
@@ -274,8 +274,8 @@ test('refused for good: parked with its cause, the later ones wait, other orders
   assert.equal(await runner.redrive(o, 'anna'), true)
   await until('it was refused again', async () => (await runner.attempts('parked')) === 2)
   assert.deepEqual(await rig.done(o), [])
-  const discard = (orderId: string, effect: string) =>
-    runner.discard(orderId, { effect, reason: 'paid by hand', operator: 'anna' })
+  const discard = (key: string, effect: string) =>
+    runner.discard(key, { effect, reason: 'paid by hand', operator: 'anna' })
   assert.equal(await discard(o, second), false)
   assert.equal(await discard(other, first), false)
   assert.equal(await discard(o, first), true)
@@ -300,7 +300,7 @@ test('refused for good: parked with its cause, the later ones wait, other orders
   )
   const { items: audited } = await auditEntries(rig.pool, { limit: 10 })
   assert.deepEqual(
-    audited.map(({ operator, action, orderId, event, reason }) => [operator, action, orderId, event, reason]),
+    audited.map(({ operator, action, key, event, reason }) => [operator, action, key, event, reason]),
     [
       ['anna', 'redrive', o, null, null],
       ['anna', 'discard', o, first, 'paid by hand'],
@@ -321,9 +321,9 @@ test('an outcome that stays unknown is asked for again with the same key, and pa
   const keysSeen = new Set<string>()
   let attempts = 0
   const runner = rig.runner(
-    async ({ orderId }, { idempotencyKey }) => {
+    async ({ key }, { idempotencyKey }) => {
       keysSeen.add(idempotencyKey)
-      if (orderId === healed && attempts++ > 0) return 'ok'
+      if (key === healed && attempts++ > 0) return 'ok'
       throw new OutcomeUnknown('status-404', 'the carrier answered 404')
     },
     { parkAfterMs: 300 },
@@ -331,7 +331,7 @@ test('an outcome that stays unknown is asked for again with the same key, and pa
   const held = async () => (await runner.held({ state: 'parked', limit: 10 })).items
   await until('it is parked', async () => (await held()).length === 1)
   const [parked] = await held()
-  assert.deepEqual([parked?.orderId, parked?.cause, parked?.detail], [o, 'status-404', 'the carrier answered 404'])
+  assert.deepEqual([parked?.key, parked?.cause, parked?.detail], [o, 'status-404', 'the carrier answered 404'])
   assert.ok(parked!.attempts > 1, 'not at the first failure')
   await until('the other one is done by itself', async () => (await rig.done(healed)).length === 1)
   assert.deepEqual(keysSeen, new Set([`${o}-v1:1`, `${healed}-v1:1`]))
@@ -344,8 +344,8 @@ test('a receiver that is unavailable parks nothing; one effect that fails while 
   await rig.apply([event(one, 1), event(two, 1)])
   let well = false
   const runner = rig.runner(
-    async ({ orderId }) => {
-      if (well && orderId !== one) return 'ok'
+    async ({ key }) => {
+      if (well && key !== one) return 'ok'
       throw new OutcomeUnknown('status-503', 'unavailable', { unavailable: true })
     },
     { parkAfterMs: 300 },
@@ -380,13 +380,13 @@ test('what our own code cannot do is parked as such, slows no other and is no fa
   const foreign = { id: `${keyed}-é \n%` }
   await rig.apply([event(odd, 1), event(keyed, 1, 1, foreign)])
   const sent: string[] = []
-  const runner = rig.runner(async ({ orderId }, { idempotencyKey }) => {
+  const runner = rig.runner(async ({ key }, { idempotencyKey }) => {
     sent.push(
       new Request('http://127.0.0.1', { headers: { 'idempotency-key': idempotencyKey } }).headers.get(
         'idempotency-key',
       )!,
     )
-    if (orderId === odd) return (undefined as unknown as { amount: string }).amount
+    if (key === odd) return (undefined as unknown as { amount: string }).amount
     return 'ok'
   })
   await until('it is parked', async () => (await runner.effectsOf(odd))[0]?.state === 'parked')
@@ -407,11 +407,11 @@ test('an operator tries a failing effect now, or gives it up under a running att
   await rig.apply([event(o, 1, 2), event(other, 1)])
   const late = Promise.withResolvers<string>()
   const seen: string[] = []
-  const runner = rig.runner(async ({ orderId, key }) => {
-    seen.push(key)
-    if (orderId === other) throw new OutcomeUnknown('status-404', 'no', { retryAfterMs: 60_000 })
-    if (key !== `${o}-v1:1`) return 'ok'
-    if (seen.filter((it) => it === key).length > 1) return late.promise
+  const runner = rig.runner(async ({ key, id }) => {
+    seen.push(id)
+    if (key === other) throw new OutcomeUnknown('status-404', 'no', { retryAfterMs: 60_000 })
+    if (id !== `${o}-v1:1`) return 'ok'
+    if (seen.filter((it) => it === id).length > 1) return late.promise
     throw new Error('not now')
   })
   await until('the other fails', async () => (await runner.effectsOf(other))[0]?.state === 'again')
@@ -445,22 +445,22 @@ test('an effect that has not failed is neither redriven nor discarded', async ()
 })
 
 test('all that one cause holds up is redriven or discarded at once, audited one by one', async () => {
-  const orders = Array.from({ length: 150 }, () => unique('o')).toSorted()
+  const keys = Array.from({ length: 150 }, () => unique('o')).toSorted()
   const other = unique('o')
-  await rig.apply([...orders.map((o) => event(o, 1)), event(other, 1)])
+  await rig.apply([...keys.map((o) => event(o, 1)), event(other, 1)])
   let cause = 'no-such-card'
-  const runner = rig.runner(async ({ orderId }) => {
-    if (cause !== '') throw new EffectRefused(orderId === other ? 'other' : cause, 'no')
+  const runner = rig.runner(async ({ key }) => {
+    if (cause !== '') throw new EffectRefused(key === other ? 'other' : cause, 'no')
     return 'ok'
   })
   const parked = async () => (await runner.held({ state: 'parked', cause, limit: 1_000 })).items.length
   await until('all are parked', async () => (await parked()) === 150)
   const action = { operator: 'anna', dryRun: false }
   const tried = await runner.releaseAll(cause, { ...action, dryRun: true })
-  assert.deepEqual(tried.totals, { orders: 150, released: 150, failed: 0 })
+  assert.deepEqual(tried.totals, { keys: 150, released: 150, failed: 0 })
   assert.deepEqual(tried.items[0], {
-    orderId: orders[0],
-    effect: `${orders[0]}-v1:1`,
+    key: keys[0],
+    effect: `${keys[0]}-v1:1`,
     kind: 'call',
     state: 'parked',
     detail: 'no',
@@ -468,11 +468,11 @@ test('all that one cause holds up is redriven or discarded at once, audited one 
   assert.equal(await parked(), 150, 'nothing was done')
   const before = cause
   cause = 'again'
-  assert.deepEqual((await runner.releaseAll(before, action)).totals, { orders: 150, released: 150, failed: 0 })
+  assert.deepEqual((await runner.releaseAll(before, action)).totals, { keys: 150, released: 150, failed: 0 })
   await until('all were tried again', async () => (await parked()) === 150)
   const discarded = await runner.releaseAll(cause, { ...action, reason: 'paid by hand' })
-  assert.deepEqual(discarded.totals, { orders: 150, released: 150, failed: 0 })
-  assert.equal((await runner.releaseAll(cause, { ...action, reason: 'paid by hand' })).totals.orders, 0)
+  assert.deepEqual(discarded.totals, { keys: 150, released: 150, failed: 0 })
+  assert.equal((await runner.releaseAll(cause, { ...action, reason: 'paid by hand' })).totals.keys, 0)
   assert.equal(await rig.left(), 1, 'that with another cause is there')
   const { items } = await auditEntries(rig.pool, { limit: 1_000 })
   assert.deepEqual([items.length, items[0]?.action, items[0]?.reason], [300, 'discard', 'paid by hand'])
@@ -483,13 +483,13 @@ test('all that one cause holds up is redriven or discarded at once, audited one 
 })
 
 test('a result that the database refuses parks its effect, and no other of its group', async () => {
-  const orders = Array.from({ length: 20 }, () => unique('o'))
-  await rig.apply(orders.map((o) => event(o, 1)))
-  const bad = orders[7]!
-  const runner = rig.runner(async ({ orderId }) => (orderId === bad ? 'unsavable' : 'ok'))
+  const keys = Array.from({ length: 20 }, () => unique('o'))
+  await rig.apply(keys.map((o) => event(o, 1)))
+  const bad = keys[7]!
+  const runner = rig.runner(async ({ key }) => (key === bad ? 'unsavable' : 'ok'))
   await until('the others are done', async () => (await rig.left()) === 1)
   await until('it is parked', async () => (await runner.effectsOf(bad))[0]?.cause === 'constraint')
-  for (const o of orders) assert.deepEqual(await rig.done(o), o === bad ? [] : results(keys(o, 1)))
+  for (const o of keys) assert.deepEqual(await rig.done(o), o === bad ? [] : results(effectIds(o, 1)))
   await runner.discard(bad, { effect: `${bad}-v1:1`, reason: 'of this test', operator: 'anna' })
   await runner.close()
 })
@@ -499,11 +499,11 @@ test('close waits for what runs, gives back at once what does not end, and claim
   await rig.apply([event(quick, 1, 2), event(hanging, 1)])
   const { promise, resolve } = Promise.withResolvers<string>()
   let aborted = false
-  const runner = rig.runner(({ orderId }, { signal }) => {
+  const runner = rig.runner(({ key }, { signal }) => {
     signal.addEventListener('abort', () => {
       aborted = true
     })
-    return orderId === quick ? promise : hang()
+    return key === quick ? promise : hang()
   })
   await until('both run', async () => /^effects_running 2$/m.test(await runner.metrics.metrics()))
   const closed = runner.close()

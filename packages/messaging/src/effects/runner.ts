@@ -1,10 +1,10 @@
-// Performs the stored effects: in order for each order, many orders side by side, in any number of instances.
+// Performs the stored effects: in order for each key, many keys side by side, in any number of instances.
 //
-//   stored -> behind     another effect of its order comes first
+//   stored -> behind     another effect of its key comes first
 //          -> due        claimed by one instance, for as long as the lease lasts
 //          -> running    -> done: its result is stored and it is removed, in one transaction; the next one is due
 //                        -> due again, after a while: it failed, or its instance was not heard of until the lease ended
-//                        -> parked: refused, or its outcome stays unknown; the order's later ones wait for a person
+//                        -> parked: refused, or its outcome stays unknown; the key's later ones wait for a person
 import { setTimeout as pause } from 'node:timers/promises'
 import { GroupCommit } from '@inorder/storage/group-commit.ts'
 import { backoffMs, sleep } from '@inorder/storage/retry.ts'
@@ -79,7 +79,7 @@ export class EffectRunner implements EffectOps {
       stored: () => storedEffects(options.pool),
     })
     this.#settlements = new GroupCommit({
-      key: ({ claim }) => claim.orderId,
+      key: ({ claim }) => claim.key,
       weight: () => 1,
       run: (group) => this.#settle(group),
       maxGroup: 100,
@@ -157,7 +157,7 @@ export class EffectRunner implements EffectOps {
     signal.addEventListener('abort', () => reject(signal.reason), { once: true })
     try {
       const performed = Promise.try(() =>
-        this.#kindOf(claim).perform(claim, { idempotencyKey: headerKey(claim.key), signal }),
+        this.#kindOf(claim).perform(claim, { idempotencyKey: headerKey(claim.id), signal }),
       )
       return await Promise.race([performed, aborted])
     } finally {
@@ -187,7 +187,7 @@ export class EffectRunner implements EffectOps {
 
   async #failed(claim: Claim, attempt: AbortController, error: unknown, settling: boolean): Promise<void> {
     const { pool, logger } = this.#options
-    const { orderId, key: effect, kind, attempt: attempts } = claim
+    const { key, id: effect, kind, attempt: attempts } = claim
     const { fault, park, retryAfterMs } = verdictOf(error, settling)
     let became: 'again' | 'parked' | 'late' = 'again'
     try {
@@ -203,40 +203,39 @@ export class EffectRunner implements EffectOps {
       })
       this.#metrics.attempts.inc({ kind, outcome: became })
     } catch (giveUpError) {
-      logger.debug({ err: giveUpError, orderId, effect }, 'an effect stays ours until its lease ends')
+      logger.debug({ err: giveUpError, key, effect }, 'an effect stays ours until its lease ends')
     }
     if (became === 'parked') {
       const alarm = 'effect-parked'
-      logger.warn({ alarm, orderId, effect, kind, attempts, ...fault }, 'an effect was parked')
+      logger.warn({ alarm, key, effect, kind, attempts, ...fault }, 'an effect was parked')
     }
     // What our own code does wrong with one effect says nothing of the receiver, and holds up nobody else.
     if (became !== 'again' || park === 'third equal') return
-    if (!this.#failing.has(kind))
-      logger.warn({ err: error, orderId, effect, kind }, 'effects fail, and are tried again')
+    if (!this.#failing.has(kind)) logger.warn({ err: error, key, effect, kind }, 'effects fail, and are tried again')
     this.#failing.add(kind)
     await sleep(Math.random() * restMs, attempt.signal)
   }
 
-  effectsOf(orderId: string): Promise<ShownEffect[]> {
-    return effectsOf(this.#options.pool, orderId)
+  effectsOf(key: string): Promise<ShownEffect[]> {
+    return effectsOf(this.#options.pool, key)
   }
 
   held(query: EffectQuery): Promise<List<HeldEffect>> {
     return heldEffects(this.#options.pool, query)
   }
 
-  async redrive(orderId: string, operator: string): Promise<boolean> {
-    const effect = await release(this.#options.pool, orderId, { operator })
+  async redrive(key: string, operator: string): Promise<boolean> {
+    const effect = await release(this.#options.pool, key, { operator })
     if (effect === undefined) return false
-    this.#options.logger.info({ orderId, effect, operator }, 'an effect was redriven')
+    this.#options.logger.info({ key, effect, operator }, 'an effect was redriven')
     this.wake()
     return true
   }
 
-  async discard(orderId: string, discard: { effect: string; reason: string; operator: string }): Promise<boolean> {
-    const effect = await release(this.#options.pool, orderId, discard, discard.effect)
+  async discard(key: string, discard: { effect: string; reason: string; operator: string }): Promise<boolean> {
+    const effect = await release(this.#options.pool, key, discard, discard.effect)
     if (effect === undefined) return false
-    if (effect !== 'before') this.#options.logger.warn({ orderId, ...discard }, 'an effect was discarded')
+    if (effect !== 'before') this.#options.logger.warn({ key, ...discard }, 'an effect was discarded')
     this.wake()
     return true
   }

@@ -11,7 +11,7 @@ export interface Claim extends StoredEffect {
 }
 
 interface Row {
-  order_id: string
+  key: string
   version: string
   n: number
   event_id: string
@@ -22,23 +22,23 @@ interface Row {
 
 /**
  * Leases what is due, the longest due first. What others are claiming in this moment is skipped, which can swap no two
- * effects of an order, since only its first is ever due.
+ * effects of a key, since only its first is ever due.
  */
 export async function claimEffects(db: Tx, limit: number, leaseMs: number): Promise<Claim[]> {
   const { rows } = await db.query<Row>(
     `WITH due AS (
-       SELECT order_id, version, n FROM effect WHERE due_at <= now() ORDER BY due_at LIMIT $1 FOR UPDATE SKIP LOCKED
+       SELECT key, version, n FROM effect WHERE due_at <= now() ORDER BY due_at LIMIT $1 FOR UPDATE SKIP LOCKED
      )
      UPDATE effect AS e SET attempts = attempts + 1, due_at = now() + $2 * interval '1 ms', running = true
-     FROM due WHERE e.order_id = due.order_id AND e.version = due.version AND e.n = due.n
-     RETURNING e.order_id, e.version, e.n, event_id, kind, payload, attempts`,
+     FROM due WHERE e.key = due.key AND e.version = due.version AND e.n = due.n
+     RETURNING e.key, e.version, e.n, event_id, kind, payload, attempts`,
     [limit, leaseMs],
   )
   return rows.map((row) => ({
-    orderId: row.order_id,
+    key: row.key,
     version: Number(row.version),
     n: row.n,
-    key: `${row.event_id}:${row.n}`,
+    id: `${row.event_id}:${row.n}`,
     kind: row.kind,
     payload: row.payload,
     attempt: row.attempts,
@@ -46,55 +46,55 @@ export async function claimEffects(db: Tx, limit: number, leaseMs: number): Prom
 }
 
 const claims = `unnest($1::text[], $2::bigint[], $3::int[], $4::int[])`
-const stillOurs = `e.order_id = ours.order_id AND e.version = ours.version AND e.n = ours.n AND e.attempts = ours.attempt`
-const keysOf = (claims: readonly Claim[]) =>
-  columns(claims, ({ orderId, version, n, attempt }) => [orderId, version, n, attempt])
+const stillOurs = `e.key = ours.key AND e.version = ours.version AND e.n = ours.n AND e.attempts = ours.attempt`
+const tokensOf = (claims: readonly Claim[]) =>
+  columns(claims, ({ key, version, n, attempt }) => [key, version, n, attempt])
 
-/** Removes those of these effects of which our token is still the row's, and returns them. Locks the orders, sorted. */
+/** Removes those of these effects of which our token is still the row's, and returns them. Locks the keys, sorted. */
 export async function removeClaimed(tx: Tx, ours: readonly Claim[]): Promise<Set<Claim>> {
-  await lockOrders(
+  await lockKeys(
     tx,
-    ours.map(({ orderId }) => orderId),
+    ours.map(({ key }) => key),
   )
   const { rows } = await tx.query<{ i: string }>(
     removing(
-      `DELETE FROM effect AS e USING ${claims} WITH ORDINALITY AS ours (order_id, version, n, attempt, i)
-       WHERE ${stillOurs} RETURNING e.order_id, e.version, e.n, ours.i`,
+      `DELETE FROM effect AS e USING ${claims} WITH ORDINALITY AS ours (key, version, n, attempt, i)
+       WHERE ${stillOurs} RETURNING e.key, e.version, e.n, ours.i`,
       'i',
     ),
-    keysOf(ours),
+    tokensOf(ours),
   )
   return new Set(rows.map(({ i }) => ours[Number(i) - 1]!))
 }
 
 /** Gives the versions that they are at. */
-export async function lockOrders(tx: Tx, orderIds: readonly string[]): Promise<Map<string, number>> {
-  const { rows } = await tx.query<{ order_id: string; applied_version: string }>(
-    `SELECT order_id, applied_version FROM inbox_order WHERE order_id = ANY($1::text[]) ORDER BY order_id FOR UPDATE`,
-    [orderIds],
+export async function lockKeys(tx: Tx, keys: readonly string[]): Promise<Map<string, number>> {
+  const { rows } = await tx.query<{ key: string; applied_version: string }>(
+    `SELECT key, applied_version FROM inbox_key WHERE key = ANY($1::text[]) ORDER BY key FOR UPDATE`,
+    [keys],
   )
-  return new Map(rows.map(({ order_id, applied_version }) => [order_id, Number(applied_version)]))
+  return new Map(rows.map(({ key, applied_version }) => [key, Number(applied_version)]))
 }
 
-/** Runs `removal`, a DELETE that returns order_id, version and n, lets the next effect of each order start, and gives `column`. */
+/** Runs `removal`, a DELETE that returns key, version and n, lets the next effect of each key start, and gives `column`. */
 export const removing = (removal: string, column: string) => `
 WITH removed AS (${removal}), started AS (
   UPDATE effect AS e SET due_at = now()
   FROM removed CROSS JOIN LATERAL (
     SELECT version, n FROM effect AS later
-    WHERE later.order_id = removed.order_id AND (later.version, later.n) > (removed.version, removed.n)
+    WHERE later.key = removed.key AND (later.version, later.n) > (removed.version, removed.n)
     ORDER BY version, n LIMIT 1
   ) AS next
-  WHERE e.order_id = removed.order_id AND e.version = next.version AND e.n = next.n
+  WHERE e.key = removed.key AND e.version = next.version AND e.n = next.n
 )
 SELECT ${column} FROM removed`
 
-const ours = 'order_id = $1 AND version = $2 AND n = $3 AND attempts = $4'
-const keyOf = ({ orderId, version, n, attempt }: Claim) => [orderId, version, n, attempt]
+const ours = 'key = $1 AND version = $2 AND n = $3 AND attempts = $4'
+const tokenOf = ({ key, version, n, attempt }: Claim) => [key, version, n, attempt]
 
 /** Ends a lease without a result, and without a failure: to be claimed again at once. */
 export async function giveBack(db: Tx, claim: Claim): Promise<void> {
-  await db.query(`UPDATE effect SET running = false, due_at = now() WHERE ${ours}`, keyOf(claim))
+  await db.query(`UPDATE effect SET running = false, due_at = now() WHERE ${ours}`, tokenOf(claim))
 }
 
 export interface Failure {
@@ -111,14 +111,14 @@ export interface Failure {
 
 const fail = `
 WITH failed AS (
-  SELECT order_id, version, n, CASE WHEN cause = $5 THEN failing_since END AS since, $8
+  SELECT key, version, n, CASE WHEN cause = $5 THEN failing_since END AS since, $8
       OR coalesce(cause = $5 AND failing_since <= now() - $9::float8 * interval '1 ms', false)
       OR coalesce($10 AND cause = $5 AND detail = $6 AND attempts >= 3, false) AS parks
   FROM effect WHERE ${ours} FOR UPDATE
 )
 UPDATE effect AS e SET running = false, cause = $5, detail = $6, failing_since = coalesce(since, now()),
   parked_at = CASE WHEN parks THEN now() END, due_at = CASE WHEN NOT parks THEN now() + $7 * interval '1 ms' END
-FROM failed WHERE e.order_id = failed.order_id AND e.version = failed.version AND e.n = failed.n
+FROM failed WHERE e.key = failed.key AND e.version = failed.version AND e.n = failed.n
 RETURNING parks`
 
 /** Ends a lease without a result. 'late': it was no longer ours. */
@@ -127,7 +127,7 @@ export async function giveUp(
   claim: Claim,
   { fault: { cause, detail }, againMs, parkNow, parkAfterMs, parkIfEqual }: Failure,
 ): Promise<'again' | 'parked' | 'late'> {
-  const values = [...keyOf(claim), cause, detail, againMs, parkNow, parkAfterMs, parkIfEqual]
+  const values = [...tokenOf(claim), cause, detail, againMs, parkNow, parkAfterMs, parkIfEqual]
   const [row] = (await db.query<{ parks: boolean }>(fail, values)).rows
   return row ? (row.parks ? 'parked' : 'again') : 'late'
 }

@@ -1,4 +1,4 @@
-// From locked orders to stored changes: what a batch and the redrive of one order have in common.
+// From locked keys to stored changes: what a batch and the redrive of one key have in common.
 import { refusalOf } from '@inorder/storage/sqlstate.ts'
 import { savepoint, type Tx } from '@inorder/storage/transaction.ts'
 import type { Decoder } from '../kafka/decode.ts'
@@ -8,10 +8,10 @@ import { addLate } from './audit.ts'
 import { type Changes, judge, noChanges, type Outcome, settle } from './decide.ts'
 import { addEffects, effectRows } from './effect-rows.ts'
 import type { Handler } from './handler.ts'
-import { type Entry, newOrder, type Order } from './order.ts'
+import { type Entry, type KeyState, newKeyState } from './key-state.ts'
 import { addCopies } from './parked-copies.ts'
 import { savePlaces } from './parked-store.ts'
-import { type LockedOrders, saveOrders } from './store.ts'
+import { type LockedKeys, saveKeys } from './store.ts'
 import { refusedFault } from './suspects.ts'
 
 export interface BatchContext<State, Event> {
@@ -39,68 +39,68 @@ export interface Search<Event> {
 }
 
 /**
- * Applies these records, in their order, to the orders that are locked, and saves what came of it. With `singly` each
+ * Applies these records, in their order, to the keys that are locked, and saves what came of it. With `singly` each
  * event is loaded, applied and saved under a savepoint of its own, and one that the database refuses is parked like one
  * that `apply` refuses.
  */
 export async function applyEntries<State, Event>(
   tx: Tx,
   entries: readonly Entry<Event>[],
-  locked: LockedOrders<State, Event>,
+  locked: LockedKeys<State, Event>,
   context: BatchContext<State, Event>,
   singly: boolean,
   search?: Search<Event>,
 ): Promise<Saved<State, Event>> {
   const { topic, handler } = context
-  const { orders } = locked
+  const { keyStates } = locked
   const changes = noChanges<State, Event>()
-  if (!singly) await loadStates(tx, handler, orders)
+  if (!singly) await loadStates(tx, handler, keyStates)
 
   const attempt = singly ? attemptSaved : attemptInMemory
   for (const entry of entries) {
-    // An order may have the very name under which a record that belongs to none is kept.
-    const known = entry.orderless ? undefined : orders.get(entry.orderId)
-    const order = known ?? newOrder<State, Event>(entry.orderId)
-    let candidate = judge(order, entry, changes)
+    // A key may have the very name under which a record that belongs to none is kept.
+    const known = entry.keyless ? undefined : keyStates.get(entry.key)
+    const keyState = known ?? newKeyState<State, Event>(entry.key)
+    let candidate = judge(keyState, entry, changes)
     while (candidate) {
       if (search) search.trying = { arriving: entry, record: candidate }
       const verdict = search?.verdicts.get(placeName(candidate.topicId, candidate))
-      const outcome = verdict ? { fault: verdict } : attempt(tx, handler, order, candidate)
-      candidate = settle(order, candidate, outcome instanceof Promise ? await outcome : outcome, changes)
+      const outcome = verdict ? { fault: verdict } : attempt(tx, handler, keyState, candidate)
+      candidate = settle(keyState, candidate, outcome instanceof Promise ? await outcome : outcome, changes)
     }
   }
   if (search) search.trying = undefined
 
-  if (!singly && changes.applied.length > 0) await handler.save(tx, statesOf(changes, orders))
+  if (!singly && changes.applied.length > 0) await handler.save(tx, statesOf(changes, keyStates))
   await addEffects(tx, changes.effects)
-  await saveOrders(tx, locked)
+  await saveKeys(tx, locked)
   await savePlaces(tx, topic.name, changes.moved)
   if (changes.late.length > 0) await addLate(tx, context.instance, changes.late)
-  const due = [...orders.values()].some((order) => order.due !== null)
+  const due = [...keyStates.values()].some((keyState) => keyState.due !== null)
   return { ...changes, copies: await addCopies(tx, changes.moved, context), due }
 }
 
-/** An order of version 0 has no state: nothing of it was ever applied. */
+/** A key of version 0 has no state: nothing of it was ever applied. */
 async function loadStates<State, Event>(
   tx: Tx,
   handler: Handler<State, Event>,
-  orders: ReadonlyMap<string, Order<State, Event>>,
+  keyStates: ReadonlyMap<string, KeyState<State, Event>>,
 ): Promise<void> {
-  const known = [...orders.values()].filter((order) => order.version > 0 && !order.blocked)
+  const known = [...keyStates.values()].filter((keyState) => keyState.version > 0 && !keyState.blocked)
   if (known.length === 0) return
-  const orderIds = known.map((order) => order.orderId)
-  const states = await handler.load(tx, orderIds)
-  for (const order of known) order.state = states.get(order.orderId)
+  const keys = known.map((keyState) => keyState.key)
+  const states = await handler.load(tx, keys)
+  for (const keyState of known) keyState.state = states.get(keyState.key)
 }
 
 function statesOf<State, Event>(
   { applied }: Changes<State, Event>,
-  orders: ReadonlyMap<string, Order<State, Event>>,
+  keyStates: ReadonlyMap<string, KeyState<State, Event>>,
 ): Map<string, State> {
   const states = new Map<string, State>()
-  for (const { orderId } of applied) {
-    const state = orders.get(orderId)?.state
-    if (state !== undefined) states.set(orderId, state)
+  for (const { key } of applied) {
+    const state = keyStates.get(key)?.state
+    if (state !== undefined) states.set(key, state)
   }
   return states
 }
@@ -108,13 +108,13 @@ function statesOf<State, Event>(
 function attemptInMemory<State, Event>(
   _tx: Tx,
   handler: Handler<State, Event>,
-  order: Order<State, Event>,
+  keyState: KeyState<State, Event>,
   entry: Entry<Event>,
 ): Outcome<State> {
   if (!entry.decoded) return { fault: entry.fault ?? faultOf('undecodable', 'it was not read') }
   try {
-    const { state, effects } = handler.apply(order.state, entry.decoded.event)
-    return { state, effects: effects && effectRows(order.orderId, entry.decoded, effects) }
+    const { state, effects } = handler.apply(keyState.state, entry.decoded.event)
+    return { state, effects: effects && effectRows(keyState.key, entry.decoded, effects) }
   } catch (error) {
     return { fault: faultOf('apply-failed', error) }
   }
@@ -123,18 +123,18 @@ function attemptInMemory<State, Event>(
 async function attemptSaved<State, Event>(
   tx: Tx,
   handler: Handler<State, Event>,
-  order: Order<State, Event>,
+  keyState: KeyState<State, Event>,
   entry: Entry<Event>,
 ): Promise<Outcome<State>> {
-  if (!entry.decoded) return attemptInMemory(tx, handler, order, entry)
+  if (!entry.decoded) return attemptInMemory(tx, handler, keyState, entry)
   try {
     return await savepoint(tx, async () => {
-      if (order.version > 0 && order.state === undefined) {
-        order.state = (await handler.load(tx, [order.orderId])).get(order.orderId)
+      if (keyState.version > 0 && keyState.state === undefined) {
+        keyState.state = (await handler.load(tx, [keyState.key])).get(keyState.key)
       }
-      const outcome = attemptInMemory(tx, handler, order, entry)
+      const outcome = attemptInMemory(tx, handler, keyState, entry)
       if ('fault' in outcome) return outcome
-      await handler.save(tx, new Map([[order.orderId, outcome.state]]))
+      await handler.save(tx, new Map([[keyState.key, outcome.state]]))
       await addEffects(tx, outcome.effects ?? [])
       return { state: outcome.state }
     })

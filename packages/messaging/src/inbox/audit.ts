@@ -2,27 +2,27 @@ import type { Tx } from '@inorder/storage/transaction.ts'
 import { placeName } from '../kafka/event.ts'
 import type { AuditEntry, List } from '../outbox/ops.ts'
 import { type AuditRow, auditColumns, auditPage } from '../outbox/set-aside-store.ts'
+import type { Entry } from './key-state.ts'
 import type { Loss, Redriven, Standing } from './ops.ts'
-import type { Entry } from './order.ts'
 
 export interface Audited {
   readonly operator: string
-  readonly orderId: string
+  readonly key: string
   readonly discard?: { readonly event: string; readonly reason: string }
 }
 
 /** In the transaction that does it; gives the entry's number. */
 export async function addAudit(
   tx: Tx,
-  { operator, orderId, discard }: Audited,
+  { operator, key, discard }: Audited,
   before: Standing,
   after: Standing,
   answer: Redriven,
 ): Promise<number> {
   const action = discard ? 'discard' : 'redrive'
-  const values = [operator, action, orderId, discard?.event, discard?.reason, before, after, answer]
+  const values = [operator, action, key, discard?.event, discard?.reason, before, after, answer]
   const { rows } = await tx.query<{ id: string }>(
-    `INSERT INTO parking_audit (operator, action, order_id, event, reason, before, after, answer)
+    `INSERT INTO parking_audit (operator, action, key, event, reason, before, after, answer)
      VALUES ($1, $2, $3, $4, $5, $6, $7, $8) RETURNING id`,
     values,
   )
@@ -54,7 +54,7 @@ export async function isRedrive(tx: Tx, id: number): Promise<boolean> {
 export async function addLoss(tx: Tx, operator: string, topic: string, loss: Loss): Promise<void> {
   const values = [operator, `@${topic}:${loss.partition}`, { next: loss.from }, { next: loss.to }, loss]
   await tx.query(
-    `INSERT INTO parking_audit (operator, action, order_id, before, after, answer)
+    `INSERT INTO parking_audit (operator, action, key, before, after, answer)
      VALUES ($1, 'accept-loss', $2, $3, $4, $5)`,
     values,
   )
@@ -63,16 +63,16 @@ export async function addLoss(tx: Tx, operator: string, topic: string, loss: Los
 /** Versions that were skipped because they never came, and come now: each once, also when the log is read again. */
 export async function addLate<Event>(tx: Tx, instance: string, late: readonly Entry<Event>[]): Promise<void> {
   const rows = late.map((entry) => ({
-    order_id: entry.orderId,
+    key: entry.key,
     event: placeName(entry.topicId, entry),
     reason: `version ${entry.version} was skipped by an operator; its event came later and is not applied`,
   }))
   await tx.query(
-    `INSERT INTO parking_audit (operator, action, order_id, event, reason, before, after, answer)
-     SELECT $1, 'skipped-arrived', order_id, event, reason, '{}', '{}', '{}'
-     FROM json_to_recordset($2) AS r (order_id text, event text, reason text)
+    `INSERT INTO parking_audit (operator, action, key, event, reason, before, after, answer)
+     SELECT $1, 'skipped-arrived', key, event, reason, '{}', '{}', '{}'
+     FROM json_to_recordset($2) AS r (key text, event text, reason text)
      WHERE NOT EXISTS (SELECT FROM parking_audit AS a
-       WHERE a.action = 'skipped-arrived' AND a.order_id = r.order_id AND a.event = r.event)`,
+       WHERE a.action = 'skipped-arrived' AND a.key = r.key AND a.event = r.event)`,
     [instance, JSON.stringify(rows)],
   )
 }
@@ -80,13 +80,13 @@ export async function addLate<Event>(tx: Tx, instance: string, late: readonly En
 /** What was answered when this event was discarded, and the reason that was given. */
 export async function discardAnswer(
   tx: Tx,
-  orderId: string,
+  key: string,
   event: string,
 ): Promise<{ answer: Redriven; reason: string } | undefined> {
   const { rows } = await tx.query<{ answer: Redriven; reason: string }>(
-    `SELECT answer, reason FROM parking_audit WHERE action = 'discard' AND order_id = $1 AND event = $2
+    `SELECT answer, reason FROM parking_audit WHERE action = 'discard' AND key = $1 AND event = $2
      ORDER BY id DESC LIMIT 1`,
-    [orderId, event],
+    [key, event],
   )
   return rows[0]
 }

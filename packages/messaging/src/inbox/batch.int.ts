@@ -6,10 +6,10 @@ import fc from 'fast-check'
 import { OffsetGap } from './batch.ts'
 import { modelOf } from './model.fixture.ts'
 import { modelHandler, modelTopic, recordOf } from './model-topic.fixture.ts'
-import { OrderIds } from './order-ids.ts'
-import { parkedEvents, parkedOrders } from './parked-listing.ts'
+import { parkedEvents, parkedKeys } from './parked-listing.ts'
 import { someRecords } from './random-records.fixture.ts'
 import { type Context, event, type InboxRig, inboxRig, poison } from './rig.fixture.ts'
+import { TopicKeys } from './topic-keys.ts'
 
 let rig: InboxRig
 let pool: InboxRig['pool']
@@ -52,7 +52,7 @@ test('rule 14: two owners of a partition at once apply each event once, and park
   }
 })
 
-test('rule 14: two owners that bring one order the same events, new or known, wait for its row', async () => {
+test('rule 14: two owners that bring one key the same events, new or known, wait for its row', async () => {
   const o = unique('o')
   for (let version = 1; version <= 20; version++) {
     const both = [consumer(), consumer()].map(({ commit }) => commit([event(0, o, version)], 0, 1))
@@ -115,7 +115,7 @@ test('rule 15: a conflict is listed and copied, and blocks nothing', async () =>
   assert.equal((await copies()).length, 1)
 })
 
-test('rule 16: poison stops its order and no other; only the head is copied, with its bytes and where it came from', async () => {
+test('rule 16: poison stops its key and no other; only the head is copied, with its bytes and where it came from', async () => {
   const [o, p] = [unique('o'), unique('p')]
   const { commit, copies, topicId } = consumer()
   await commit([event(0, o, 1), poison(1, o), event(2, p, 1)], 0, 3)
@@ -127,8 +127,8 @@ test('rule 16: poison stops its order and no other; only the head is copied, wit
   assert.equal(rows.length, 1)
   assert.equal(rows[0].key.toString(), o)
   assert.equal(rows[0].value.toString(), 'garbage')
-  const listed = await parkedOrders(pool, { cause: 'undecodable', limit: 1000 })
-  const mine = listed.items.find(({ orderId }) => orderId === o)
+  const listed = await parkedKeys(pool, { cause: 'undecodable', limit: 1000 })
+  const mine = listed.items.find(({ key }) => key === o)
   assert.deepEqual(mine && { count: mine.count, event: mine.event }, { count: 3, event: `${topicId}/0/1` })
 })
 
@@ -141,10 +141,10 @@ test('rule 16: an event that is parked already is not parked again when the log 
   assert.deepEqual((await stored(o)).parked, { 0: 'head', 1: 'behind', 2: 'behind', 5: 'behind' })
 })
 
-test('rule 16: a record without a key, or whose key and body disagree, is parked by its place and blocks no order', async () => {
+test('rule 16: a record without a key, or whose key and body disagree, is parked by its place and blocks no key', async () => {
   const o = unique('o')
   const { commit, copies, topic } = consumer()
-  const stray = { ...event(2, 'another', 1), orderId: o }
+  const stray = { ...event(2, 'another', 1), key: o }
   await commit([event(0, o, 1), poison(1, null), stray, event(3, o, 2)], 0, 4)
   assert.equal((await stored(o)).version, 2)
   const causes = await Promise.all(
@@ -159,7 +159,7 @@ test('rule 16: original bytes and headers are kept, also those that no text coul
   const { commitRecords } = consumer()
   const value = Buffer.from([0, 1, 2, 0, 255])
   await commitRecords([{ ...recordOf(poison(0, o)), value, timestamp: 2n ** 62n }], 0, 1)
-  const { rows } = await pool.query('SELECT * FROM parked WHERE order_id = $1', [o])
+  const { rows } = await pool.query('SELECT * FROM parked WHERE key = $1', [o])
   assert.deepEqual(rows[0].record_value, value)
   assert.deepEqual(rows[0].record_key, Buffer.from(o))
   assert.deepEqual(rows[0].headers, [
@@ -167,7 +167,7 @@ test('rule 16: original bytes and headers are kept, also those that no text coul
   ])
 })
 
-test('rule 17: a row that the database refuses is parked, its neighbours and its order before it are saved', async () => {
+test('rule 17: a row that the database refuses is parked, its neighbours and its key before it are saved', async () => {
   const [o, p] = [unique('o'), unique('p')]
   const { commit } = consumer()
   const guilty = event(1, o, 2, { id: `${o}-unsavable`, unsavable: true })
@@ -186,7 +186,7 @@ test('rule 17: many guilty rows in one batch, offsets without records behind the
   )
   const { applied } = await commit(records, 0, 135)
   assert.equal(applied.length, 86)
-  assert.equal((await parkedOrders(pool, { cause: 'constraint', limit: 1000, after: run })).items.length, 44)
+  assert.equal((await parkedKeys(pool, { cause: 'constraint', limit: 1000, after: run })).items.length, 44)
   assert.equal(await position(), '135')
 })
 
@@ -238,7 +238,7 @@ test('rule 17: looking for the guilty one by one, what is not the row’s fault 
 
 test('rule 20: a pager that runs beside many writers misses no id and sees none twice', async () => {
   const topic = modelTopic(unique('events'))
-  const ids = new OrderIds(pool, topic.name)
+  const ids = new TopicKeys(pool, topic.name)
   const writers = 4
   let running = writers
   const write = async (writer: number) => {
@@ -275,44 +275,44 @@ test('rule 20: a pager that runs beside many writers misses no id and sees none 
 test('rules 15 to 17 and 21: any records, however they are cut into batches, end as the model says', async () => {
   await fc.assert(
     fc.asyncProperty(
-      someRecords({ orders: ['a', 'b', 'c'], orderless: true, unsavable: true }),
+      someRecords({ keys: ['a', 'b', 'c'], keyless: true, unsavable: true }),
       fc.array(fc.nat(40)),
       async (plain, cuts) => {
         const round = unique('r')
-        const records = plain.map(({ place, orderId, event }) => ({
+        const records = plain.map(({ place, key, event }) => ({
           place,
-          orderId: orderId && `${round}-${orderId}`,
-          ...(event && { event: { ...event, orderId: `${round}-${event.orderId}` } }),
+          key: key && `${round}-${key}`,
+          ...(event && { event: { ...event, key: `${round}-${event.key}` } }),
         }))
         const { commitCut, copies, topic } = consumer()
         const results = await commitCut(
           records,
           [...cuts].sort((x, y) => x - y),
         )
-        const { orders, orderless } = modelOf(records)
-        for (const [orderId, model] of Object.entries(orders)) {
-          const { held, ...order } = await stored(orderId)
-          assert.deepEqual(order, model)
+        const { keyStates, keyless } = modelOf(records)
+        for (const [key, model] of Object.entries(keyStates)) {
+          const { held, ...keyState } = await stored(key)
+          assert.deepEqual(keyState, model)
           assert.equal(
             held,
             Object.values(model.parked).some((state) => state !== 'conflict'),
           )
         }
-        for (const place of orderless) assert.equal((await parkedEvents(pool, `@${topic.name}:0:${place}`)).length, 1)
-        // Each event reaches the service's readers once, in its order's order.
-        for (const [orderId, { state }] of Object.entries(orders)) {
-          const told = results.flatMap(({ applied }) => applied).filter((one) => one.orderId === orderId)
+        for (const place of keyless) assert.equal((await parkedEvents(pool, `@${topic.name}:0:${place}`)).length, 1)
+        // Each event reaches the service's readers once, in its key's order.
+        for (const [key, { state }] of Object.entries(keyStates)) {
+          const told = results.flatMap(({ applied }) => applied).filter((one) => one.key === key)
           assert.deepEqual(
             told.map(({ event }) => event.id),
             state,
           )
         }
-        const heads = Object.values(orders).flatMap(({ parked }) =>
+        const heads = Object.values(keyStates).flatMap(({ parked }) =>
           Object.values(parked).filter((state) => state === 'head' || state === 'conflict'),
         )
-        assert.equal((await copies()).length, heads.length + orderless.length)
-        const ids = await new OrderIds(pool, topic.name).extent()
-        assert.equal(ids.count, Object.keys(orders).length)
+        assert.equal((await copies()).length, heads.length + keyless.length)
+        const ids = await new TopicKeys(pool, topic.name).extent()
+        assert.equal(ids.count, Object.keys(keyStates).length)
       },
     ),
     { numRuns: 150 },

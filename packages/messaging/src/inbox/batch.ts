@@ -4,11 +4,11 @@ import type { Span } from '../kafka/record.ts'
 import { applyEntries, type BatchContext, type Saved, type Search } from './apply.ts'
 import { know, remember } from './decide.ts'
 import { withoutDiscarded } from './discard.ts'
-import { type Entry, entryOf, type Order } from './order.ts'
-import { addOrderIds } from './order-ids.ts'
+import { type Entry, entryOf, type KeyState } from './key-state.ts'
 import { parkedBefore, waitingRecords } from './parked-store.ts'
 import { healShare } from './redrive-sizes.ts'
-import { type LockedOrders, lockOrders, lockPositions, movePositions } from './store.ts'
+import { type LockedKeys, lockKeys, lockPositions, movePositions } from './store.ts'
+import { addTopicKeys } from './topic-keys.ts'
 
 export interface Batch<Event> {
   readonly topicId: string
@@ -52,16 +52,16 @@ export async function applyBatch<State, Event>(
   const fresh = entries.filter((entry) => entry.offset >= (positions.get(entry.partition) ?? 0n))
   for (const entry of fresh) entry.place = entry.before // the batch may be run a second time
 
-  // 2. Orders; then, in the next statement, what is parked of them; then their states, and each event in order.
+  // 2. Keys; then, in the next statement, what is parked of them; then their states, and each event in order.
   const open = await withoutDiscarded(tx, fresh, discarded)
-  const locked = await lockOrders<State, Event>(tx, open)
+  const locked = await lockKeys<State, Event>(tx, open)
   await readParked(tx, locked, open, context.decoder, singly)
   const saved = await applyEntries(tx, open, locked, context, singly, search)
   const duplicates = saved.duplicates + fresh.length - open.length
 
   // 3. The positions; and last, under a lock of the whole topic, the ids that are new.
   await movePositions(tx, topicId, moved)
-  await addOrderIds(tx, topic.name, locked.created)
+  await addTopicKeys(tx, topic.name, locked.created)
   return { ...saved, duplicates, size: entries.length, positions: moved }
 }
 
@@ -72,37 +72,37 @@ export async function isApplicable<State, Event>(
   context: BatchContext<State, Event>,
 ): Promise<boolean> {
   const copy = { ...entry, place: entry.before }
-  const locked = await lockOrders<State, Event>(tx, [copy])
+  const locked = await lockKeys<State, Event>(tx, [copy])
   await readParked(tx, locked, [copy], context.decoder, true)
   return (await applyEntries(tx, [copy], locked, context, false)).applied.length > 0
 }
 
-/** What the arriving events need of what is parked of their orders, however much that is. */
+/** What the arriving events need of what is parked of their keys, however much that is. */
 async function readParked<State, Event>(
   tx: Tx,
-  { orders, rows }: LockedOrders<State, Event>,
+  { keyStates, rows }: LockedKeys<State, Event>,
   arriving: readonly Entry<Event>[],
   decoder: Decoder<Event>,
   singly: boolean,
 ): Promise<void> {
-  const ofHeld = arriving.filter((entry) => !entry.orderless && rows.get(entry.orderId)?.held)
+  const ofHeld = arriving.filter((entry) => !entry.keyless && rows.get(entry.key)?.held)
   if (ofHeld.length === 0) return
   // 1. The head, and whether an arriving event is parked already.
-  for (const row of await parkedBefore(tx, ofHeld)) know(orders.get(row.orderId)!, row)
-  // 2. Of orders whose gap an arriving event may close, the first events behind it.
-  const healing = new Set<Order<State, Event>>()
-  for (const { orderId, version } of ofHeld) {
-    const order = orders.get(orderId)!
-    if (order.blocked) continue
-    if (version === order.version + 1) healing.add(order)
-    else order.horizon = order.version
+  for (const row of await parkedBefore(tx, ofHeld)) know(keyStates.get(row.key)!, row)
+  // 2. Of keys whose gap an arriving event may close, the first events behind it.
+  const healing = new Set<KeyState<State, Event>>()
+  for (const { key, version } of ofHeld) {
+    const keyState = keyStates.get(key)!
+    if (keyState.blocked) continue
+    if (version === keyState.version + 1) healing.add(keyState)
+    else keyState.horizon = keyState.version
   }
   if (healing.size === 0) return
-  for (const order of healing) order.horizon = Infinity
+  for (const keyState of healing) keyState.horizon = Infinity
   const share = healShare(healing.size, singly)
-  for (const { orderId, topicId, record, place, version, isLast } of await waitingRecords(tx, [...healing], share)) {
-    const order = orders.get(orderId)!
-    remember(order, entryOf(decoder.decode(topicId, record), place))
-    if (isLast) order.horizon = version
+  for (const { key, topicId, record, place, version, isLast } of await waitingRecords(tx, [...healing], share)) {
+    const keyState = keyStates.get(key)!
+    remember(keyState, entryOf(decoder.decode(topicId, record), place))
+    if (isLast) keyState.horizon = version
   }
 }

@@ -1,4 +1,4 @@
-// Rule 17: whose fault it is that a batch cannot be stored. Orders named `raises-<SQLSTATE>-...` are refused by a trigger.
+// Rule 17: whose fault it is that a batch cannot be stored. Keys named `raises-<SQLSTATE>-...` are refused by a trigger.
 
 import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
@@ -7,9 +7,9 @@ import { unique } from '@inorder/testing/parts.ts'
 import { Decoder } from '../kafka/decode.ts'
 import type { BatchResult } from './batch.ts'
 import { Committer, PartitionsStuck } from './commit.ts'
+import { entryOf } from './key-state.ts'
 import type { ModelRecord } from './model.fixture.ts'
 import { modelHandler, recordOf } from './model-topic.fixture.ts'
-import { entryOf } from './order.ts'
 import { parkedEvents } from './parked-listing.ts'
 import { type Context, event, type InboxRig, inboxRig } from './rig.fixture.ts'
 import { enoughFailures } from './suspects.ts'
@@ -20,12 +20,12 @@ before(async () => {
   rig = await inboxRig()
   await rig.pool.query(`
     CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
-      IF NEW.order_id LIKE 'raises-%' THEN
-        RAISE EXCEPTION '% is not welcome', NEW.order_id USING ERRCODE = split_part(NEW.order_id, '-', 2);
+      IF NEW.key LIKE 'raises-%' THEN
+        RAISE EXCEPTION '% is not welcome', NEW.key USING ERRCODE = split_part(NEW.key, '-', 2);
       END IF;
       RETURN NEW;
     END $$;
-    CREATE TRIGGER refuse BEFORE INSERT OR UPDATE ON model_order FOR EACH ROW EXECUTE FUNCTION refuse()`)
+    CREATE TRIGGER refuse BEFORE INSERT OR UPDATE ON model_key FOR EACH ROW EXECUTE FUNCTION refuse()`)
 })
 after(() => rig.close())
 
@@ -41,7 +41,7 @@ function consumer(over: Partial<Context> = {}, pool = rig.pool) {
   const sizes: number[] = []
   const told = (result: Result) => {
     sizes.push(result.size)
-    applied.push(...result.applied.map(({ orderId }) => orderId))
+    applied.push(...result.applied.map(({ key }) => key))
   }
   async function commit(partitions: readonly (readonly ModelRecord[])[], isolate = false): Promise<void> {
     const records = partitions.flatMap((some, partition) => some.map((one) => ({ ...recordOf(one), partition })))
@@ -55,12 +55,12 @@ function consumer(over: Partial<Context> = {}, pool = rig.pool) {
       () => undefined,
       (error) => {
         assert.ok(error instanceof PartitionsStuck, error)
-        return error.stuck.map(({ partition, entry }) => [partition, entry?.orderId])
+        return error.stuck.map(({ partition, entry }) => [partition, entry?.key])
       },
     )
   return { commit, stuckAt, applied, sizes }
 }
-const causeOf = async (orderId: string) => (await parkedEvents(rig.pool, orderId))[0]?.cause
+const causeOf = async (key: string) => (await parkedEvents(rig.pool, key))[0]?.cause
 
 test('rule 17: a limit of the server (54000) is the data’s fault: parked at once, like a constraint', async () => {
   const [long, fine] = [unique('raises-54000'), unique('fine')]
@@ -84,7 +84,7 @@ test('rule 17: a refusal of no known class is the record’s own once it failed 
   assert.deepEqual((await rig.stored(odd)).parked, { 1: 'head' })
 })
 
-test('rule 17: it is found as well where it is all that a batch has: what another order has stored can be written', async () => {
+test('rule 17: it is found as well where it is all that a batch has: what another key has stored can be written', async () => {
   const [odd, earlier] = [unique('raises-P0001'), unique('earlier')]
   const { commit, stuckAt } = consumer()
   await commit([[], [event(0, earlier, 1)]])
@@ -114,18 +114,18 @@ test('rule 17: a waiting event that fails so when its gap closes is parked, not 
   assert.equal((await rig.stored(other)).version, 1)
 })
 
-test('rule 17: orders that fail alike in sequence park nothing: the fault is ours', async () => {
-  const orders = [0, 1, 2].map(() => unique('raises-P0001'))
+test('rule 17: keys that fail alike in sequence park nothing: the fault is ours', async () => {
+  const keys = [0, 1, 2].map(() => unique('raises-P0001'))
   const fine = unique('fine')
   const { stuckAt, applied } = consumer()
-  const batch = [[event(0, orders[0]!, 1), event(1, orders[1]!, 1), event(2, fine, 1)], [event(0, orders[2]!, 1)]]
+  const batch = [[event(0, keys[0]!, 1), event(1, keys[1]!, 1), event(2, fine, 1)], [event(0, keys[2]!, 1)]]
   for (let n = 0; n < 3 * enoughFailures; n++) {
     assert.deepEqual(await stuckAt(batch), [
-      [0, orders[0]],
-      [1, orders[2]],
+      [0, keys[0]],
+      [1, keys[2]],
     ])
   }
-  for (const orderId of orders) assert.equal(await causeOf(orderId), undefined)
+  for (const key of keys) assert.equal(await causeOf(key), undefined)
   assert.deepEqual(applied, [])
 })
 
@@ -151,15 +151,15 @@ test('rule 17: classes that are never a record’s fault park nothing, also wher
 })
 
 test('rule 17: a table that is away for a while parks nothing, and all is applied when it is back', async () => {
-  const orders = [0, 1, 2].map(() => unique('o'))
+  const keys = [0, 1, 2].map(() => unique('o'))
   const { commit, applied } = consumer()
-  const batch = [orders.map((orderId, n) => event(n, orderId, 1))]
-  await rig.pool.query('ALTER TABLE model_order RENAME TO model_order_away')
+  const batch = [keys.map((key, n) => event(n, key, 1))]
+  await rig.pool.query('ALTER TABLE model_key RENAME TO model_key_away')
   for (let n = 0; n < 2 * enoughFailures; n++) await assert.rejects(commit(batch, n % 2 === 1))
-  await rig.pool.query('ALTER TABLE model_order_away RENAME TO model_order')
+  await rig.pool.query('ALTER TABLE model_key_away RENAME TO model_key')
   await commit(batch)
-  assert.deepEqual(applied, orders)
-  for (const orderId of orders) assert.equal(await causeOf(orderId), undefined)
+  assert.deepEqual(applied, keys)
+  for (const key of keys) assert.equal(await causeOf(key), undefined)
 })
 
 test('rule 17: a time limit makes the batch smaller, down to what it allows, and larger again', async () => {
@@ -178,7 +178,7 @@ test('rule 17: a time limit makes the batch smaller, down to what it allows, and
       sizes.reduce((sum, size) => sum + size, 0),
       60,
     )
-    const { rows } = await rig.pool.query('SELECT FROM model_order WHERE order_id LIKE $1', [`${run}%`])
+    const { rows } = await rig.pool.query('SELECT FROM model_key WHERE key LIKE $1', [`${run}%`])
     assert.equal(rows.length, 60)
     assert.equal(await causeOf(`${run}-0`), undefined)
 
@@ -217,7 +217,7 @@ test('rule 17: an effect that cannot be stored parks its event, and no other', a
     ...modelHandler,
     apply: (state, event) => ({
       ...apply(state, event),
-      effects: event.orderId === bad ? [{ kind: 'a\0b', payload: {} }] : [],
+      effects: event.key === bad ? [{ kind: 'a\0b', payload: {} }] : [],
     }),
   }
   await consumer({ handler }).commit([[event(0, bad, 1), event(1, fine, 1)]])
@@ -237,8 +237,8 @@ test('rule 18: a redrive of what is refused says that it still fails, and applie
   for (let n = 1; n < enoughFailures; n++) await assert.rejects(commit(batch, 0, 3), PartitionsStuck)
   await commit(batch, 0, 3)
   const redrive = () => operator.redrive(odd, { operator: 'ann', dryRun: false })
-  assert.deepEqual(await redrive(), { orderId: odd, applied: 0, remaining: 2, stoppedAt: name(0) })
+  assert.deepEqual(await redrive(), { key: odd, applied: 0, remaining: 2, stoppedAt: name(0) })
   assert.equal(await causeOf(odd), 'refused')
   mistaken = false
-  assert.deepEqual(await redrive(), { orderId: odd, applied: 2, remaining: 0 })
+  assert.deepEqual(await redrive(), { key: odd, applied: 2, remaining: 0 })
 })

@@ -4,22 +4,22 @@
 //           -> duplicate                      version below, or the very event that is applied or parked already;
 //                                             also a version that was skipped, which then is told (`late`)
 //           -> conflict    (listed)           another event of the version that is applied
-//           -> behind      (parked)           a poison record stands at its order's head, or the order is due
+//           -> behind      (parked)           a poison record stands at its key's head, or the key is due
 //           -> head        (parked, blocks)   cannot be decoded, or applying it fails
 //           -> waiting     (parked)           a version before it is missing
 //           -> applied, and after it each waiting version whose turn has come, as far as this transaction has read
-//              them; if there may be more the order is due
+//              them; if there may be more the key is due
 //
 // `judge` names the record to apply, if any; the caller tries it and gives the outcome to `settle`, which names the
 // next. So the same decisions serve a batch in memory and the run under savepoints that looks for a guilty row.
 
 import type { Fault } from '../kafka/event.ts'
 import type { EffectRow } from './effect-rows.ts'
-import type { Entry, Order, Place } from './order.ts'
+import type { Entry, KeyState, Place } from './key-state.ts'
 
 /** What a batch does, gathered record by record. */
 export interface Changes<State, Event> {
-  readonly applied: { readonly orderId: string; readonly event: Event; readonly state: State }[]
+  readonly applied: { readonly key: string; readonly event: Event; readonly state: State }[]
   /** Records whose place changed: parked now, or parked before; those without a place are applied now, or duplicates. */
   readonly moved: Set<Entry<Event>>
   /** What the applied events ask for besides. */
@@ -46,42 +46,42 @@ export type Outcome<State> =
 const eventKey = (version: number, eventId: string): string => `${version}/${eventId}`
 
 export function judge<State, Event>(
-  order: Order<State, Event>,
+  keyState: KeyState<State, Event>,
   entry: Entry<Event>,
   changes: Changes<State, Event>,
 ): Entry<Event> | undefined {
   const { decoded } = entry
   const attempts = entry.place?.attempts ?? 0
   // The guard comes before the block: a version that is applied stays so whatever the poison turns out to be, and a
-  // topic read again from its start would otherwise park all of a blocked order's history.
+  // topic read again from its start would otherwise park all of a blocked key's history.
   if (decoded) {
     const { version, eventId } = decoded
-    const sameAsApplied = version === order.version && (order.eventId === null || eventId === order.eventId)
-    if (version < order.version || sameAsApplied || order.parkedEvents.has(eventKey(version, eventId))) {
+    const sameAsApplied = version === keyState.version && (keyState.eventId === null || eventId === keyState.eventId)
+    if (version < keyState.version || sameAsApplied || keyState.parkedEvents.has(eventKey(version, eventId))) {
       changes.duplicates++
-      if (order.skipped.some(({ from, to }) => from <= version && version <= to)) changes.late.push(entry)
+      if (keyState.skipped.some(({ from, to }) => from <= version && version <= to)) changes.late.push(entry)
       if (entry.place) changes.moved.add(entry)
       entry.place = undefined
       return undefined
     }
-    if (version === order.version) {
-      return put(order, entry, { state: 'conflict', cause: 'conflict', detail: twin(order), attempts }, changes)
+    if (version === keyState.version) {
+      return put(keyState, entry, { state: 'conflict', cause: 'conflict', detail: twin(keyState), attempts }, changes)
     }
   }
-  if (order.blocked) {
-    const { cause, detail } = entry.fault ?? { cause: 'behind', detail: 'an earlier record of the order is parked' }
-    return put(order, entry, { state: 'behind', cause, detail, attempts }, changes)
+  if (keyState.blocked) {
+    const { cause, detail } = entry.fault ?? { cause: 'behind', detail: 'an earlier record of the key is parked' }
+    return put(keyState, entry, { state: 'behind', cause, detail, attempts }, changes)
   }
-  if (decoded && decoded.version > order.version + 1) {
-    const detail = `version ${order.version + 1} has not come yet`
-    return put(order, entry, { state: 'waiting', cause: 'gap', detail, attempts }, changes)
+  if (decoded && decoded.version > keyState.version + 1) {
+    const detail = `version ${keyState.version + 1} has not come yet`
+    return put(keyState, entry, { state: 'waiting', cause: 'gap', detail, attempts }, changes)
   }
   return entry
 }
 
 /** Books the outcome of applying `entry`, and names the waiting record whose turn has come, if there is one. */
 export function settle<State, Event>(
-  order: Order<State, Event>,
+  keyState: KeyState<State, Event>,
   entry: Entry<Event>,
   outcome: Outcome<State>,
   changes: Changes<State, Event>,
@@ -89,70 +89,73 @@ export function settle<State, Event>(
   const { decoded } = entry
   if ('fault' in outcome || !decoded) {
     const fault = 'fault' in outcome ? outcome.fault : { cause: 'undecodable', detail: 'it was not decoded' }
-    return put(order, entry, { ...fault, state: 'head', attempts: (entry.place?.attempts ?? 0) + 1 }, changes)
+    return put(keyState, entry, { ...fault, state: 'head', attempts: (entry.place?.attempts ?? 0) + 1 }, changes)
   }
-  order.version = decoded.version
-  order.eventId = decoded.eventId
-  order.state = outcome.state
-  changes.applied.push({ orderId: order.orderId, event: decoded.event, state: outcome.state })
+  keyState.version = decoded.version
+  keyState.eventId = decoded.eventId
+  keyState.state = outcome.state
+  changes.applied.push({ key: keyState.key, event: decoded.event, state: outcome.state })
   if (outcome.effects) changes.effects.push(...outcome.effects)
   if (entry.place) {
     changes.healed++
     changes.moved.add(entry)
     entry.place = undefined
   }
-  if (order.version >= order.horizon) {
-    order.due ??= 0
-    order.blocked = true
+  if (keyState.version >= keyState.horizon) {
+    keyState.due ??= 0
+    keyState.blocked = true
     return undefined
   }
-  return order.waiting.size > 0 ? successor(order, changes) : undefined
+  return keyState.waiting.size > 0 ? successor(keyState, changes) : undefined
 }
 
-function successor<State, Event>(order: Order<State, Event>, changes: Changes<State, Event>): Entry<Event> | undefined {
-  for (const late of order.waiting.get(order.version) ?? []) {
-    put(order, late, { state: 'conflict', cause: 'conflict', detail: twin(order), attempts: 0 }, changes)
+function successor<State, Event>(
+  keyState: KeyState<State, Event>,
+  changes: Changes<State, Event>,
+): Entry<Event> | undefined {
+  for (const late of keyState.waiting.get(keyState.version) ?? []) {
+    put(keyState, late, { state: 'conflict', cause: 'conflict', detail: twin(keyState), attempts: 0 }, changes)
   }
-  order.waiting.delete(order.version)
-  const next = order.waiting.get(order.version + 1)
+  keyState.waiting.delete(keyState.version)
+  const next = keyState.waiting.get(keyState.version + 1)
   const first = next?.shift()
-  if (next?.length === 0) order.waiting.delete(order.version + 1)
+  if (next?.length === 0) keyState.waiting.delete(keyState.version + 1)
   return first
 }
 
-/** Two first events are two orders: the producer does not know the first any more (its data was deleted). */
+/** Two first events: the producer does not know the first any more (its data was deleted). */
 const twin = ({ version, eventId }: { readonly version: number; readonly eventId: string | null }): string =>
-  `version ${version} is already applied, by event ${eventId}${version === 1 ? ': the order id was used again for another order' : ''}`
+  `version ${version} is already applied, by event ${eventId}${version === 1 ? ': the key was used a second time' : ''}`
 
 function put<State, Event>(
-  order: Order<State, Event>,
+  keyState: KeyState<State, Event>,
   entry: Entry<Event>,
   place: Place,
   changes: Changes<State, Event>,
 ): undefined {
   entry.place = place
   changes.moved.add(entry)
-  remember(order, entry)
+  remember(keyState, entry)
 }
 
-/** What is parked of the order already, without its bytes: all that an arriving event asks of it. */
+/** What is parked of the key already, without its bytes: all that an arriving event asks of it. */
 export function know<State, Event>(
-  order: Order<State, Event>,
+  keyState: KeyState<State, Event>,
   { state, version, eventId }: { state: Place['state']; version: number | null; eventId: string | null },
 ): void {
-  if (state === 'head') order.blocked = true
-  if (version !== null && eventId !== null) order.parkedEvents.add(eventKey(version, eventId))
+  if (state === 'head') keyState.blocked = true
+  if (version !== null && eventId !== null) keyState.parkedEvents.add(eventKey(version, eventId))
 }
 
-/** A parked record of the order, at its place: when it is parked, and when its turn may come. */
-export function remember<State, Event>(order: Order<State, Event>, entry: Entry<Event>): void {
+/** A parked record of the key, at its place: when it is parked, and when its turn may come. */
+export function remember<State, Event>(keyState: KeyState<State, Event>, entry: Entry<Event>): void {
   const { version, eventId, place } = entry
-  if (place?.state === 'head') order.blocked = true
+  if (place?.state === 'head') keyState.blocked = true
   if (version === null || eventId === null) return
-  if (place?.state === 'conflict') order.parkedEvents.delete(eventKey(version, eventId))
-  else order.parkedEvents.add(eventKey(version, eventId))
+  if (place?.state === 'conflict') keyState.parkedEvents.delete(eventKey(version, eventId))
+  else keyState.parkedEvents.add(eventKey(version, eventId))
   if (place?.state !== 'waiting') return
-  const sameVersion = order.waiting.get(version)
+  const sameVersion = keyState.waiting.get(version)
   if (sameVersion) sameVersion.push(entry)
-  else order.waiting.set(version, [entry])
+  else keyState.waiting.set(version, [entry])
 }

@@ -17,8 +17,7 @@ after(() => rig.close())
 
 const ann = { operator: 'ann', dryRun: false }
 const giveUp = (event: string, skipVersion = false) => ({ operator: 'ann', event, reason: 'a test', skipVersion })
-const audited = async (orderId: string) =>
-  (await pool.query('SELECT FROM parking_audit WHERE order_id = $1', [orderId])).rowCount
+const audited = async (key: string) => (await pool.query('SELECT FROM parking_audit WHERE key = $1', [key])).rowCount
 
 test('a discarded garbage head lets go on what stood behind it; the same request again has the same answer', async () => {
   const o = unique('o')
@@ -29,11 +28,11 @@ test('a discarded garbage head lets go on what stood behind it; the same request
     return 'refused' in answer ? answer.refused : answer
   }
   for (const event of [name(2), name(3), name(77)]) assert.equal(await refused(event), 'not-the-head')
-  const answer = { orderId: o, applied: 1, remaining: 2, stoppedAt: name(3) }
+  const answer = { key: o, applied: 1, remaining: 2, stoppedAt: name(3) }
   const answers = await Promise.all([1, 2, 3].map(() => operator.discard(o, giveUp(name(1)))))
   assert.deepEqual(answers, [answer, answer, answer])
   assert.equal(redriven.length, 1)
-  assert.deepEqual(await operator.discard(o, giveUp(name(3))), { orderId: o, applied: 1, remaining: 0 })
+  assert.deepEqual(await operator.discard(o, giveUp(name(3))), { key: o, applied: 1, remaining: 0 })
   assert.deepEqual(await operator.discard(o, giveUp(name(1))), answer, 'also when nothing is parked any more')
   assert.equal(await refused(name(4)), 'nothing-parked')
   assert.deepEqual((await stored(o)).state, ids(o, 1, 2, 3))
@@ -49,12 +48,12 @@ test('a versioned head is discarded with its version, whose late arrival is a du
   const kept = await operator.discard(o, giveUp(name(1)))
   assert.equal('refused' in kept && kept.refused, 'version-not-skipped')
   assert.deepEqual((await stored(o)).parked, { 1: 'head', 2: 'behind' })
-  assert.deepEqual(await operator.discard(o, giveUp(name(1), true)), { orderId: o, applied: 1, remaining: 0 })
+  assert.deepEqual(await operator.discard(o, giveUp(name(1), true)), { key: o, applied: 1, remaining: 0 })
   assert.deepEqual((await stored(o)).state, ids(o, 1, 3))
 
   const p = unique('p')
   await commit([event(3, p, 1), event(4, p, 2, { refused: true })], 3, 5)
-  assert.deepEqual(await operator.discard(p, giveUp(name(4), true)), { orderId: p, applied: 0, remaining: 0 })
+  assert.deepEqual(await operator.discard(p, giveUp(name(4), true)), { key: p, applied: 0, remaining: 0 })
   const { version, eventId, held } = await stored(p)
   assert.deepEqual({ version, eventId, held }, { version: 2, eventId: null, held: false })
   const late = await commit([event(5, p, 2), event(6, p, 3)], 5, 7)
@@ -68,7 +67,7 @@ test('garbage that stood in the place of a version may be discarded with that ve
   await commitCut([event(0, o, 1), poison(1, o), event(2, o, 3)])
   const tooLittle = await operator.discard(o, giveUp(name(2)))
   assert.equal('refused' in tooLittle && tooLittle.refused, 'not-the-head')
-  assert.deepEqual(await operator.discard(o, giveUp(name(1), true)), { orderId: o, applied: 1, remaining: 0 })
+  assert.deepEqual(await operator.discard(o, giveUp(name(1), true)), { key: o, applied: 1, remaining: 0 })
   assert.deepEqual((await stored(o)).state, ids(o, 1, 3))
 
   const p = unique('p')
@@ -77,31 +76,31 @@ test('garbage that stood in the place of a version may be discarded with that ve
   assert.deepEqual((await stored(p)).state, ids(p, 1, 2), 'it cannot have been a version that is there')
 })
 
-test('conflicts, and records that belong to no order, are discarded by their names; what waits is not', async () => {
+test('conflicts, and records that belong to no key, are discarded by their names; what waits is not', async () => {
   const o = unique('o')
   const { operator, commitCut, name, topic } = consumer()
   await commitCut([event(0, o, 1), event(1, o, 1, { id: 'twin' }), poison(2, null), event(3, o, 3)])
   const waiting = await operator.discard(o, giveUp(name(3)))
   assert.equal('refused' in waiting && waiting.refused, 'not-the-head')
-  const answer = { orderId: o, applied: 0, remaining: 1, stoppedAt: name(3) }
+  const answer = { key: o, applied: 0, remaining: 1, stoppedAt: name(3) }
   assert.deepEqual(await operator.discard(o, giveUp(name(1), true)), answer)
   assert.equal((await stored(o)).version, 1, 'there is no version to skip')
 
   const nowhere = `@${topic.name}:0:2`
   assert.deepEqual(await operator.redrive(nowhere, ann), {
-    orderId: nowhere,
+    key: nowhere,
     applied: 0,
     remaining: 1,
     stoppedAt: name(2),
   })
-  const gone = { orderId: nowhere, applied: 0, remaining: 0 }
+  const gone = { key: nowhere, applied: 0, remaining: 0 }
   const thrice = [1, 2, 3].map(() => operator.discard(nowhere, giveUp(name(2))))
   assert.deepEqual(await Promise.all(thrice), [gone, gone, gone])
   assert.equal(await audited(nowhere), 2, 'the redrive, and one discard')
   assert.deepEqual(await operator.discard(nowhere, giveUp(name(2))), gone)
 })
 
-test('an order may have the very name of a record that belongs to none: neither holds up the other', async () => {
+test('a key may have the very name of a record that belongs to none: neither holds up the other', async () => {
   const { operator, commit, topic, name, copies } = consumer()
   const o = `@${topic.name}:0:0`
   await commit([poison(0, null), event(1, o, 1), event(2, o, 2)], 0, 3)
@@ -112,12 +111,12 @@ test('an order may have the very name of a record that belongs to none: neither 
   await commit([poison(5, o), event(6, o, 5)], 5, 7)
   assert.deepEqual((await stored(o)).parked, { 0: 'head', 5: 'head', 6: 'behind' })
   assert.equal((await copies()).length, 2)
-  const answer = { orderId: o, applied: 1, remaining: 1, stoppedAt: name(0) }
+  const answer = { key: o, applied: 1, remaining: 1, stoppedAt: name(0) }
   assert.deepEqual(await operator.discard(o, giveUp(name(5))), answer)
   const { state, held } = await stored(o)
   assert.deepEqual({ state, held }, { state: ids(o, 1, 2, 3, 4, 5), held: false })
   await commit([event(7, o, 6)], 7, 8)
-  assert.deepEqual(await operator.discard(o, giveUp(name(0))), { orderId: o, applied: 0, remaining: 0 })
+  assert.deepEqual(await operator.discard(o, giveUp(name(0))), { key: o, applied: 0, remaining: 0 })
   assert.deepEqual((await stored(o)).state, ids(o, 1, 2, 3, 4, 5, 6))
 })
 
@@ -141,7 +140,7 @@ test('the audit says who did what, with before and after, the newest first', asy
   assert.deepEqual(rest, {
     operator: 'ann',
     action: 'discard',
-    orderId: o,
+    key: o,
     event: name(1),
     reason: 'a test',
     after: { appliedVersion: 2, parked: 0, event: null },
@@ -163,7 +162,7 @@ test('rule 18: versions that never come are skipped with the first event that wa
   }
   assert.equal(await refused(name(1), true), 'not-the-head', 'version 5 is not the first that waits')
   assert.equal(await refused(name(2), false), 'not-the-head')
-  const answer = { orderId: o, applied: 2, remaining: 1, stoppedAt: name(3), skipped: [2, 3] }
+  const answer = { key: o, applied: 2, remaining: 1, stoppedAt: name(3), skipped: [2, 3] }
   assert.deepEqual(await operator.discard(o, giveUp(name(2), true)), answer)
   assert.deepEqual(await operator.discard(o, giveUp(name(2), true)), answer, 'a repeat answers the same')
   assert.deepEqual((await stored(o)).state, ids(o, 1, 4, 5))
@@ -179,7 +178,7 @@ test('rule 18: versions that never come are skipped with the first event that wa
   await commit([event(4, o, 3)], 7, 8)
   assert.deepEqual((await stored(o)).state, ids(o, 1, 4, 5), 'a skipped version is not applied later')
   const { items } = await operator.audit({ limit: 10 })
-  const told = items.filter(({ orderId, action }) => orderId === o && action === 'skipped-arrived')
+  const told = items.filter(({ key, action }) => key === o && action === 'skipped-arrived')
   assert.deepEqual(told.map(({ event }) => event).sort(), [name(4), name(6)])
 })
 
@@ -187,11 +186,11 @@ test('rule 18: an event behind skipped versions that fails is a head; only anoth
   const o = unique('o')
   const { operator, commitCut, name } = consumer()
   await commitCut([event(0, o, 1), event(1, o, 3, { refused: true }), event(2, o, 4)])
-  const answer = { orderId: o, applied: 0, remaining: 2, stoppedAt: name(1), skipped: [2] }
+  const answer = { key: o, applied: 0, remaining: 2, stoppedAt: name(1), skipped: [2] }
   for (let n = 0; n < 2; n++) assert.deepEqual(await operator.discard(o, giveUp(name(1), true)), answer)
   assert.deepEqual((await stored(o)).parked, { 1: 'head', 2: 'behind' })
   const other = { ...giveUp(name(1), true), reason: 'it is no use either' }
-  assert.deepEqual(await operator.discard(o, other), { orderId: o, applied: 1, remaining: 0 })
+  assert.deepEqual(await operator.discard(o, other), { key: o, applied: 1, remaining: 0 })
   assert.deepEqual((await stored(o)).state, ids(o, 1, 4))
 })
 
@@ -220,7 +219,7 @@ test('rule 18: a discard holds when the log is read again; another record at tha
   assert.deepEqual((await stored(o)).parked, { 1: 'head' })
 })
 
-test('rule 18: a discarded record that comes again leaves its order held by what waits', async () => {
+test('rule 18: a discarded record that comes again leaves its key held by what waits', async () => {
   const o = unique('o')
   const { operator, commit, name, topicId } = consumer()
   const records = [event(0, o, 1), poison(1, o), event(2, o, 4)]

@@ -4,7 +4,7 @@ import type { Tx } from '@inorder/storage/transaction.ts'
 import { placeName, placeOf } from '../kafka/event.ts'
 import { digestOf } from '../kafka/large-records.ts'
 import type { SourceRecord } from '../kafka/record.ts'
-import type { Entry } from './order.ts'
+import type { Entry } from './key-state.ts'
 
 export async function addDiscarded(tx: Tx, topicId: string, record: SourceRecord): Promise<void> {
   await tx.query(
@@ -18,8 +18,8 @@ export async function addDiscarded(tx: Tx, topicId: string, record: SourceRecord
 }
 
 /**
- * Before a record's order is locked (rule 14: positions first). A batch that reads the record again, and waits for its
- * order while it is discarded, would not see that; so it waits here, and reads `discarded` of the position anew.
+ * Before a record's key is locked (rule 14: positions first). A batch that reads the record again, and waits for its
+ * key while it is discarded, would not see that; so it waits here, and reads `discarded` of the position anew.
  */
 export async function lockPositionOf(tx: Tx, event: string): Promise<void> {
   const place = placeOf(event)

@@ -7,32 +7,32 @@ import type { Redriven } from './ops.ts'
 import { answerOf, standing } from './parked-standing.ts'
 import { ownPlaces } from './parked-turns.ts'
 import { type AtHand, beginning, type Cursor, type Fate, type Size, takeStep } from './redrive-steps.ts'
-import { lockOrder } from './store.ts'
+import { lockKey } from './store.ts'
 
 const mostTried = 1_000
 
 export async function dryRun<State, Event>(
   tx: Tx,
-  orderId: string,
+  key: string,
   context: BatchContext<State, Event>,
   size: Size,
   atHand: AtHand,
 ): Promise<Redriven | Refused> {
-  const before = await lockOrder<State, Event>(tx, orderId)
+  const before = await lockKey<State, Event>(tx, key)
   const isLocked = before.created.length === 0
-  const order = before.orders.get(orderId)!
-  const now = await standing(tx, orderId, order.version, isLocked)
-  if (now.parked === 0) return { refused: 'nothing-parked', detail: `Nothing is parked of ${orderId}.` }
-  if (!isLocked) return { ...answerOf(orderId, 0, now), events: [] }
+  const keyState = before.keyStates.get(key)!
+  const now = await standing(tx, key, keyState.version, isLocked)
+  if (now.parked === 0) return { refused: 'nothing-parked', detail: `Nothing is parked of ${key}.` }
+  if (!isLocked) return { ...answerOf(key, 0, now), events: [] }
 
-  const events = (await ownPlaces(tx, orderId, mostTried)).filter(({ becomes }) => becomes !== 'conflict')
+  const events = (await ownPlaces(tx, key, mostTried)).filter(({ becomes }) => becomes !== 'conflict')
   const fates = new Map<string, Fate>()
   let applied = 0
   let cursor: Cursor | undefined = beginning
   for (let tried = 0; cursor && tried < mostTried; tried += size.records) {
     const step: Awaited<ReturnType<typeof takeStep<State, Event>>> = await takeStep(
       tx,
-      await lockOrder<State, Event>(tx, orderId),
+      await lockKey<State, Event>(tx, key),
       context,
       cursor,
       size,
@@ -42,14 +42,14 @@ export async function dryRun<State, Event>(
     applied += step.saved.applied.length
     cursor = step.next
   }
-  const left = new Map((await ownPlaces(tx, orderId, 2 * mostTried)).map((place) => [place.event, place]))
+  const left = new Map((await ownPlaces(tx, key, 2 * mostTried)).map((place) => [place.event, place]))
   const foreseen = events.map(({ event, version, becomes, cause, detail }) => {
     const gone = fates.get(event)
     if (gone) return { ...gone, event, version: gone.version ?? version }
     return left.get(event) ?? { event, version, becomes, cause, detail }
   })
   return {
-    ...answerOf(orderId, applied, await standing(tx, orderId, order.version, isLocked)),
+    ...answerOf(key, applied, await standing(tx, key, keyState.version, isLocked)),
     events: foreseen.sort((a, b) => turnOf(a) - turnOf(b) || (a.version ?? 0) - (b.version ?? 0)),
   }
 }

@@ -1,32 +1,32 @@
-// Orders that are due go on by themselves: at the start, when a batch or an operator has left one, and each second for what
+// Keys that are due go on by themselves: at the start, when a batch or an operator has left one, and each second for what
 // an instance left that is no more.
 import { WokenLoop } from '@inorder/storage/woken-loop.ts'
 import type { Pool } from 'pg'
 import type { Logger } from 'pino'
-import { dueOrders } from './store.ts'
+import { dueKeys } from './store.ts'
 
 const pollMs = 1_000
 const mostAtOnce = 100
 
-export interface DueOrdersOptions {
+export interface DueKeysOptions {
   pool: Pool
   logger: Logger
-  /** Takes the steps that are left of the order. */
-  goOn(orderId: string): Promise<void>
+  /** Takes the steps that are left of the key. */
+  goOn(key: string): Promise<void>
 }
 
-export function dueOrdersLoop({ pool, logger, goOn }: DueOrdersOptions): WokenLoop {
+export function dueKeysLoop({ pool, logger, goOn }: DueKeysOptions): WokenLoop {
   const loop: WokenLoop = new WokenLoop(pollMs, async () => {
     try {
-      for (const orderId of await dueOrders(pool, mostAtOnce)) {
+      for (const key of await dueKeys(pool, mostAtOnce)) {
         if (loop.closing) return
         // One that fails does not hold up the others; the next look tries it again.
-        await goOn(orderId).catch((error) =>
-          logger.warn({ err: error, orderId }, 'what waits in an order could not be applied, and is tried again'),
+        await goOn(key).catch((error) =>
+          logger.warn({ err: error, key }, 'what waits under a key could not be applied, and is tried again'),
         )
       }
     } catch (error) {
-      logger.debug({ err: error }, 'the database could not be asked which orders are due')
+      logger.debug({ err: error }, 'the database could not be asked which keys are due')
     }
   })
   return loop

@@ -1,10 +1,10 @@
-// Rows of the effect table, as a batch adds them. Whoever adds or removes a row holds the order's row in `inbox_order`, so
-// that the first of an order, which alone has `due_at`, is known for certain (rule 14).
+// Rows of the effect table, as a batch adds them. Whoever adds or removes a row holds the key's row in `inbox_key`, so
+// that the first of a key, which alone has `due_at`, is known for certain (rule 14).
 import { columns } from '@inorder/storage/columns.ts'
 import type { Tx } from '@inorder/storage/transaction.ts'
 import type { Effect, StoredEffect } from './effect.ts'
 
-export interface EffectRow extends Omit<StoredEffect, 'key' | 'payload'> {
+export interface EffectRow extends Omit<StoredEffect, 'id' | 'payload'> {
   readonly eventId: string
   /** JSON */
   readonly payload: string
@@ -12,34 +12,27 @@ export interface EffectRow extends Omit<StoredEffect, 'key' | 'payload'> {
 
 /** What is to be stored of one event's effects. Throws when a payload is no JSON. */
 export const effectRows = (
-  orderId: string,
+  key: string,
   { eventId, version }: { eventId: string; version: number },
   effects: readonly Effect[],
 ): EffectRow[] =>
   effects.map(({ kind, payload }, i) => {
     const json = JSON.stringify(payload)
     if (json === undefined) throw new Error(`the payload of the effect ${kind} is no JSON`)
-    return { orderId, version, n: i + 1, eventId, kind, payload: json }
+    return { key, version, n: i + 1, eventId, kind, payload: json }
   })
 
-/** Stores them; the first of an order of which none is there can start. The orders are locked. */
+/** Stores them; the first of a key of which none is there can start. The keys are locked. */
 export async function addEffects(tx: Tx, effects: readonly EffectRow[]): Promise<void> {
   if (effects.length === 0) return
   // Not a prepared statement: a plan made while the table was empty would read all of it for each batch later on.
   await tx.query(
-    `INSERT INTO effect (order_id, version, n, event_id, kind, payload, due_at)
+    `INSERT INTO effect (key, version, n, event_id, kind, payload, due_at)
      SELECT id, version, n, event_id, kind, payload,
        CASE WHEN row_number() OVER (PARTITION BY id ORDER BY version, n) = 1
-         AND NOT EXISTS (SELECT FROM effect WHERE order_id = id) THEN now() END
+         AND NOT EXISTS (SELECT FROM effect WHERE key = id) THEN now() END
      FROM unnest($1::text[], $2::bigint[], $3::int[], $4::text[], $5::text[], $6::json[])
        AS new (id, version, n, event_id, kind, payload)`,
-    columns(effects, ({ orderId, version, n, eventId, kind, payload }) => [
-      orderId,
-      version,
-      n,
-      eventId,
-      kind,
-      payload,
-    ]),
+    columns(effects, ({ key, version, n, eventId, kind, payload }) => [key, version, n, eventId, kind, payload]),
   )
 }

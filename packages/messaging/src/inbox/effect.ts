@@ -7,15 +7,15 @@ export interface Effect {
   readonly payload: unknown
 }
 
-/** As it is stored: effects of an order are performed by version, then n, one after the other. */
+/** As it is stored: effects of a key are performed by version, then n, one after the other. */
 export interface StoredEffect<Payload = unknown> {
-  readonly orderId: string
+  readonly key: string
   /** Of the event whose `apply` returned it. */
   readonly version: number
   /** From 1 on, in the order in which `apply` returned them. */
   readonly n: number
-  /** `eventId:n` */
-  readonly key: string
+  /** `eventId:n`: at once its idempotency key. */
+  readonly id: string
   readonly kind: string
   readonly payload: Payload
 }
@@ -34,11 +34,11 @@ export interface EffectKind<Payload = unknown, Result = unknown> {
    * same key. A "no" that the service can live with (a declined card) is a result.
    */
   perform(effect: StoredEffect<Payload>, call: Call): Promise<Result>
-  /** Stores the result, in the transaction that removes the effect, with the order locked: once in effect. */
+  /** Stores the result, in the transaction that removes the effect, with the key locked: once in effect. */
   settle(tx: Tx, effect: StoredEffect<Payload>, result: Result): Promise<void>
 }
 
-/** Thrown by `perform`: trying again would not help, a person has to look. The order's later effects wait behind it. */
+/** Thrown by `perform`: trying again would not help, a person has to look. The key's later effects wait behind it. */
 export class EffectRefused extends Error {
   override readonly name = 'EffectRefused'
   /** A short stable slug. */

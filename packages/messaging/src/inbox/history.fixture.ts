@@ -8,14 +8,14 @@ import type { BatchContext } from './apply.ts'
 import { Committer } from './commit.ts'
 import type { Applied } from './inbox.ts'
 import { InterruptedPool } from './interrupted-pool.fixture.ts'
+import { entryOf } from './key-state.ts'
 import { inboxMetrics } from './metrics.ts'
 import { apply, type ModelEvent, type ModelRecord, repaired, topicName } from './model.fixture.ts'
 import { modelRegistry, modelTopic, recordOfHistory } from './model-topic.fixture.ts'
 import { Operator } from './operator.ts'
-import { entryOf } from './order.ts'
 import type { causes } from './random-history.fixture.ts'
 import type { InboxRig } from './rig.fixture.ts'
-import { dueOrders } from './store.ts'
+import { dueKeys } from './store.ts'
 
 type Context = BatchContext<string[], ModelEvent>
 export type Subject = Awaited<ReturnType<typeof historySubject>>
@@ -27,18 +27,18 @@ const operatorName = { operator: 'ann' }
 
 /** No power cut is played here: thousands of commits need not wait for the disk. */
 export const makeHistoryTable = ({ pool }: InboxRig) =>
-  pool.query(`CREATE TABLE history_order (order_id text PRIMARY KEY, events text[], bad boolean CHECK (NOT bad));
+  pool.query(`CREATE TABLE history_key (key text PRIMARY KEY, events text[], bad boolean CHECK (NOT bad));
     DO $$ BEGIN EXECUTE format('ALTER DATABASE %I SET synchronous_commit = off', current_database()); END $$`)
 
 const empty = [
   'inbox_position',
-  'inbox_order',
+  'inbox_key',
   'parked',
-  'topic_orders',
+  'topic_keys',
   'parking_audit',
   'discarded',
   'outbox',
-  'history_order',
+  'history_key',
 ]
   .map((table) => `DELETE FROM ${table}`)
   .join(';')
@@ -46,18 +46,18 @@ const empty = [
 /** All that is stored and that the model knows, in one query. */
 const everything = `SELECT
   (SELECT next_offset::int FROM inbox_position) AS position,
-  (SELECT coalesce(json_object_agg(o.order_id, json_build_object(
+  (SELECT coalesce(json_object_agg(k.key, json_build_object(
      'version', applied_version, 'eventId', event_id, 'held', held, 'events', coalesce(events, '{}'))), '{}')
-   FROM inbox_order AS o LEFT JOIN history_order AS h USING (order_id)) AS orders,
-  (SELECT coalesce(json_object_agg(order_id || CASE WHEN orderless THEN ' - ' ELSE ' ' END || record_offset,
+   FROM inbox_key AS k LEFT JOIN history_key AS h USING (key)) AS "keyStates",
+  (SELECT coalesce(json_object_agg(key || CASE WHEN keyless THEN ' - ' ELSE ' ' END || record_offset,
      json_build_object('state', state, 'cause', cause, 'version', version, 'tries', CASE state WHEN 'head' THEN attempts END)
      ), '{}') FROM parked) AS parked,
   (SELECT coalesce(array_agg(split_part(headers ->> 'inorder-source', '/', 3) ORDER BY id), '{}') FROM outbox) AS copies`
 
 export interface Stored {
   position: number | null
-  orders: Record<string, { version: number; eventId: string | null; held: boolean; events: string[] }>
-  /** By order and place; ` - ` between them: it belongs to no order. */
+  keyStates: Record<string, { version: number; eventId: string | null; held: boolean; events: string[] }>
+  /** By key and place; ` - ` between them: it belongs to no key. */
   parked: Record<string, { state: string; cause: string; version: number | null; tries: number | null }>
   copies: string[]
 }
@@ -82,16 +82,16 @@ export async function historySubject(rig: InboxRig) {
       return repair !== undefined && !repairs.includes(Number(repair))
     })
   const handler: Context['handler'] = {
-    async load(tx, orderIds) {
-      const { rows } = await tx.query('SELECT order_id, events FROM history_order WHERE order_id = ANY($1)', [orderIds])
-      return new Map(rows.map((row) => [row.order_id, row.events]))
+    async load(tx, keys) {
+      const { rows } = await tx.query('SELECT key, events FROM history_key WHERE key = ANY($1)', [keys])
+      return new Map(rows.map((row) => [row.key, row.events]))
     },
     apply: (state, event) => ({ state: apply(state, repaired(repairs, event)) }),
     async save(tx, changed) {
-      const rows = [...changed].map(([order_id, events]) => ({ order_id, events, bad: isBad(events) }))
+      const rows = [...changed].map(([key, events]) => ({ key, events, bad: isBad(events) }))
       await tx.query(
-        `INSERT INTO history_order SELECT * FROM json_to_recordset($1) AS r (order_id text, events text[], bad boolean)
-         ON CONFLICT (order_id) DO UPDATE SET events = excluded.events, bad = excluded.bad`,
+        `INSERT INTO history_key SELECT * FROM json_to_recordset($1) AS r (key text, events text[], bad boolean)
+         ON CONFLICT (key) DO UPDATE SET events = excluded.events, bad = excluded.bad`,
         [JSON.stringify(rows)],
       )
     },
@@ -145,14 +145,14 @@ export async function historySubject(rig: InboxRig) {
         (error) => Promise.reject(Object.assign(error, { positions })),
       )
     },
-    redrive: (orderId: string, dryRun: boolean) => operator.redrive(orderId, { ...operatorName, dryRun }),
+    redrive: (key: string, dryRun: boolean) => operator.redrive(key, { ...operatorName, dryRun }),
     redriveAll: (cause: (typeof causes)[number], dryRun: boolean) =>
       operator.redriveAll(cause, { ...operatorName, dryRun }),
-    discard: (orderId: string, place: string, skipVersion: boolean) =>
-      operator.discard(orderId, { ...operatorName, event: `${topicId}/0/${place}`, reason: 'a test', skipVersion }),
-    /** What orders are due for. */
+    discard: (key: string, place: string, skipVersion: boolean) =>
+      operator.discard(key, { ...operatorName, event: `${topicId}/0/${place}`, reason: 'a test', skipVersion }),
+    /** What keys are due for. */
     async goOn(): Promise<void> {
-      for (const orderId of await dueOrders(rig.pool, 100)) await operator.goOn(orderId)
+      for (const key of await dueKeys(rig.pool, 100)) await operator.goOn(key)
     },
     rewind: (position: number) => rig.pool.query('UPDATE inbox_position SET next_offset = $1', [position]),
     async stored(): Promise<Stored> {

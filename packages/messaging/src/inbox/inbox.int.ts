@@ -17,49 +17,49 @@ import {
   event,
   kafka,
   service,
-  someOrders,
+  someKeys,
   versions,
 } from './running-inbox.fixture.ts'
 
 /** As a restored backup: all that the database knew after the first version is gone. */
 async function restoreTo(pool: Pool, position: string): Promise<void> {
-  await pool.query('TRUNCATE inbox_order, model_order, topic_orders')
+  await pool.query('TRUNCATE inbox_key, model_key, topic_keys')
   await pool.query(position)
 }
 
 test('a backlog is applied, garbage among it parked, Kafka told where the group is', async () => {
   const { pool, start, send, sendEvents, untilVersion, group, topic } = await service()
-  const orders = someOrders(1_000)
-  await sendEvents(orders, [1])
+  const keys = someKeys(1_000)
+  await sendEvents(keys, [1])
   await send([
     { key: 'bad', value: Buffer.from('garbage') },
     { key: '', value: Buffer.from('garbage') },
   ])
-  await sendEvents(orders, [2, 2, 3])
+  await sendEvents(keys, [2, 2, 3])
   const inbox = await start()
   await inbox.ready
-  await until('three versions', async () => (await versions(pool)).get(3) === orders.length)
-  await assertComplete(pool, orders, 3)
+  await until('three versions', async () => (await versions(pool)).get(3) === keys.length)
+  await assertComplete(pool, keys, 3)
   await caughtUp(inbox)
   assert.equal((await inbox.ops.parkedOf('bad'))?.events[0]?.state, 'head')
   await until('the group has committed', async () => (await committed(group, topic.name)) === 4_002n)
-  await sendEvents(orders, [4])
-  await untilVersion([...orders], 4)
+  await sendEvents(keys, [4])
+  await untilVersion([...keys], 4)
 })
 
 test('rule 13: a restored database reads again what it lacks, though Kafka has committed it', async () => {
   const { pool, start, stop, sendEvents, untilVersion, group, topic } = await service()
-  const orders = someOrders(300)
-  await sendEvents(orders, [1, 2, 3])
+  const keys = someKeys(300)
+  await sendEvents(keys, [1, 2, 3])
   const first = await start()
-  await untilVersion(orders, 3)
+  await untilVersion(keys, 3)
   await until('the group has committed', async () => (await committed(group, topic.name)) === 900n)
   await stop(first)
   for (const position of ['UPDATE inbox_position SET next_offset = 0', 'DELETE FROM inbox_position']) {
     await restoreTo(pool, position)
     const again = await start()
-    await untilVersion(orders, 3)
-    await assertComplete(pool, orders, 3)
+    await untilVersion(keys, 3)
+    await assertComplete(pool, keys, 3)
     await caughtUp(again)
     await stop(again)
   }
@@ -67,68 +67,68 @@ test('rule 13: a restored database reads again what it lacks, though Kafka has c
 
 test('rule 13: a database restored under a running service is read again too', async () => {
   const { pool, start, sendEvents, untilVersion } = await service()
-  const orders = someOrders(300)
-  await sendEvents(orders, [1, 2])
+  const keys = someKeys(300)
+  await sendEvents(keys, [1, 2])
   const inbox = await start()
-  await untilVersion(orders, 2)
+  await untilVersion(keys, 2)
   await restoreTo(pool, 'UPDATE inbox_position SET next_offset = 0')
-  await sendEvents(orders, [3])
-  await untilVersion(orders, 3)
-  await assertComplete(pool, orders, 3)
+  await sendEvents(keys, [3])
+  await untilVersion(keys, 3)
+  await assertComplete(pool, keys, 3)
   await caughtUp(inbox)
 })
 
 test('rule 13: a group that Kafka has forgotten, or knows further back, applies nothing twice', async () => {
   const { pool, start, stop, sendEvents, untilVersion, group, topic, applied } = await service()
-  const orders = someOrders(300)
-  await sendEvents(orders, [1, 2])
+  const keys = someKeys(300)
+  await sendEvents(keys, [1, 2])
   const first = await start()
-  await untilVersion(orders, 2)
+  await untilVersion(keys, 2)
   await caughtUp(first)
   await stop(first)
   await admin.deleteGroups({ groups: [group] })
   assert.equal(await committed(group, topic.name), 0n)
   const second = await start()
-  await sendEvents(orders, [3])
-  await untilVersion(orders, 3)
+  await sendEvents(keys, [3])
+  await untilVersion(keys, 3)
   await caughtUp(second)
-  await assertComplete(pool, orders, 3)
+  await assertComplete(pool, keys, 3)
   assert.equal(applied.length, 900)
 })
 
 test('rule 13: markers of transactions, and aborted records, leave no lag behind', async () => {
   const { pool, start, stop, topic, sendEvents, untilVersion } = await service()
-  const orders = someOrders(30)
+  const keys = someKeys(30)
   const inbox = await start()
   const transactional = new Producer({ ...kafka, idempotent: true, transactionalId: unique('tx') })
   cleanups.push(() => transactional.close(true))
   const inTransaction = async (version: number, end: 'commit' | 'abort') => {
     const transaction = await transactional.beginTransaction()
-    const messages = orders.map((orderId) => ({
+    const messages = keys.map((key) => ({
       topic: topic.name,
-      key: Buffer.from(orderId),
-      value: framed(event(orderId, version)),
+      key: Buffer.from(key),
+      value: framed(event(key, version)),
     }))
     await transaction.send({ messages })
     await transaction[end]()
   }
   await inTransaction(1, 'commit')
-  await untilVersion(orders, 1)
+  await untilVersion(keys, 1)
   await caughtUp(inbox)
   await inTransaction(2, 'abort')
   await caughtUp(inbox)
   const positions = await inbox.positions()
-  assert.equal(positions.reduce((sum, { next }) => sum + next, 0) > 2 * orders.length, true)
+  assert.equal(positions.reduce((sum, { next }) => sum + next, 0) > 2 * keys.length, true)
   await stop(inbox)
   await start()
-  await sendEvents(orders, [2])
-  await untilVersion(orders, 2)
-  await assertComplete(pool, orders, 2)
+  await sendEvents(keys, [2])
+  await untilVersion(keys, 2)
+  await assertComplete(pool, keys, 2)
 })
 
 test('instances come and go under load: each event is applied once, in order', async () => {
   const { pool, start, stop, sendEvents, untilVersion, applied } = await service()
-  const orders = someOrders(200)
+  const keys = someKeys(200)
   const rounds = 12
   const first = await start()
   await first.ready
@@ -141,29 +141,29 @@ test('instances come and go under load: each event is applied once, in order', a
     }
   })()
   for (let version = 1; version <= rounds; version++) {
-    await sendEvents(orders, [version])
-    await until('half of it', async () => ((await versions(pool)).get(version) ?? 0) > orders.length / 2)
+    await sendEvents(keys, [version])
+    await until('half of it', async () => ((await versions(pool)).get(version) ?? 0) > keys.length / 2)
   }
   sending = false
   await coming
-  await untilVersion(orders, rounds)
-  await assertComplete(pool, orders, rounds)
-  assert.equal(applied.length, orders.length * rounds)
+  await untilVersion(keys, rounds)
+  await assertComplete(pool, keys, rounds)
+  assert.equal(applied.length, keys.length * rounds)
 })
 
 test('what is parked, redriven, discarded, healed and dropped is counted, and has its line', async () => {
   const { pool, start, send, topic } = await service()
   const lines: Record<string, unknown>[] = []
-  const told = (msg: string, orderId?: string) =>
-    lines.filter((line) => line.msg === msg && (orderId === undefined || line.orderId === orderId))
+  const told = (msg: string, key?: string) =>
+    lines.filter((line) => line.msg === msg && (key === undefined || line.key === key))
   const metrics = new Registry()
   const value = async (name: string) => {
     const { values = [] } = (await metrics.getSingleMetric(name)?.get()) ?? {}
     return values.reduce((sum, one) => sum + one.value, 0)
   }
   const inbox = await start({ metrics, logger: pino({}, { write: (line: string) => lines.push(JSON.parse(line)) }) })
-  const put = (orderId: string, ...versions: number[]) =>
-    send(versions.map((version) => ({ key: orderId, value: framed(event(orderId, version)) })))
+  const put = (key: string, ...versions: number[]) =>
+    send(versions.map((version) => ({ key, value: framed(event(key, version)) })))
   const refused = { ...event('refused', 2), refused: true }
   await put('gap', 1, 3)
   await until('it waits', async () => (await value('inbox_parked_total')) === 1)
@@ -194,20 +194,20 @@ test('what is parked, redriven, discarded, healed and dropped is counted, and ha
   await ops.redrive('poison', { operator, dryRun: true })
   await ops.redrive('poison', { operator, dryRun: false })
   const [discarded] = told('a record was discarded')
-  assert.deepEqual([discarded?.orderId, discarded?.event, discarded?.reason], ['refused', head.event, 'a test'])
+  assert.deepEqual([discarded?.key, discarded?.event, discarded?.reason], ['refused', head.event, 'a test'])
   assert.deepEqual(
-    told('an order was redriven').map(({ orderId, applied }) => [orderId, applied]),
+    told('a key was redriven').map(({ key, applied }) => [key, applied]),
     [['poison', 0]],
   )
   const counted: Record<string, number> = { parked: 6, redriven: 1, discarded: 1, healed: 1, duplicates: 1, applied: 5 }
   for (const [what, count] of Object.entries(counted)) assert.equal(await value(`inbox_${what}_total`), count, what)
-  assert.equal((await ops.orderState('refused'))?.eventId, 'refused-v3')
+  assert.equal((await ops.stateOf('refused'))?.eventId, 'refused-v3')
   assert.equal((await pool.query('SELECT FROM outbox WHERE topic = $1', [topic.parkedName])).rowCount, 2)
 })
 
 test('rule 17: sessions that die and a registry that is away only delay; nothing is parked, nothing passes', async () => {
   const { pool, start, sendEvents, untilVersion } = await service()
-  const orders = someOrders(500)
+  const keys = someKeys(500)
   let away = true
   const registry = {
     schemaOf: async (id: number) => {
@@ -215,7 +215,7 @@ test('rule 17: sessions that die and a registry that is away only delay; nothing
       return modelRegistry.schemaOf(id)
     },
   }
-  await sendEvents(orders, [1, 2, 3])
+  await sendEvents(keys, [1, 2, 3])
   const metrics = new Registry()
   const inbox = await start({ registry, metrics })
   await inbox.ready
@@ -228,9 +228,9 @@ test('rule 17: sessions that die and a registry that is away only delay; nothing
       .query(`SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database()`)
       .catch((error) => assert.equal(error.code, '57P01'))
   }
-  await untilVersion(orders, 3)
-  await assertComplete(pool, orders, 3)
-  assert.deepEqual((await inbox.ops.parkedOrders({ limit: 10 })).items, [])
+  await untilVersion(keys, 3)
+  await assertComplete(pool, keys, 3)
+  assert.deepEqual((await inbox.ops.parkedKeys({ limit: 10 })).items, [])
 })
 
 test('rule 17: a batch that is retried for 15 s is an alarm that names record and cause, and the service is not ready', async () => {
@@ -238,21 +238,21 @@ test('rule 17: a batch that is retried for 15 s is an alarm that names record an
   const lines: Record<string, unknown>[] = []
   const write = (line: string) => lines.push(JSON.parse(line))
   const inbox = await start({ logger: pino({}, { write }) })
-  const orders = someOrders(60)
-  await sendEvents(orders, [1])
+  const keys = someKeys(60)
+  await sendEvents(keys, [1])
   await send([{ key: 'bad', value: Buffer.from('garbage') }])
-  await untilVersion(orders, 1)
+  await untilVersion(keys, 1)
   await until('it is parked', async () => (await inbox.ops.parkedOf('bad')) !== undefined)
   const stalls = () => inbox.missing().filter((part) => part.startsWith('partition '))
 
   // Refused for no fault of its own, which no trying can mend; everybody else's events are fine.
   await pool.query(`
     CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
-      IF NEW.order_id = 'o-7' THEN RAISE EXCEPTION 'there is no such table' USING ERRCODE = '42P01'; END IF;
+      IF NEW.key = 'o-7' THEN RAISE EXCEPTION 'there is no such table' USING ERRCODE = '42P01'; END IF;
       RETURN NEW;
     END $$;
-    CREATE TRIGGER refuse BEFORE INSERT OR UPDATE ON model_order FOR EACH ROW EXECUTE FUNCTION refuse()`)
-  await sendEvents(orders, [2])
+    CREATE TRIGGER refuse BEFORE INSERT OR UPDATE ON model_key FOR EACH ROW EXECUTE FUNCTION refuse()`)
+  await sendEvents(keys, [2])
   await until('it is an alarm', () => lines.some(({ alarm }) => alarm === 'inbox-stalled'), 60_000)
   const [stall] = await until('only its partition stands still', () => stalls().length === 1 && stalls(), 60_000)
   const alarms = lines.filter(({ alarm }) => alarm === 'inbox-stalled')
@@ -277,8 +277,8 @@ test('rule 17: a batch that is retried for 15 s is an alarm that names record an
   assert.ok(elsewhere.find(({ partition }) => partition === own.partition)!.lag! > 0)
   assert.equal(await inbox.ops.parkedOf('o-7'), undefined, 'nothing is parked')
 
-  await pool.query('DROP TRIGGER refuse ON model_order')
-  await untilVersion(orders, 2)
+  await pool.query('DROP TRIGGER refuse ON model_key')
+  await untilVersion(keys, 2)
   await caughtUp(inbox)
   assert.deepEqual(inbox.missing(), [])
   assert.ok(lines.some(({ msg, partition }) => msg === 'the partition goes on' && partition === own.partition))
@@ -287,25 +287,25 @@ test('rule 17: a batch that is retried for 15 s is an alarm that names record an
 test('rule 17: partitions that are stuck do not keep the others waiting, however many they are', async () => {
   const { pool, start, sendEvents, untilVersion } = await service()
   const inbox = await start()
-  const orders = someOrders(60)
-  await sendEvents(orders, [1])
-  await untilVersion(orders, 1)
+  const keys = someKeys(60)
+  await sendEvents(keys, [1])
+  await untilVersion(keys, 1)
   await caughtUp(inbox)
   // One of each of two partitions, as many as there are batches at once.
-  const partitionOf = (orderId: string) => keyHash(Buffer.from(orderId)) % 3
-  const first = orders.find((orderId) => partitionOf(orderId) === 0)
-  const second = orders.find((orderId) => partitionOf(orderId) === 1)
+  const partitionOf = (key: string) => keyHash(Buffer.from(key)) % 3
+  const first = keys.find((key) => partitionOf(key) === 0)
+  const second = keys.find((key) => partitionOf(key) === 1)
   await pool.query(`
     CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
-      IF NEW.order_id IN ('${first}', '${second}') THEN RAISE EXCEPTION 'odd' USING ERRCODE = 'P0001'; END IF;
+      IF NEW.key IN ('${first}', '${second}') THEN RAISE EXCEPTION 'odd' USING ERRCODE = 'P0001'; END IF;
       RETURN NEW;
     END $$;
-    CREATE TRIGGER refuse BEFORE INSERT OR UPDATE ON model_order FOR EACH ROW EXECUTE FUNCTION refuse()`)
-  await sendEvents(orders, [2])
+    CREATE TRIGGER refuse BEFORE INSERT OR UPDATE ON model_key FOR EACH ROW EXECUTE FUNCTION refuse()`)
+  await sendEvents(keys, [2])
   await until(
     'both are parked',
-    async () => (await inbox.ops.parkedOrders({ cause: 'refused', limit: 10 })).items.length === 2,
+    async () => (await inbox.ops.parkedKeys({ cause: 'refused', limit: 10 })).items.length === 2,
   )
-  await until('the others are at 2', async () => (await versions(pool)).get(2) === orders.length - 2)
+  await until('the others are at 2', async () => (await versions(pool)).get(2) === keys.length - 2)
   await caughtUp(inbox)
 })

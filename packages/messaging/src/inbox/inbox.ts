@@ -12,16 +12,16 @@ import type { SchemaRegistry } from '../kafka/registry.ts'
 import type { Topic } from '../kafka/topic.ts'
 import type { Saved } from './apply.ts'
 import type { BatchResult } from './batch.ts'
-import { dueOrdersLoop } from './due-keys.ts'
+import { dueKeysLoop } from './due-keys.ts'
 import type { Handler } from './handler.ts'
 import { LogCheck } from './log-check.ts'
 import { type InboxMetrics, inboxMetrics } from './metrics.ts'
 import { Operator } from './operator.ts'
 import type { Ops, PartitionPosition } from './ops.ts'
-import { OrderIds } from './order-ids.ts'
 import { type Holder, holderOf } from './parked-listing.ts'
 import { Reader } from './reader.ts'
 import { shownPositions } from './store.ts'
+import { TopicKeys } from './topic-keys.ts'
 
 export interface InboxOptions<State, Event> {
   pool: Pool
@@ -29,7 +29,7 @@ export interface InboxOptions<State, Event> {
   registry: Pick<SchemaRegistry, 'schemaOf'>
   /** Kafka consumer group, one a service; names the service in copies of parked records. */
   group: string
-  /** This process among those of its service, `order-2`. */
+  /** This process among those of its service, `billing-2`. */
   instance: string
   /** Its name in the consumer group, if it always comes back under the same (Kafka's static membership). */
   groupInstanceId?: string | undefined
@@ -42,22 +42,22 @@ export interface InboxOptions<State, Event> {
 }
 
 export interface Applied<State, Event> {
-  readonly orderId: string
+  readonly key: string
   readonly event: Event
   readonly state: State
 }
 
 const endsDeadlineMs = 1_000
 
-/** A service's reading end of a topic. `apply` sees each order's events once each, in order; everything else is here. */
+/** A service's reading end of a topic. `apply` sees each key's events once each, in order; everything else is here. */
 export class Inbox<State, Event> {
   /** Resolves when Kafka has been reached, and where reading starts is known to be right. */
   readonly ready: Promise<void>
-  /** Every order id that the topic ever brought. */
-  readonly orderIds: OrderIds
+  /** Every key that the topic ever brought. */
+  readonly topicKeys: TopicKeys
   /** What is parked, and what an operator may do with it. */
   readonly ops: Ops
-  /** Of orders of which more waits than one transaction takes. */
+  /** Of keys of which more waits than one transaction takes. */
   readonly #due: WokenLoop
   readonly #topic: Topic<Event>
   readonly #options: InboxOptions<State, Event>
@@ -70,7 +70,7 @@ export class Inbox<State, Event> {
     const { pool, brokers, registry, group, instance, groupInstanceId, logger, metrics } = options
     this.#topic = topic
     this.#options = options
-    this.orderIds = new OrderIds(pool, topic.name)
+    this.topicKeys = new TopicKeys(pool, topic.name)
     this.#admin = new KafkaAdmin({ brokers, clientId: instance })
     const log = new LogCheck({ pool, kafka: this.#admin, topic: topic.name, logger })
     this.#metrics = inboxMetrics(
@@ -90,7 +90,7 @@ export class Inbox<State, Event> {
       onSaved: (saved) => this.#saved(saved),
     })
     this.ops = operator
-    this.#due = dueOrdersLoop({ pool, logger, goOn: (orderId) => operator.goOn(orderId) })
+    this.#due = dueKeysLoop({ pool, logger, goOn: (key) => operator.goOn(key) })
     const { promise, resolve } = Promise.withResolvers<void>()
     this.ready = promise
     this.#reader = new Reader({
@@ -142,9 +142,9 @@ export class Inbox<State, Event> {
     return [...(this.#topicId === undefined || this.#reader.unavailable ? ['kafka'] : []), ...lost, ...stalled]
   }
 
-  /** What holds an order up. */
-  holderOf(orderId: string): Promise<Holder | undefined> {
-    return holderOf(this.#options.pool, orderId)
+  /** What holds a key up. */
+  holderOf(key: string): Promise<Holder | undefined> {
+    return holderOf(this.#options.pool, key)
   }
 
   /** How far each partition is applied, and how far its log goes. */
@@ -182,8 +182,8 @@ export class Inbox<State, Event> {
     metrics.healed.inc(result.healed)
     if (result.size > 0) metrics.batchSize.observe(result.size)
     metrics.batchSeconds.observe(seconds)
-    for (const { orderId, topicId, version, place, ...at } of result.moved) {
-      if (!place) logger.info({ orderId, event: placeName(topicId, at), version }, 'a record that waited is applied')
+    for (const { key, topicId, version, place, ...at } of result.moved) {
+      if (!place) logger.info({ key, event: placeName(topicId, at), version }, 'a record that waited is applied')
     }
     this.#saved(result)
   }
@@ -195,15 +195,15 @@ export class Inbox<State, Event> {
     metrics.applied.inc(saved.applied.length)
     metrics.duplicates.inc(saved.duplicates)
     if (saved.duplicates > 0) logger.info({ duplicates: saved.duplicates }, 'duplicates were dropped')
-    for (const { orderId, topicId, place, before, ...at } of saved.moved) {
+    for (const { key, topicId, place, before, ...at } of saved.moved) {
       if (!place || place.state === before?.state) continue
       if (!before) metrics.parked.inc({ cause: place.cause })
       const alarm = place.state === 'head' || place.state === 'conflict'
-      logger[alarm ? 'warn' : 'info']({ orderId, event: placeName(topicId, at), ...place }, 'a record was parked')
+      logger[alarm ? 'warn' : 'info']({ key, event: placeName(topicId, at), ...place }, 'a record was parked')
     }
-    for (const { orderId, topicId, version, ...at } of saved.late)
+    for (const { key, topicId, version, ...at } of saved.late)
       logger.error(
-        { alarm: 'skipped-version-arrived', orderId, version, event: placeName(topicId, at) },
+        { alarm: 'skipped-version-arrived', key, version, event: placeName(topicId, at) },
         'a version that an operator skipped came after all: it is not applied, and is in the audit',
       )
     if (saved.due) this.#due.wake()

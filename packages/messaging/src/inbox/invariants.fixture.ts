@@ -10,9 +10,9 @@ export function compare(
   model: ModelInbox,
   rewound: boolean,
 ): void {
-  // I3 knows no model: what the service was told of each order ascends, and is what it has stored.
-  for (const [orderId, { events }] of Object.entries(stored.orders)) {
-    const applied = told.filter((one) => one.orderId === orderId).map(({ event }) => event)
+  // I3 knows no model: what the service was told of each key ascends, and is what it has stored.
+  for (const [key, { events }] of Object.entries(stored.keyStates)) {
+    const applied = told.filter((one) => one.key === key).map(({ event }) => event)
     const versions = applied.map(({ version }) => version)
     const ascending = [...new Set(versions)].sort((a, b) => a - b)
     same('I3, each version once, ascending', versions, ascending)
@@ -21,21 +21,21 @@ export function compare(
   }
   same('I7, the position', stored.position ?? 0, model.position)
   same('I6, what is parked, and how', stored.parked, parkedOf(model))
-  same('I5, versions and states', stored.orders, ordersOf(model))
+  same('I5, versions and states', stored.keyStates, keysOf(model))
   // A second copy of what is read a second time is harmless.
   if (!rewound) same('rule 16, the copies', stored.copies.sort(), [...model.copies].sort())
 }
 
-const ordersOf = ({ orders }: ModelInbox): Stored['orders'] =>
+const keysOf = ({ keyStates }: ModelInbox): Stored['keyStates'] =>
   Object.fromEntries(
-    Object.entries(orders).map(([id, order]) => {
-      const { version, eventId, state } = order
-      return [id, { version, eventId, held: isHeld(order), events: state }]
+    Object.entries(keyStates).map(([id, keyState]) => {
+      const { version, eventId, state } = keyState
+      return [id, { version, eventId, held: isHeld(keyState), events: state }]
     }),
   )
 
-function parkedOf({ orders, nowhere }: ModelInbox): Stored['parked'] {
-  const own = Object.entries(orders).flatMap(([id, { parked }]) => parked.map((one) => [`${id} `, one] as const))
+function parkedOf({ keyStates, nowhere }: ModelInbox): Stored['parked'] {
+  const own = Object.entries(keyStates).flatMap(([id, { parked }]) => parked.map((one) => [`${id} `, one] as const))
   const none = Object.entries(nowhere).map(([name, one]) => [`${name} - `, one] as const)
   return Object.fromEntries(
     [...own, ...none].map(([prefix, { record, state, cause, event, tries }]) => [

@@ -12,7 +12,7 @@ import {
   event,
   producer,
   service,
-  someOrders,
+  someKeys,
   type TestInbox,
   versions,
 } from './running-inbox.fixture.ts'
@@ -42,15 +42,15 @@ async function makeAgain(topic: string): Promise<void> {
 test('rule 19: a topic that is deleted and made again is read from its start, by the inbox that runs, with one alarm', async () => {
   const { topic, pool, start, sendEvents, untilVersion } = await service()
   const { alarms, logger } = alarmed('inbox-topic-replaced')
-  const orders = someOrders(100)
+  const keys = someKeys(100)
   const inbox = await start({ logger })
-  await sendEvents(orders, [1, 2])
-  await untilVersion(orders, 2)
+  await sendEvents(keys, [1, 2])
+  await untilVersion(keys, 2)
   assert.deepEqual(alarms, [], 'a topic that is new is no alarm')
   await makeAgain(topic.name)
-  await sendEvents(orders, [3])
-  await untilVersion(orders, 3)
-  await assertComplete(pool, orders, 3)
+  await sendEvents(keys, [3])
+  await untilVersion(keys, 3)
+  await assertComplete(pool, keys, 3)
   await caughtUp(inbox)
   const { rows } = await pool.query('SELECT DISTINCT topic_id FROM inbox_position')
   assert.equal(rows.length, 2)
@@ -63,10 +63,10 @@ test('rule 19: a topic that is deleted and made again is read from its start, by
 
 test('rule 19: a topic that was made again while the service was stopped is an alarm too', async () => {
   const { topic, start, stop, sendEvents, untilVersion } = await service()
-  const orders = someOrders(20)
+  const keys = someKeys(20)
   const before = await start()
-  await sendEvents(orders, [1])
-  await untilVersion(orders, 1)
+  await sendEvents(keys, [1])
+  await untilVersion(keys, 1)
   await stop(before)
   await makeAgain(topic.name)
   for (const expected of [1, 0]) {
@@ -80,10 +80,10 @@ test('rule 19: a topic that was made again while the service was stopped is an a
 
 test('rule 19: while the topic is made again under it, an inbox does not say that it is up to date', async () => {
   const { topic, pool, start, sendEvents, untilVersion } = await service()
-  const orders = someOrders(100)
+  const keys = someKeys(100)
   const inbox = await start()
-  await sendEvents(orders, [1, 2])
-  await untilVersion(orders, 2)
+  await sendEvents(keys, [1, 2])
+  await untilVersion(keys, 2)
   await caughtUp(inbox)
   await admin.deleteTopics({ topics: [topic.name] })
   await until('it is made again', async () => {
@@ -91,23 +91,23 @@ test('rule 19: while the topic is made again under it, an inbox does not say tha
     return true
   })
   await producer.metadata({ topics: [topic.name], forceUpdate: true })
-  await sendEvents(orders, [3])
+  await sendEvents(keys, [3])
   await until('all is applied', async () => {
     const positions = await inbox.positions()
     const count = (await versions(pool)).get(3) ?? 0
     const saysSo = positions.length > 0 && positions.every(({ lag }) => lag === 0)
-    assert.ok(!saysSo || count === orders.length, `up to date with ${count} of ${orders.length}`)
-    return count === orders.length
+    assert.ok(!saysSo || count === keys.length, `up to date with ${count} of ${keys.length}`)
+    return count === keys.length
   })
   await caughtUp(inbox)
 })
 
 test('rule 19: an end of the log that is below the position is unknown: neither end nor lag is told', async () => {
   const { pool, start, sendEvents, untilVersion } = await service()
-  const orders = someOrders(100)
+  const keys = someKeys(100)
   const inbox = await start()
-  await sendEvents(orders, [1])
-  await untilVersion(orders, 1)
+  await sendEvents(keys, [1])
+  await untilVersion(keys, 1)
   await caughtUp(inbox)
   // The inbox itself looks at the log every few seconds only.
   await pool.query('UPDATE inbox_position SET next_offset = next_offset + 1000')
@@ -120,32 +120,32 @@ test('rule 19: an end of the log that is below the position is unknown: neither 
 
 test('rule 19: a log that ends below the positions is read again from its start, and what comes is not skipped', async () => {
   const { pool, start, stop, sendEvents, untilVersion } = await service()
-  const orders = someOrders(100)
+  const keys = someKeys(100)
   const before = await start()
-  await sendEvents(orders, [1, 2])
-  await untilVersion(orders, 2)
+  await sendEvents(keys, [1, 2])
+  await untilVersion(keys, 2)
   const running = 'UPDATE inbox_position SET next_offset = next_offset + 1000'
   for (const version of [3, 5]) {
     // Where it runs, and where it starts.
     if (version === 5) await stop(before)
     await pool.query(running)
     if (version === 5) await start()
-    await sendEvents(orders, [version, version + 1])
-    await untilVersion(orders, version + 1)
+    await sendEvents(keys, [version, version + 1])
+    await untilVersion(keys, version + 1)
   }
-  await assertComplete(pool, orders, 6)
+  await assertComplete(pool, keys, 6)
 })
 
 test('rule 19: records that are gone stop their partition, not the others, until the loss is accepted', async () => {
   const { topic, pool, start, stop, sendEvents, applied } = await service()
-  const orders = someOrders(100)
+  const keys = someKeys(100)
   const first = await start()
-  await sendEvents(orders, [1])
+  await sendEvents(keys, [1])
   await until('all', () => applied.length === 100)
   await caughtUp(first)
   const [gone] = await first.positions()
   await stop(first)
-  await sendEvents(orders, [2, 3])
+  await sendEvents(keys, [2, 3])
   const ends = await admin.listOffsets({
     topics: [{ name: topic.name, partitions: [{ partitionIndex: 0, timestamp: -1n }] }],
   })
@@ -192,9 +192,9 @@ test('rule 19: records that go before the client has fetched them are not taken 
   await inbox.ready
   // More than it holds in memory while it cannot decode.
   const pad = 'x'.repeat(10_000)
-  const orders = someOrders(1_500)
-  for (let n = 0; n < orders.length; n += 100) {
-    const some = orders.slice(n, n + 100)
+  const keys = someKeys(1_500)
+  for (let n = 0; n < keys.length; n += 100) {
+    const some = keys.slice(n, n + 100)
     await send(some.map((key) => ({ key, value: framed(Object.assign(event(key, 1), { pad })) })))
   }
   await admin.deleteRecords({ topics: [{ name: topic.name, partitions: [{ partition: 0, offset: -1n }] }] })
@@ -206,12 +206,12 @@ test('rule 19: records that go before the client has fetched them are not taken 
 
 test('a service that comes to a log without its beginning starts where the log does', async () => {
   const { topic, start, sendEvents, applied } = await service()
-  const orders = someOrders(100)
-  await sendEvents(orders, [1])
+  const keys = someKeys(100)
+  await sendEvents(keys, [1])
   const topics = [{ name: topic.name, partitions: [0, 1, 2].map((partition) => ({ partition, offset: -1n })) }]
   await admin.deleteRecords({ topics })
   const inbox = await start()
-  await sendEvents(someOrders(200).slice(100), [1])
+  await sendEvents(someKeys(200).slice(100), [1])
   await until('what is there is applied', () => applied.length === 100)
   await caughtUp(inbox)
   assert.deepEqual(inbox.missing(), [])

@@ -12,7 +12,7 @@ export const modelTopic = (name: string) => ({
   partitions: 3,
   subject: `${name}-value`,
   key: {
-    encode: ({ orderId }: ModelEvent) => Buffer.from(orderId),
+    encode: ({ key }: ModelEvent) => Buffer.from(key),
     decode: (key: Buffer) => key.toString(),
   },
   value: {
@@ -24,7 +24,7 @@ export const modelTopic = (name: string) => ({
       (body: Buffer): ModelEvent =>
         JSON.parse(body.toString()),
   },
-  describe: ({ id, orderId, version }: ModelEvent) => ({ eventId: id, orderId, version }),
+  describe: ({ id, key, version }: ModelEvent) => ({ eventId: id, key, version }),
   overLimits: (): string | undefined => undefined,
   headers: (): Record<string, string> => ({}),
 })
@@ -32,12 +32,12 @@ export const modelTopic = (name: string) => ({
 /** Knows the one schema. */
 export const modelRegistry = { schemaOf: async (_id: number): Promise<string> => '"string"' }
 
-export function recordOf({ place, orderId, event }: ModelRecord) {
+export function recordOf({ place, key, event }: ModelRecord) {
   return {
     partition: 0,
     offset: BigInt(place),
     timestamp: 1_700_000_000_000n,
-    key: orderId === null ? null : Buffer.from(orderId),
+    key: key === null ? null : Buffer.from(key),
     value: event ? framed(event) : Buffer.from('garbage'),
     headers: [[Buffer.from('trace'), Buffer.from([0, 255])]] as [Buffer, Buffer][],
   }
@@ -46,7 +46,7 @@ export function recordOf({ place, orderId, event }: ModelRecord) {
 /** The same for records of a whole history: whatever the model may put in the place of an event, and schemas 8, 9, ... */
 export function recordOfHistory(record: ModelRecord) {
   const { event, junk, schema = 0 } = record
-  const framedJunk = framed({ id: 'junk', orderId: record.orderId ?? '', version: 0 })
+  const framedJunk = framed({ id: 'junk', key: record.key ?? '', version: 0 })
   const values = {
     text: Buffer.from('garbage'),
     tombstone: null,
@@ -61,19 +61,19 @@ export function recordOfHistory(record: ModelRecord) {
 
 export const framed = (event: ModelEvent): Buffer => Buffer.concat([header, Buffer.from(JSON.stringify(event))])
 
-/** The service: a row an order, and a constraint that some events would break. */
+/** The service: a row a key, and a constraint that some events would break. */
 export const modelHandler = {
-  async load(tx: Pick<pg.ClientBase, 'query'>, orderIds: readonly string[]): Promise<Map<string, string[]>> {
-    const { rows } = await tx.query('SELECT order_id, events FROM model_order WHERE order_id = ANY($1)', [orderIds])
-    return new Map(rows.map((row) => [row.order_id, row.events]))
+  async load(tx: Pick<pg.ClientBase, 'query'>, keys: readonly string[]): Promise<Map<string, string[]>> {
+    const { rows } = await tx.query('SELECT key, events FROM model_key WHERE key = ANY($1)', [keys])
+    return new Map(rows.map((row) => [row.key, row.events]))
   },
   apply: (state: string[] | undefined, event: ModelEvent) => ({ state: apply(state, event), effects: [] }),
   async save(tx: Pick<pg.ClientBase, 'query'>, changed: ReadonlyMap<string, string[]>): Promise<void> {
-    const rows = [...changed].map(([order_id, events]) => ({ order_id, events }))
+    const rows = [...changed].map(([key, events]) => ({ key, events }))
     await tx.query(
-      `INSERT INTO model_order SELECT order_id, events
-       FROM json_to_recordset($1) AS r (order_id text, events text[])
-       ON CONFLICT (order_id) DO UPDATE SET events = excluded.events`,
+      `INSERT INTO model_key SELECT key, events
+       FROM json_to_recordset($1) AS r (key text, events text[])
+       ON CONFLICT (key) DO UPDATE SET events = excluded.events`,
       [JSON.stringify(rows)],
     )
   },
@@ -82,8 +82,8 @@ export const modelHandler = {
 export async function makeModelTable(url: string): Promise<void> {
   const client = new pg.Client({ connectionString: url })
   await client.connect()
-  await client.query(`CREATE TABLE model_order (
-    order_id text PRIMARY KEY,
+  await client.query(`CREATE TABLE model_key (
+    key text PRIMARY KEY,
     events text[] CHECK (array_to_string(events, ' ') NOT LIKE '%unsavable%')
   )`)
   await client.end()

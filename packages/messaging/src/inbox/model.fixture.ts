@@ -1,10 +1,10 @@
 // What the inbox must hold after any history, said once more and as simply as possible: one record at a time, by looking
-// through all that is parked of its order. It shares no code with the inbox but `apply`. All of it is plain data, so that
+// through all that is parked of its key. It shares no code with the inbox but `apply`. All of it is plain data, so that
 // a copy (structuredClone) tells what an action would lead to.
 
 export interface ModelEvent {
   id: string
-  orderId: string
+  key: string
   version: number
   /** `apply` throws. */
   refused?: boolean
@@ -18,7 +18,7 @@ export interface ModelRecord {
   /** Distinct for each record; its offset. */
   place: string
   /** Null: no usable key. */
-  orderId: string | null
+  key: string | null
   /** Undefined: cannot be decoded. */
   event?: ModelEvent
   /** What stands in the place of an event. */
@@ -30,7 +30,7 @@ export interface ModelRecord {
 export const junks = ['text', 'tombstone', 'empty', 'cut', 'no version'] as const
 export type Junk = (typeof junks)[number]
 
-/** The handler of the tests: an order's state is the list of its events. */
+/** The handler of the tests: a key's state is the list of its events. */
 export const apply = (state: string[] | undefined, event: ModelEvent): string[] => {
   if (event.refused) throw new Error(`${event.id} is refused`)
   return [...(state ?? []), event.id]
@@ -50,7 +50,7 @@ export interface Parked {
   tries: number
 }
 
-export interface ParkedOrder {
+export interface ModelKeyState {
   version: number
   /** Null: no event yet, or the version was skipped. */
   eventId: string | null
@@ -62,14 +62,14 @@ export interface ParkedOrder {
 export interface ModelInbox {
   position: number
   repairs: number[]
-  orders: Record<string, ParkedOrder>
-  /** What belongs to no order, by the name it is kept under. */
+  keyStates: Record<string, ModelKeyState>
+  /** What belongs to no key, by the name it is kept under. */
   nowhere: Record<string, Parked>
   /** In the order in which they were applied. */
   applied: ModelRecord[]
   /** Places of records that were copied to the topic of parked records. */
   copies: string[]
-  /** What a discard was answered, by order and place. */
+  /** What a discard was answered, by key and place. */
   answers: Record<string, Answer>
   /** Places of records that were discarded. */
   discarded: string[]
@@ -82,7 +82,7 @@ export type Answer =
 export const emptyInbox = (): ModelInbox => ({
   position: 0,
   repairs: [],
-  orders: {},
+  keyStates: {},
   nowhere: {},
   applied: [],
   copies: [],
@@ -94,12 +94,12 @@ export const topicName = 'events'
 export const nowhereName = (place: string): string => `@${topicName}:0:${place}`
 
 /** All that is parked under this name. */
-export const parkedUnder = ({ orders, nowhere }: ModelInbox, name: string): Parked[] => [
-  ...(orders[name]?.parked ?? []),
+export const parkedUnder = ({ keyStates, nowhere }: ModelInbox, name: string): Parked[] => [
+  ...(keyStates[name]?.parked ?? []),
   ...(nowhere[name] ? [nowhere[name]] : []),
 ]
 
-export const isHeld = ({ parked }: ParkedOrder): boolean => parked.some(({ state }) => state !== 'conflict')
+export const isHeld = ({ parked }: ModelKeyState): boolean => parked.some(({ state }) => state !== 'conflict')
 
 /** Rule 13. False: there is a hole before the batch. */
 export function deliver(inbox: ModelInbox, from: number, next: number, records: readonly ModelRecord[]): boolean {
@@ -113,21 +113,22 @@ export function deliver(inbox: ModelInbox, from: number, next: number, records: 
 export function arrive(inbox: ModelInbox, record: ModelRecord): void {
   if (inbox.discarded.includes(record.place)) return
   const { event, cause, stray } = readingOf(inbox, record)
-  if (record.orderId === null || stray) {
+  if (record.key === null || stray) {
     strand(inbox, record, cause)
     return
   }
-  inbox.orders[record.orderId] ??= { version: 0, eventId: null, state: [], parked: [] }
-  const order = inbox.orders[record.orderId]!
-  if (event && (isPast(order, event) || order.parked.some((p) => p.state !== 'conflict' && isSame(p, event)))) return
-  if (order.parked.some((p) => p.record.place === record.place)) return
+  inbox.keyStates[record.key] ??= { version: 0, eventId: null, state: [], parked: [] }
+  const keyState = inbox.keyStates[record.key]!
+  if (event && (isPast(keyState, event) || keyState.parked.some((p) => p.state !== 'conflict' && isSame(p, event))))
+    return
+  if (keyState.parked.some((p) => p.record.place === record.place)) return
   const one: Parked = { record, event, state: 'new', stood: undefined, cause, tries: 0 }
-  const blocked = order.parked.some(({ state }) => state === 'head')
-  order.parked.push(one)
-  if (event?.version === order.version) put(inbox, one, 'conflict')
+  const blocked = keyState.parked.some(({ state }) => state === 'head')
+  keyState.parked.push(one)
+  if (event?.version === keyState.version) put(inbox, one, 'conflict')
   else if (blocked) put(inbox, one, 'behind')
   else {
-    advance(inbox, order)
+    advance(inbox, keyState)
     if (one.state === 'new') put(inbox, one, 'waiting')
   }
 }
@@ -136,49 +137,49 @@ export function arrive(inbox: ModelInbox, record: ModelRecord): void {
 export function redrive(inbox: ModelInbox, name: string): Answer {
   if (parkedUnder(inbox, name).length === 0) return { refused: 'nothing-parked' }
   const appliedBefore = inbox.applied.length
-  const order = inbox.orders[name]
-  if (order) redriveOrder(inbox, order)
+  const keyState = inbox.keyStates[name]
+  if (keyState) redriveKey(inbox, keyState)
   const left = parkedUnder(inbox, name)
-  const own = order?.parked ?? []
+  const own = keyState?.parked ?? []
   const waiting = own.filter(({ state }) => state === 'waiting').sort((a, b) => versionOf(a) - versionOf(b))
   const stopped = own.find(({ state }) => state === 'head') ?? waiting[0] ?? inbox.nowhere[name]
   return { applied: inbox.applied.length - appliedBefore, remaining: left.length, stoppedAt: stopped?.record.place }
 }
 
-/** All that a redrive of this cause takes: orders that something holds up for it. */
+/** All that a redrive of this cause takes: keys that something holds up for it. */
 export function heldBy(inbox: ModelInbox, cause: string): string[] {
-  const names = new Set([...Object.keys(inbox.orders), ...Object.keys(inbox.nowhere)])
+  const names = new Set([...Object.keys(inbox.keyStates), ...Object.keys(inbox.nowhere)])
   return [...names].filter((name) => parkedUnder(inbox, name).some((p) => p.cause === cause && p.state !== 'behind'))
 }
 
 /** Rule 18. */
 export function discard(inbox: ModelInbox, name: string, place: string, skipVersion: boolean): Answer {
-  const order = inbox.orders[name]
+  const keyState = inbox.keyStates[name]
   const parked = parkedUnder(inbox, name)
   const target = parked.find(({ record }) => record.place === place)
   const earlier = inbox.answers[`${name} ${place}`]
   if (earlier && (!target || ('skipped' in earlier && earlier.skipped))) return earlier
   if (parked.length === 0) return { refused: 'nothing-parked' }
-  const skipped = order && target?.state === 'waiting' && skipVersion ? skipGap(order, target) : undefined
+  const skipped = keyState && target?.state === 'waiting' && skipVersion ? skipGap(keyState, target) : undefined
   if (skipped) {
     const answer = { ...redrive(inbox, name), skipped }
     inbox.answers[`${name} ${place}`] = answer
     return answer
   }
   if (!target || target.state === 'behind' || target.state === 'waiting') return { refused: 'not-the-head' }
-  if (order && target.state === 'head' && order.parked.includes(target)) {
+  if (keyState && target.state === 'head' && keyState.parked.includes(target)) {
     const version = readingOf(inbox, target.record).event?.version
-    const next = order.version + 1
+    const next = keyState.version + 1
     if (version === next && !skipVersion) return { refused: 'version-not-skipped' }
     // What cannot be read may have been the next version, unless that is among the others.
-    const others = order.parked.filter((p) => p !== target && p.state !== 'conflict')
+    const others = keyState.parked.filter((p) => p !== target && p.state !== 'conflict')
     const isThere = others.some(({ record }) => readingOf(inbox, record).event?.version === next)
     if (skipVersion && (version === next || (version === undefined && !isThere))) {
-      order.version = next
-      order.eventId = null
+      keyState.version = next
+      keyState.eventId = null
     }
   }
-  if (order) order.parked = order.parked.filter((p) => p !== target)
+  if (keyState) keyState.parked = keyState.parked.filter((p) => p !== target)
   if (inbox.nowhere[name] === target) delete inbox.nowhere[name]
   inbox.discarded.push(place)
   const left = redrive(inbox, name)
@@ -187,23 +188,23 @@ export function discard(inbox: ModelInbox, name: string, place: string, skipVers
   return answer
 }
 
-/** The versions that the first event that waits lacks, which the order goes on without. */
-function skipGap(order: ParkedOrder, target: Parked): number[] | undefined {
-  const waiting = order.parked.filter(({ state }) => state === 'waiting').sort((a, b) => versionOf(a) - versionOf(b))
-  if (order.parked.some(({ state }) => state === 'head') || waiting[0] !== target) return undefined
+/** The versions that the first event that waits lacks, which the key goes on without. */
+function skipGap(keyState: ModelKeyState, target: Parked): number[] | undefined {
+  const waiting = keyState.parked.filter(({ state }) => state === 'waiting').sort((a, b) => versionOf(a) - versionOf(b))
+  if (keyState.parked.some(({ state }) => state === 'head') || waiting[0] !== target) return undefined
   const skipped: number[] = []
-  for (let version = order.version + 1; version < versionOf(target); version++) skipped.push(version)
-  order.version = versionOf(target) - 1
-  order.eventId = null
+  for (let version = keyState.version + 1; version < versionOf(target); version++) skipped.push(version)
+  keyState.version = versionOf(target) - 1
+  keyState.eventId = null
   return skipped
 }
 
-function redriveOrder(inbox: ModelInbox, order: ParkedOrder): void {
-  const own = order.parked.filter(({ state }) => state !== 'conflict')
+function redriveKey(inbox: ModelInbox, keyState: ModelKeyState): void {
+  const own = keyState.parked.filter(({ state }) => state !== 'conflict')
   const leave = (one: Parked) => {
-    order.parked = order.parked.filter((p) => p !== one)
+    keyState.parked = keyState.parked.filter((p) => p !== one)
   }
-  // 1. Everything is read anew. What turns out to be of another order leaves.
+  // 1. Everything is read anew. What turns out to be of another key leaves.
   for (const one of own) {
     const { event, cause, stray } = readingOf(inbox, one.record)
     Object.assign(one, { event, cause, state: 'new' })
@@ -214,20 +215,20 @@ function redriveOrder(inbox: ModelInbox, order: ParkedOrder): void {
   // An event that came twice, the first time as something that could not be read, stays once.
   for (const [n, one] of own.entries()) {
     const { event } = one
-    if (event && own.slice(0, n).some((p) => order.parked.includes(p) && isSame(p, event))) leave(one)
+    if (event && own.slice(0, n).some((p) => keyState.parked.includes(p) && isSame(p, event))) leave(one)
   }
   // 2. As far as it goes.
-  advance(inbox, order)
+  advance(inbox, keyState)
   // 3. The others wait: for a version if it is in their reach, else behind the head.
-  const head = order.parked.find(({ state }) => state === 'head')
+  const head = keyState.parked.find(({ state }) => state === 'head')
   const standing = head?.event ? [head] : []
   let passedHead = head?.event !== undefined
-  for (const one of [...order.parked]) {
+  for (const one of [...keyState.parked]) {
     if (one === head) passedHead = true
     if (one.state !== 'new') continue
     const { event } = one
-    if (event && (isPast(order, event) || standing.some((p) => isSame(p, event)))) leave(one)
-    else if (event?.version === order.version) put(inbox, one, 'conflict')
+    if (event && (isPast(keyState, event) || standing.some((p) => isSame(p, event)))) leave(one)
+    else if (event?.version === keyState.version) put(inbox, one, 'conflict')
     else {
       put(inbox, one, passedHead ? 'behind' : 'waiting')
       standing.push(one)
@@ -236,34 +237,34 @@ function redriveOrder(inbox: ModelInbox, order: ParkedOrder): void {
 }
 
 /** Applies whose turn it is, until there is none or one fails, which then is the head. */
-function advance(inbox: ModelInbox, order: ParkedOrder): void {
+function advance(inbox: ModelInbox, keyState: ModelKeyState): void {
   for (;;) {
-    const open = order.parked.filter(({ state }) => state === 'new' || state === 'waiting')
+    const open = keyState.parked.filter(({ state }) => state === 'new' || state === 'waiting')
     const wall = open.findIndex(({ event }) => !event)
     const reach = wall < 0 ? open : open.slice(0, wall)
-    const past = reach.filter(({ event }) => event && isPast(order, event))
-    order.parked = order.parked.filter((p) => !past.includes(p))
-    for (const p of reach) if (!past.includes(p) && versionOf(p) === order.version) put(inbox, p, 'conflict')
-    const turn = reach.find((p) => versionOf(p) === order.version + 1) ?? open[wall]
+    const past = reach.filter(({ event }) => event && isPast(keyState, event))
+    keyState.parked = keyState.parked.filter((p) => !past.includes(p))
+    for (const p of reach) if (!past.includes(p) && versionOf(p) === keyState.version) put(inbox, p, 'conflict')
+    const turn = reach.find((p) => versionOf(p) === keyState.version + 1) ?? open[wall]
     if (!turn) return
-    const next = attempt(inbox, order, turn)
+    const next = attempt(inbox, keyState, turn)
     if (typeof next === 'string') {
       turn.tries++
       put(inbox, turn, 'head', next)
       return
     }
-    Object.assign(order, { state: next, version: versionOf(turn), eventId: turn.event?.id })
+    Object.assign(keyState, { state: next, version: versionOf(turn), eventId: turn.event?.id })
     inbox.applied.push(turn.record)
   }
 }
 
 /** The state that it leads to, or the cause why there is none. */
-function attempt(inbox: ModelInbox, order: ParkedOrder, { event, cause }: Parked): string[] | string {
+function attempt(inbox: ModelInbox, keyState: ModelKeyState, { event, cause }: Parked): string[] | string {
   if (!event) return cause
   const now = repaired(inbox.repairs, event)
   if (now.unsavable) return 'constraint'
   try {
-    return apply(order.state, now)
+    return apply(keyState.state, now)
   } catch {
     return 'apply-failed'
   }
@@ -274,19 +275,19 @@ export function repaired(repairs: readonly number[], event: ModelEvent): ModelEv
   return event.repair !== undefined && repairs.includes(event.repair) ? fine : event
 }
 
-function readingOf(inbox: ModelInbox, { orderId, event, junk, schema }: ModelRecord) {
+function readingOf(inbox: ModelInbox, { key, event, junk, schema }: ModelRecord) {
   const unread = (cause: string, stray = false) => ({ event: undefined, cause, stray })
-  if (orderId === null) return unread('no-key')
+  if (key === null) return unread('no-key')
   if (junk === 'tombstone') return unread('tombstone')
   if (schema !== undefined && !inbox.repairs.includes(schema)) return unread('unknown-schema')
   if (!event) return unread('undecodable')
-  if (event.orderId !== orderId) return unread('key-mismatch', true)
+  if (event.key !== key) return unread('key-mismatch', true)
   return { event, cause: '', stray: false }
 }
 
 /** It is applied, or its version is. */
-const isPast = (order: ParkedOrder, { version, id }: ModelEvent): boolean =>
-  version < order.version || (version === order.version && (order.eventId === null || order.eventId === id))
+const isPast = (keyState: ModelKeyState, { version, id }: ModelEvent): boolean =>
+  version < keyState.version || (version === keyState.version && (keyState.eventId === null || keyState.eventId === id))
 const isSame = ({ event }: Parked, other: ModelEvent) => event?.id === other.id && event.version === other.version
 const versionOf = ({ event }: Parked): number => event?.version ?? 0
 
@@ -298,7 +299,7 @@ function strand(inbox: ModelInbox, record: ModelRecord, cause: string): void {
   put(inbox, one, 'head', cause)
 }
 
-/** Rules 15 and 16: what holds up its order, or conflicts with it, is copied when it begins to. */
+/** Rules 15 and 16: what holds up its key, or conflicts with it, is copied when it begins to. */
 function put(inbox: ModelInbox, one: Parked, state: Standing, cause?: string): void {
   const causes = { head: one.cause, behind: one.event ? 'behind' : one.cause, waiting: 'gap', conflict: 'conflict' }
   const isCopied = (state === 'head' || state === 'conflict') && one.stood !== state
@@ -306,7 +307,7 @@ function put(inbox: ModelInbox, one: Parked, state: Standing, cause?: string): v
   Object.assign(one, { state, stood: state, cause: cause ?? causes[state] })
 }
 
-export interface ModelOrder {
+export interface ModelKey {
   version: number
   eventId: string | null
   state: string[]
@@ -315,15 +316,15 @@ export interface ModelOrder {
 }
 
 /** Where these records lead, one after the other. */
-export function modelOf(records: readonly ModelRecord[]): { orders: Record<string, ModelOrder>; orderless: string[] } {
+export function modelOf(records: readonly ModelRecord[]): { keyStates: Record<string, ModelKey>; keyless: string[] } {
   const inbox = emptyInbox()
   for (const record of records) arrive(inbox, record)
-  const orders = Object.entries(inbox.orders).map(([id, order]): [string, ModelOrder] => [
+  const keyStates = Object.entries(inbox.keyStates).map(([id, keyState]): [string, ModelKey] => [
     id,
-    { ...order, parked: Object.fromEntries(order.parked.map(({ record, state }) => [record.place, state])) },
+    { ...keyState, parked: Object.fromEntries(keyState.parked.map(({ record, state }) => [record.place, state])) },
   ])
   return {
-    orders: Object.fromEntries(orders),
-    orderless: Object.values(inbox.nowhere).map(({ record }) => record.place),
+    keyStates: Object.fromEntries(keyStates),
+    keyless: Object.values(inbox.nowhere).map(({ record }) => record.place),
   }
 }

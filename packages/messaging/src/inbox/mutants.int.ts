@@ -5,32 +5,32 @@ describe('the property fails for an inbox in which', { concurrency: 2 }, () =>
   eachIsCaught({
     'no version guard': {
       file: 'inbox/decide.ts',
-      from: 'if (version < order.version || sameAsApplied || order',
-      to: 'if (order',
+      from: 'if (version < keyState.version || sameAsApplied || keyState',
+      to: 'if (keyState',
     },
     'duplicates are known by event id alone': {
       file: 'inbox/decide.ts',
-      from: 'const sameAsApplied = version === order.version && (order.eventId === null || eventId === order.eventId)',
-      to: 'const sameAsApplied = eventId === order.eventId',
+      from: 'const sameAsApplied = version === keyState.version && (keyState.eventId === null || eventId === keyState.eventId)',
+      to: 'const sameAsApplied = eventId === keyState.eventId',
     },
-    'a parked order is not held': {
+    'a parked key is not held': {
       file: 'inbox/decide.ts',
-      from: "if (place?.state === 'head') order.blocked = true",
+      from: "if (place?.state === 'head') keyState.blocked = true",
       to: '',
     },
     'a conflict blocks': {
       file: 'inbox/decide.ts',
-      from: "if (place?.state === 'head') order.blocked",
-      to: "if (place?.state === 'head' || place?.state === 'conflict') order.blocked",
+      from: "if (place?.state === 'head') keyState.blocked",
+      to: "if (place?.state === 'head' || place?.state === 'conflict') keyState.blocked",
     },
     'a gap is not waited for': {
       file: 'inbox/decide.ts',
-      from: 'decoded.version > order.version + 1',
-      to: 'decoded.version < order.version',
+      from: 'decoded.version > keyState.version + 1',
+      to: 'decoded.version < keyState.version',
     },
     'a gap is not healed': {
       file: 'inbox/decide.ts',
-      from: 'return order.waiting.size > 0 ? successor(order, changes) : undefined',
+      from: 'return keyState.waiting.size > 0 ? successor(keyState, changes) : undefined',
       to: 'return undefined',
     },
     'the position moves past a batch that failed': {
@@ -63,10 +63,10 @@ describe('the property fails for an inbox in which', { concurrency: 2 }, () =>
       from: 'for (const entry of fresh) entry.place = entry.before',
       to: '',
     },
-    'batches do not lock their orders': {
+    'batches do not lock their keys': {
       file: 'inbox/store.ts',
-      from: 'xmin <> pg_current_xact_id()::xid ORDER BY order_id FOR UPDATE',
-      to: 'xmin <> pg_current_xact_id()::xid ORDER BY order_id',
+      from: 'xmin <> pg_current_xact_id()::xid ORDER BY key FOR UPDATE',
+      to: 'xmin <> pg_current_xact_id()::xid ORDER BY key',
     },
   }),
 )

@@ -11,12 +11,12 @@ import { dryRun } from './dry-run.ts'
 import type { InboxMetrics } from './metrics.ts'
 import type { Discard, Ops, ParkedDetail, Redrive, Redriven, RedrivenAll } from './ops.ts'
 import { fromLog, type ReadRecord } from './parked-from-log.ts'
-import { orderState, ordersHeldBy, parkedOrders } from './parked-listing.ts'
+import { keysHeldBy, parkedKeys, stateOf } from './parked-listing.ts'
 import type { Action } from './redrive.ts'
 import { learn, run, settled, untilRefused } from './redrive-runs.ts'
 import { beginning, type Size } from './redrive-steps.ts'
 
-/** So many sessions of the pool are taken by a redrive of many orders; the live traffic needs the others. */
+/** So many sessions of the pool are taken by a redrive of many keys; the live traffic needs the others. */
 const sideBySide = 4
 
 export interface OperatorOptions<State, Event> {
@@ -42,41 +42,41 @@ export class Operator<State, Event> implements Ops {
     this.acceptLoss = options.acceptLoss
   }
 
-  parkedOrders(query: Parameters<Ops['parkedOrders']>[0]) {
-    return parkedOrders(this.#options.pool, query)
+  parkedKeys(query: Parameters<Ops['parkedKeys']>[0]) {
+    return parkedKeys(this.#options.pool, query)
   }
 
-  async parkedOf(orderId: string): Promise<ParkedDetail | undefined> {
-    const state = await this.orderState(orderId)
+  async parkedOf(key: string): Promise<ParkedDetail | undefined> {
+    const state = await this.stateOf(key)
     if (!state || state.events.length === 0) return undefined
-    return { orderId, appliedVersion: state.appliedVersion, events: state.events }
+    return { key, appliedVersion: state.appliedVersion, events: state.events }
   }
 
-  orderState(orderId: string) {
-    return orderState(this.#options.pool, orderId)
+  stateOf(key: string) {
+    return stateOf(this.#options.pool, key)
   }
 
   audit(query: Parameters<Ops['audit']>[0]) {
     return auditEntries(this.#options.pool, query)
   }
 
-  redrive(orderId: string, redrive: Redrive): Promise<Redriven | Refused> {
+  redrive(key: string, redrive: Redrive): Promise<Redriven | Refused> {
     const { operator, dryRun } = redrive
-    return dryRun ? this.#try(orderId) : this.#act({ orderId, operator })
+    return dryRun ? this.#try(key) : this.#act({ key, operator })
   }
 
-  discard(orderId: string, discard: Discard): Promise<Redriven | Refused> {
-    return this.#act({ orderId, operator: discard.operator, discard })
+  discard(key: string, discard: Discard): Promise<Redriven | Refused> {
+    return this.#act({ key, operator: discard.operator, discard })
   }
 
   async redriveAll(cause: string, redrive: Redrive): Promise<RedrivenAll> {
-    const orders = await ordersHeldBy(this.#options.pool, cause)
+    const keys = await keysHeldBy(this.#options.pool, cause)
     const items: RedrivenAll['items'] = []
-    // From the last on: a batch locks its orders from the first on, so the two meet once. In the same direction the batch
-    // would wait behind each order's redrive, 1,000 of them longer than a statement may take.
-    let next = orders.length
+    // From the last on: a batch locks its keys from the first on, so the two meet once. In the same direction the batch
+    // would wait behind each key's redrive, 1,000 of them longer than a statement may take.
+    let next = keys.length
     const lane = async () => {
-      for (let n = --next; n >= 0; n = --next) items[n] = await this.#oneOfAll(orders[n]!, redrive)
+      for (let n = --next; n >= 0; n = --next) items[n] = await this.#oneOfAll(keys[n]!, redrive)
     }
     await Promise.all(Array.from({ length: sideBySide }, lane))
     const sum = (of: (item: (typeof items)[number]) => number) => items.reduce((before, item) => before + of(item), 0)
@@ -84,7 +84,7 @@ export class Operator<State, Event> implements Ops {
       items,
       next: null,
       totals: {
-        orders: items.length,
+        keys: items.length,
         applied: sum(({ applied }) => applied),
         remaining: sum(({ remaining }) => remaining),
         failed: sum(({ error }) => (error === undefined ? 0 : 1)),
@@ -92,30 +92,30 @@ export class Operator<State, Event> implements Ops {
     }
   }
 
-  async #oneOfAll({ orderId, count }: { orderId: string; count: number }, redrive: Redrive) {
-    const nothing = { orderId, applied: 0 }
+  async #oneOfAll({ key, count }: { key: string; count: number }, redrive: Redrive) {
+    const nothing = { key, applied: 0 }
     try {
-      const answer = await this.redrive(orderId, redrive)
+      const answer = await this.redrive(key, redrive)
       if (!('refused' in answer)) return answer
       // In the meantime its live traffic has healed it, or somebody else has.
       if (answer.refused === 'nothing-parked') return { ...nothing, remaining: 0 }
       return { ...nothing, remaining: count, error: answer.detail }
     } catch (error) {
-      this.#options.logger.warn({ err: error, orderId }, 'an order could not be redriven')
+      this.#options.logger.warn({ err: error, key }, 'a key could not be redriven')
       return { ...nothing, remaining: count, error: error instanceof Error ? error.message : String(error) }
     }
   }
 
-  /** Takes the steps that are left of an order that is due. */
-  async goOn(orderId: string): Promise<void> {
+  /** Takes the steps that are left of a key that is due. */
+  async goOn(key: string): Promise<void> {
     const { pool, context, onSaved } = this.#options
-    await run(pool, orderId, undefined, context, onSaved)
+    await run(pool, key, undefined, context, onSaved)
   }
 
   async #act(action: Action): Promise<Redriven | Refused> {
     const { pool, context, logger, metrics, readRecord, onSaved } = this.#options
-    const { orderId, operator, discard } = action
-    const atHand = await fromLog(pool, orderId, readRecord)
+    const { key, operator, discard } = action
+    const atHand = await fromLog(pool, key, readRecord)
     if ('refused' in atHand && !discard) return atHand.refused
     let steps = 0
     let answer: Redriven | Refused | undefined
@@ -125,30 +125,30 @@ export class Operator<State, Event> implements Ops {
         metrics.redriven.inc(saved.applied.length)
         onSaved(saved)
       }
-      answer = await run(pool, orderId, action, context, told, 'refused' in atHand ? new Map() : atHand)
+      answer = await run(pool, key, action, context, told, 'refused' in atHand ? new Map() : atHand)
     } catch (error) {
       if (!(error instanceof RegistryAway)) throw error
       return registryAway(error)
     }
-    if (!answer) throw new Error(`the redrive of ${orderId} has no answer`)
+    if (!answer) throw new Error(`the redrive of ${key} has no answer`)
     if ('refused' in answer || steps === 0) return answer
     const { applied, remaining, stoppedAt } = answer
     if (discard) {
       const { event, reason, skipVersion } = discard
       metrics.discarded.inc()
-      logger.warn({ orderId, operator, event, reason, skipVersion, applied, remaining }, 'a record was discarded')
-    } else logger.info({ orderId, operator, applied, remaining, stoppedAt }, 'an order was redriven')
+      logger.warn({ key, operator, event, reason, skipVersion, applied, remaining }, 'a record was discarded')
+    } else logger.info({ key, operator, applied, remaining, stoppedAt }, 'a key was redriven')
     return answer
   }
 
-  async #try(orderId: string): Promise<Redriven | Refused> {
+  async #try(key: string): Promise<Redriven | Refused> {
     const { pool, context, readRecord } = this.#options
-    const atHand = await fromLog(pool, orderId, readRecord)
+    const atHand = await fromLog(pool, key, readRecord)
     if ('refused' in atHand) return atHand.refused
     try {
-      await learn(pool, orderId, { cursor: beginning, audit: undefined }, context)
+      await learn(pool, key, { cursor: beginning, audit: undefined }, context)
       const one = (size: Size) =>
-        settled(pool, (tx) => rolledBack(tx, () => dryRun(tx, orderId, context, size, atHand)), context)
+        settled(pool, (tx) => rolledBack(tx, () => dryRun(tx, key, context, size, atHand)), context)
       return (await untilRefused(one)).outcome
     } catch (error) {
       if (!(error instanceof RegistryAway)) throw error

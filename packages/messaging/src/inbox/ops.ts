@@ -8,9 +8,9 @@ const orNull = (type: 'string' | 'integer', description?: string) =>
   Type.Unsafe<string | null>({ type: [type, 'null'], ...(description && { description }) })
 const integerOrNull = Type.Unsafe<number | null>({ type: ['integer', 'null'] })
 
-export type ParkedOrder = Static<typeof ParkedOrder>
-export const ParkedOrder = Type.Object({
-  orderId: Type.String(),
+export type ParkedKey = Static<typeof ParkedKey>
+export const ParkedKey = Type.Object({
+  key: Type.String(),
   cause: Type.String(),
   count: Type.Integer(),
   since: time,
@@ -30,13 +30,13 @@ export const ParkedEvent = Type.Object({
 
 export type ParkedDetail = Static<typeof ParkedDetail>
 export const ParkedDetail = Type.Object({
-  orderId: Type.String(),
+  key: Type.String(),
   appliedVersion: Type.Integer(),
   events: Type.Array(ParkedEvent),
 })
 
-export type OrderState = Static<typeof OrderState>
-export const OrderState = Type.Object({
+export type StateOfKey = Static<typeof StateOfKey>
+export const StateOfKey = Type.Object({
   ...ParkedDetail.properties,
   eventId: orNull('string', 'Of the event that made appliedVersion; null where that was skipped by hand'),
   appliedAt: orNull('string'),
@@ -53,10 +53,10 @@ export const PartitionPosition = Type.Object({
 
 export type Redriven = Static<typeof Redriven>
 export const Redriven = Type.Object({
-  orderId: Type.String(),
+  key: Type.String(),
   applied: Type.Integer(),
-  remaining: Type.Integer({ description: 'What is still parked of the order' }),
-  stoppedAt: Type.Optional(text('The event that holds the order up')),
+  remaining: Type.Integer({ description: 'What is still parked of the key' }),
+  stoppedAt: Type.Optional(text('The event that holds the key up')),
   skipped: Type.Optional(
     Type.Array(Type.Integer(), { description: 'Versions that never came and were skipped; the first 1,000' }),
   ),
@@ -81,10 +81,10 @@ export const RedrivenAll = Type.Object({
   ),
   next: Type.Null(),
   totals: Type.Object({
-    orders: Type.Integer(),
+    keys: Type.Integer(),
     applied: Type.Integer(),
     remaining: Type.Integer(),
-    failed: Type.Integer({ description: 'Orders with an error' }),
+    failed: Type.Integer({ description: 'Keys with an error' }),
   }),
 })
 
@@ -118,14 +118,14 @@ export interface Discard {
 }
 
 export interface Ops {
-  /** By order id; with a cause, those that it holds up. */
-  parkedOrders(query: { cause?: string; limit: number; after?: string }): Promise<List<ParkedOrder>>
+  /** By key; with a cause, those that it holds up. */
+  parkedKeys(query: { cause?: string; limit: number; after?: string }): Promise<List<ParkedKey>>
   /** Undefined when nothing of it is parked. */
-  parkedOf(orderId: string): Promise<ParkedDetail | undefined>
-  redrive(orderId: string, redrive: Redrive): Promise<Redriven | Refused>
-  /** Every order of which something is parked for this cause. One that fails does not stop the others. */
+  parkedOf(key: string): Promise<ParkedDetail | undefined>
+  redrive(key: string, redrive: Redrive): Promise<Redriven | Refused>
+  /** Every key of which something is parked for this cause. One that fails does not stop the others. */
   redriveAll(cause: string, redrive: Redrive): Promise<RedrivenAll>
-  discard(orderId: string, discard: Discard): Promise<Redriven | Refused>
+  discard(key: string, discard: Discard): Promise<Redriven | Refused>
   /** The newest first. */
   audit(query: { limit: number; after?: number }): Promise<List<AuditEntry>>
   /** By partition. */
@@ -133,5 +133,5 @@ export interface Ops {
   /** Goes on behind records that are gone from the log. */
   acceptLoss(partition: number, operator: string): Promise<Loss | Refused>
   /** Undefined when no record of it ever came. */
-  orderState(orderId: string): Promise<OrderState | undefined>
+  stateOf(key: string): Promise<StateOfKey | undefined>
 }

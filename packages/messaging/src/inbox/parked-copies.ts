@@ -4,10 +4,10 @@ import { placeName } from '../kafka/event.ts'
 import type { Reference } from '../kafka/record.ts'
 import type { Topic } from '../kafka/topic.ts'
 import { addToOutbox } from '../outbox/outbox.ts'
-import type { Entry } from './order.ts'
+import type { Entry } from './key-state.ts'
 
 /**
- * Puts a copy of each record that blocks its order or is in conflict into the outbox, for the topic of parked records:
+ * Puts a copy of each record that blocks its key or is in conflict into the outbox, for the topic of parked records:
  * the original bytes and headers, and who could not apply it, why, and where it stands. Of a record that is kept by
  * reference the copy says where it stands in the log, how long it is, and its digest. Those that only wait are not copied,
  * and no record a second time when a redrive leaves it where it was.

@@ -9,22 +9,22 @@ import { event, producer, service } from './running-inbox.fixture.ts'
 
 const ann = { operator: 'ann', dryRun: false }
 
-/** Each order: version 1, a version 2 of 1.3 MB that compresses well, version 3. */
-async function withLarge(orders: readonly string[]) {
+/** Each key: version 1, a version 2 of 1.3 MB that compresses well, version 3. */
+async function withLarge(keys: readonly string[]) {
   const it = await service()
-  await it.sendEvents(orders, [1])
-  for (const orderId of orders) {
-    const large = { ...event(orderId, 2), padding: 'x'.repeat(1_300_000) }
+  await it.sendEvents(keys, [1])
+  for (const key of keys) {
+    const large = { ...event(key, 2), padding: 'x'.repeat(1_300_000) }
     await producer.send({
-      messages: [{ topic: it.topic.name, key: Buffer.from(orderId), value: framed(large) }],
+      messages: [{ topic: it.topic.name, key: Buffer.from(key), value: framed(large) }],
       compression: CompressionAlgorithms.GZIP,
     })
   }
-  await it.sendEvents(orders, [3])
+  await it.sendEvents(keys, [3])
   const inbox = await it.start()
-  const parked = (orderId: string) =>
-    until(`${orderId} is parked`, async () => {
-      const events = await parkedEvents(it.pool, orderId)
+  const parked = (key: string) =>
+    until(`${key} is parked`, async () => {
+      const events = await parkedEvents(it.pool, key)
       return events.length === 2 && events
     })
   return { ...it, inbox, parked }
@@ -45,7 +45,7 @@ test('rule 18: a record over the bound is parked by reference, and a redrive rea
     tried.events?.map(({ becomes }) => becomes),
     ['applied', 'applied'],
   )
-  assert.deepEqual(await inbox.ops.redrive('o-1', ann), { orderId: 'o-1', applied: 2, remaining: 0 })
+  assert.deepEqual(await inbox.ops.redrive('o-1', ann), { key: 'o-1', applied: 2, remaining: 0 })
   assert.deepEqual(
     applied.map(({ version }) => version),
     [1, 2, 3],
@@ -54,17 +54,17 @@ test('rule 18: a record over the bound is parked by reference, and a redrive rea
 
 test('rule 18: a reference whose bytes are gone, or are others, can only be discarded', async () => {
   const { inbox, pool, parked } = await withLarge(['o-1', 'o-2'])
-  for (const orderId of ['o-1', 'o-2']) await parked(orderId)
+  for (const key of ['o-1', 'o-2']) await parked(key)
   const other = `jsonb_set(reference::jsonb, '{sha256}', '"00"')::json`
-  await pool.query(`UPDATE parked SET reference = ${other} WHERE order_id = 'o-1' AND reference IS NOT NULL`)
-  await pool.query(`UPDATE parked SET record_offset = 900 WHERE order_id = 'o-2' AND reference IS NOT NULL`)
-  for (const orderId of ['o-1', 'o-2']) {
+  await pool.query(`UPDATE parked SET reference = ${other} WHERE key = 'o-1' AND reference IS NOT NULL`)
+  await pool.query(`UPDATE parked SET record_offset = 900 WHERE key = 'o-2' AND reference IS NOT NULL`)
+  for (const key of ['o-1', 'o-2']) {
     for (const dryRun of [true, false]) {
-      const answer = await inbox.ops.redrive(orderId, { ...ann, dryRun })
+      const answer = await inbox.ops.redrive(key, { ...ann, dryRun })
       assert.equal('refused' in answer && answer.refused, 'record-gone')
     }
-    const [head] = await parkedEvents(pool, orderId)
+    const [head] = await parkedEvents(pool, key)
     const discard = { operator: 'ann', event: head!.event, reason: 'gone', skipVersion: true }
-    assert.deepEqual(await inbox.ops.discard(orderId, discard), { orderId, applied: 1, remaining: 0 })
+    assert.deepEqual(await inbox.ops.discard(key, discard), { key, applied: 1, remaining: 0 })
   }
 })

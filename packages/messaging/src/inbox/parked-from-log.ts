@@ -17,15 +17,11 @@ export type ReadRecord = (place: {
 }) => Promise<SourceRecord | undefined>
 
 /**
- * The bytes of the order's head, or of the first other record that is kept by reference; one at a time, as they may be
+ * The bytes of the key's head, or of the first other record that is kept by reference; one at a time, as they may be
  * large. A head whose bytes are gone, or are others by now, is refused: it can only be discarded.
  */
-export async function fromLog(
-  pool: Pool,
-  orderId: string,
-  readRecord: ReadRecord,
-): Promise<AtHand | { refused: Refused }> {
-  const kept = await firstReference(pool, orderId)
+export async function fromLog(pool: Pool, key: string, readRecord: ReadRecord): Promise<AtHand | { refused: Refused }> {
+  const kept = await firstReference(pool, key)
   if (!kept) return new Map()
   const { topicId, record, place } = kept
   const name = placeName(topicId, record)

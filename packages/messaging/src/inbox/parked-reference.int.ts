@@ -23,7 +23,7 @@ const unreadable = {
   sha256: 'ab'.repeat(32),
 } as const
 
-test('rule 16: a batch that cannot be read is parked under its place, blocks no order, and is copied as a reference', async () => {
+test('rule 16: a batch that cannot be read is parked under its place, blocks no key, and is copied as a reference', async () => {
   const o = unique('o')
   const { commitRecords, topic, name, copies, operator } = consumer()
   const batch = { ...recordOf(poison(1, null)), value: null, headers: [], reference: unreadable }
@@ -42,5 +42,5 @@ test('rule 16: a batch that cannot be read is parked under its place, blocks no 
     reason: 'a test',
     skipVersion: false,
   })
-  assert.deepEqual(answer, { orderId: nowhere, applied: 0, remaining: 0 })
+  assert.deepEqual(answer, { key: nowhere, applied: 0, remaining: 0 })
 })

@@ -1,12 +1,12 @@
 import type { Tx } from '@inorder/storage/transaction.ts'
 import type { Reference, SourceRecord } from '../kafka/record.ts'
-import type { Entry, Place } from './order.ts'
+import type { Entry, Place } from './key-state.ts'
 import type { Share } from './redrive-sizes.ts'
 
 type State = Place['state']
 
 interface PlaceRow {
-  order_id: string
+  key: string
   topic_id: string
   partition: number
   record_offset: string
@@ -29,31 +29,31 @@ interface BytesRow {
   reference: Reference | null
 }
 
-/** Of these orders the heads, and what is parked already of the versions that arrive. */
+/** Of these keys the heads, and what is parked already of the versions that arrive. */
 export async function parkedBefore<Event>(
   tx: Tx,
   arriving: readonly Entry<Event>[],
-): Promise<{ orderId: string; state: State; version: number | null; eventId: string | null }[]> {
+): Promise<{ key: string; state: State; version: number | null; eventId: string | null }[]> {
   const versioned = arriving.filter(({ version }) => version !== null)
-  const { rows } = await tx.query<Pick<PlaceRow, 'order_id' | 'state' | 'version' | 'event_id'>>({
+  const { rows } = await tx.query<Pick<PlaceRow, 'key' | 'state' | 'version' | 'event_id'>>({
     name: 'parked-before',
-    text: `SELECT order_id, state, version, event_id FROM parked
-           WHERE order_id = ANY($1::text[]) AND NOT orderless AND state = 'head'
+    text: `SELECT key, state, version, event_id FROM parked
+           WHERE key = ANY($1::text[]) AND NOT keyless AND state = 'head'
            UNION ALL
-           SELECT p.order_id, p.state, p.version, p.event_id
-           FROM unnest($2::text[], $3::bigint[]) AS a (order_id, version), unnest('{behind,waiting}'::text[]) AS s (state),
+           SELECT p.key, p.state, p.version, p.event_id
+           FROM unnest($2::text[], $3::bigint[]) AS a (key, version), unnest('{behind,waiting}'::text[]) AS s (state),
            LATERAL (
              SELECT * FROM parked AS p
-             WHERE p.order_id = a.order_id AND NOT p.orderless AND p.state = s.state AND p.version = a.version
+             WHERE p.key = a.key AND NOT p.keyless AND p.state = s.state AND p.version = a.version
            ) AS p`,
     values: [
-      [...new Set(arriving.map(({ orderId }) => orderId))],
-      versioned.map(({ orderId }) => orderId),
+      [...new Set(arriving.map(({ key }) => key))],
+      versioned.map(({ key }) => key),
       versioned.map(({ version }) => version),
     ],
   })
-  return rows.map(({ order_id, state, version, event_id }) => ({
-    orderId: order_id,
+  return rows.map(({ key, state, version, event_id }) => ({
+    key,
     state,
     version: version === null ? null : Number(version),
     eventId: event_id,
@@ -61,24 +61,24 @@ export async function parkedBefore<Event>(
 }
 
 export interface ParkedRecord {
-  readonly orderId: string
+  readonly key: string
   readonly topicId: string
   readonly record: SourceRecord
-  /** Belongs to no order, only bears its name. */
-  readonly orderless: boolean
+  /** Belongs to no key, only bears its name. */
+  readonly keyless: boolean
   readonly place: Place
   readonly version: number | null
   readonly seq: bigint
   readonly parkedAt: Date
 }
 
-export type ParkedRow = BytesRow & PlaceRow & { orderless: boolean; parked_at: Date; seq: string }
+export type ParkedRow = BytesRow & PlaceRow & { keyless: boolean; parked_at: Date; seq: string }
 
 export const parkedRecord = (row: ParkedRow): ParkedRecord => ({
-  orderId: row.order_id,
+  key: row.key,
   topicId: row.topic_id,
   record: recordOf(row),
-  orderless: row.orderless,
+  keyless: row.keyless,
   place: placeOf(row),
   version: row.version === null ? null : Number(row.version),
   seq: BigInt(row.seq),
@@ -89,32 +89,32 @@ export const parkedRecord = (row: ParkedRow): ParkedRecord => ({
 const length = 'coalesce(octet_length(record_key), 0) + coalesce(octet_length(record_value), 0)'
 
 /** Of rows `from`, with their bytes: the first ones that are not over `bytes` together, and one at least; `found` is how many `from` has. */
-export const within = (from: string, order: string, bytes: string): string => `
+export const within = (from: string, sequence: string, bytes: string): string => `
 SELECT * FROM (
-  SELECT *, count(*) OVER () AS found, sum(${length}) OVER (ORDER BY ${order}) - (${length}) AS before FROM (${from}) AS r
-) AS r WHERE before = 0 OR before < ${bytes} ORDER BY ${order}`
+  SELECT *, count(*) OVER () AS found, sum(${length}) OVER (ORDER BY ${sequence}) - (${length}) AS before FROM (${from}) AS r
+) AS r WHERE before = 0 OR before < ${bytes} ORDER BY ${sequence}`
 
 const waiting = `
-SELECT w.* FROM unnest($1::text[], $2::bigint[]) AS o (order_id, applied), LATERAL (${within(
+SELECT w.* FROM unnest($1::text[], $2::bigint[]) AS k (key, applied), LATERAL (${within(
   `SELECT * FROM parked AS p
-   WHERE p.order_id = o.order_id AND NOT p.orderless AND p.state = 'waiting' AND p.version > o.applied
+   WHERE p.key = k.key AND NOT p.keyless AND p.state = 'waiting' AND p.version > k.applied
    ORDER BY p.version, p.seq LIMIT $3`,
   'version, seq',
   '$4',
 )}) AS w`
 
-/** The first of what waits for a gap in these orders, with its bytes. `isLast`: there is more than this transaction takes. */
+/** The first of what waits for a gap in these keys, with its bytes. `isLast`: there is more than this transaction takes. */
 export async function waitingRecords(
   tx: Tx,
-  orders: readonly { orderId: string; version: number }[],
+  keys: readonly { key: string; version: number }[],
   { records, bytes }: Share,
 ): Promise<(ParkedRecord & { version: number; isLast: boolean })[]> {
   const { rows } = await tx.query<ParkedRow & { found: string }>({
     name: 'parked-waiting',
     text: waiting,
-    values: [orders.map(({ orderId }) => orderId), orders.map(({ version }) => version), records + 1, bytes],
+    values: [keys.map(({ key }) => key), keys.map(({ version }) => version), records + 1, bytes],
   })
-  return [...Map.groupBy(rows, (row) => row.order_id).values()].flatMap((all) => {
+  return [...Map.groupBy(rows, (row) => row.key).values()].flatMap((all) => {
     const taken = all.slice(0, records)
     const more = Number(all[0]?.found) > taken.length
     return taken.map((row, n) => {
@@ -136,25 +136,25 @@ const recordOf = (row: BytesRow): SourceRecord => ({
   ...(row.reference && { reference: row.reference }),
 })
 
-const keys = 'order_id text, topic_id uuid, partition int, record_offset bigint'
-const same = `p.order_id = r.order_id AND p.topic_id = r.topic_id
+const placeColumns = 'key text, topic_id uuid, partition int, record_offset bigint'
+const same = `p.key = r.key AND p.topic_id = r.topic_id
   AND p.partition = r.partition AND p.record_offset = r.record_offset`
 
-const remove = `DELETE FROM parked AS p USING json_to_recordset($1) AS r (${keys}) WHERE ${same}`
+const remove = `DELETE FROM parked AS p USING json_to_recordset($1) AS r (${placeColumns}) WHERE ${same}`
 
 const move = `
 UPDATE parked AS p SET state = r.state, cause = r.cause, detail = r.detail, attempts = r.attempts,
   version = r.version, event_id = r.event_id
 FROM json_to_recordset($1)
-  AS r (${keys}, state text, cause text, detail text, attempts int, version bigint, event_id text) WHERE ${same}`
+  AS r (${placeColumns}, state text, cause text, detail text, attempts int, version bigint, event_id text) WHERE ${same}`
 
 // A record that is read a second time (a restored database or log) finds itself parked already.
 const insert = `
-INSERT INTO parked (order_id, orderless, topic_id, partition, record_offset, topic, state, cause, detail, attempts,
+INSERT INTO parked (key, keyless, topic_id, partition, record_offset, topic, state, cause, detail, attempts,
   version, event_id, record_key, record_value, headers, recorded_ms, reference)
-SELECT order_id, orderless, topic_id, partition, record_offset, $2, state, cause, detail, attempts,
+SELECT key, keyless, topic_id, partition, record_offset, $2, state, cause, detail, attempts,
   version, event_id, decode(record_key, 'base64'), decode(record_value, 'base64'), headers, recorded_ms, reference
-FROM json_to_recordset($1) AS r (${keys}, n int, orderless boolean, state text, cause text, detail text, attempts int,
+FROM json_to_recordset($1) AS r (${placeColumns}, n int, keyless boolean, state text, cause text, detail text, attempts int,
   version bigint, event_id text, record_key text, record_value text, headers jsonb, recorded_ms bigint,
   reference json)
 ORDER BY n
@@ -166,10 +166,17 @@ export async function savePlaces<Event>(tx: Tx, topic: string, entries: Iterable
   const moved = []
   const added = []
   for (const entry of entries) {
-    if (!entry.place && entry.before) removed.push(keyOf(entry))
-    else if (entry.place && entry.before) moved.push({ ...keyOf(entry), ...readOf(entry), ...placeOf(entry.place) })
+    if (!entry.place && entry.before) removed.push(primaryKeyOf(entry))
+    else if (entry.place && entry.before)
+      moved.push({ ...primaryKeyOf(entry), ...readOf(entry), ...placeOf(entry.place) })
     else if (entry.place) {
-      added.push({ ...keyOf(entry), ...readOf(entry), ...placeOf(entry.place), ...bytesOf(entry), n: added.length })
+      added.push({
+        ...primaryKeyOf(entry),
+        ...readOf(entry),
+        ...placeOf(entry.place),
+        ...bytesOf(entry),
+        n: added.length,
+      })
     }
   }
   if (removed.length > 0) await tx.query(remove, [JSON.stringify(removed)])
@@ -177,8 +184,8 @@ export async function savePlaces<Event>(tx: Tx, topic: string, entries: Iterable
   if (added.length > 0) await tx.query(insert, [JSON.stringify(added), topic])
 }
 
-const keyOf = <Event>({ orderId, topicId, partition, offset }: Entry<Event>) => ({
-  order_id: orderId,
+const primaryKeyOf = <Event>({ key, topicId, partition, offset }: Entry<Event>) => ({
+  key,
   topic_id: topicId,
   partition,
   record_offset: String(offset),
@@ -193,10 +200,10 @@ const placeOf = ({ state, cause, detail, attempts }: Place) => ({
 
 const readOf = <Event>({ version, eventId }: Entry<Event>) => ({ version, event_id: eventId })
 
-function bytesOf<Event>({ record, orderless }: Entry<Event>) {
+function bytesOf<Event>({ record, keyless }: Entry<Event>) {
   if (!record) throw new Error('a record to be parked has no bytes')
   return {
-    orderless,
+    keyless,
     record_key: record.key?.toString('base64') ?? null,
     record_value: record.value?.toString('base64') ?? null,
     headers: record.headers.map(([key, value]) => [key.toString('base64'), value?.toString('base64') ?? null]),
@@ -205,9 +212,9 @@ function bytesOf<Event>({ record, orderless }: Entry<Event>) {
   }
 }
 
-export async function removeParked(tx: Tx, { orderId, topicId, record }: ParkedRecord): Promise<void> {
-  await tx.query('DELETE FROM parked WHERE order_id = $1 AND topic_id = $2 AND partition = $3 AND record_offset = $4', [
-    orderId,
+export async function removeParked(tx: Tx, { key, topicId, record }: ParkedRecord): Promise<void> {
+  await tx.query('DELETE FROM parked WHERE key = $1 AND topic_id = $2 AND partition = $3 AND record_offset = $4', [
+    key,
     topicId,
     record.partition,
     record.offset,

@@ -21,7 +21,7 @@ import {
   redrive,
 } from './model.fixture.ts'
 import type { Redriven } from './ops.ts'
-import { type Action, type History, orders, repairs, type Step, someHistory } from './random-history.fixture.ts'
+import { type Action, type History, keys, repairs, type Step, someHistory } from './random-history.fixture.ts'
 import { type InboxRig, inboxRig } from './rig.fixture.ts'
 
 /** Found here once. */
@@ -30,8 +30,8 @@ const examples: [History][] = [
   [
     {
       log: [
-        { place: '0', orderId: null },
-        { place: '1', orderId: 'a', schema: 1, event: { id: 'a-1', orderId: 'a', version: 1 } },
+        { place: '0', key: null },
+        { place: '1', key: 'a', schema: 1, event: { id: 'a-1', key: 'a', version: 1 } },
       ],
       steps: [
         { do: 'batch', take: 2, back: 0 },
@@ -46,14 +46,14 @@ const examples: [History][] = [
       ],
     },
   ],
-  // The first record of an order arrives while a record that belongs to none, and bears its name, is redriven. (A discard
+  // The first record of a key arrives while a record that belongs to none, and bears its name, is redriven. (A discard
   // meets the batch at the partition's position already.)
   [
     {
       log: [
-        { place: '0', orderId: null },
-        { place: '1', orderId: nowhereName('0'), event: { id: 'v1', orderId: nowhereName('0'), version: 1 } },
-        { place: '2', orderId: nowhereName('0'), junk: 'text' },
+        { place: '0', key: null },
+        { place: '1', key: nowhereName('0'), event: { id: 'v1', key: nowhereName('0'), version: 1 } },
+        { place: '2', key: nowhereName('0'), junk: 'text' },
       ],
       steps: [
         { do: 'batch', take: 1, back: 0 },
@@ -98,8 +98,8 @@ test('I3, I5, I6 and I7: any history leaves what the model says, after each of i
 /** What an action of the history means as things stand; both sides are given this. */
 type Resolved =
   | { do: 'batch'; from: number; next: number; records: readonly ModelRecord[] }
-  | { do: 'redrive'; orderId: string; dry: boolean }
-  | { do: 'discard'; orderId: string; place: string; skip: boolean }
+  | { do: 'redrive'; key: string; dry: boolean }
+  | { do: 'discard'; key: string; place: string; skip: boolean }
 
 async function run({ log, steps }: History): Promise<void> {
   const subject = await historySubject(rig)
@@ -143,13 +143,13 @@ async function run({ log, steps }: History): Promise<void> {
         break
       case 'redriveAll': {
         const expected: Record<string, unknown> = {}
-        for (const orderId of heldBy(next, step.cause)) {
-          const one = expectedOf(possible[0]!, { do: 'redrive', orderId, dry: step.dry })
+        for (const key of heldBy(next, step.cause)) {
+          const one = expectedOf(possible[0]!, { do: 'redrive', key, dry: step.dry })
           possible = [one.inbox]
-          expected[orderId] = one.answer
+          expected[key] = one.answer
         }
         const { items } = await subject.redriveAll(step.cause, step.dry)
-        const answers = Object.fromEntries(items.map((item) => [item.orderId, told(item)]))
+        const answers = Object.fromEntries(items.map((item) => [item.key, told(item)]))
         same('rule 18, the answer', answers, expected)
         break
       }
@@ -228,20 +228,20 @@ async function run({ log, steps }: History): Promise<void> {
       const inside = ({ place }: ModelRecord) => Number(place) >= from && Number(place) < next
       return { do: 'batch', from, next, records: log.filter(inside) }
     }
-    const held = orders.filter((orderId) => model.orders[orderId] && isHeld(model.orders[orderId]))
-    const names = [...held, ...orders, ...Object.keys(model.nowhere)]
-    const orderId = names[action.name % names.length]!
-    if (action.do === 'redrive') return { do: 'redrive', orderId, dry: action.dry }
-    const parked = parkedUnder(model, orderId)
+    const held = keys.filter((key) => model.keyStates[key] && isHeld(model.keyStates[key]))
+    const names = [...held, ...keys, ...Object.keys(model.nowhere)]
+    const key = names[action.name % names.length]!
+    if (action.do === 'redrive') return { do: 'redrive', key, dry: action.dry }
+    const parked = parkedUnder(model, key)
     const heads = parked.filter(({ state }) => state === 'head')
-    const earlier = Object.keys(model.answers).flatMap((key) => key.split(`${orderId} `)[1] ?? [])
+    const earlier = Object.keys(model.answers).flatMap((answer) => answer.split(`${key} `)[1] ?? [])
     const targets = [...[...heads, ...parked].map(({ record }) => record.place), ...earlier, '999']
-    return { do: 'discard', orderId, place: targets[action.target % targets.length]!, skip: action.skip }
+    return { do: 'discard', key, place: targets[action.target % targets.length]!, skip: action.skip }
   }
 }
 
 const isSameRedrive = (one: Resolved, other: Resolved): boolean =>
-  one.do === 'redrive' && other.do === 'redrive' && !one.dry && !other.dry && one.orderId === other.orderId
+  one.do === 'redrive' && other.do === 'redrive' && !one.dry && !other.dry && one.key === other.key
 
 function expectedOf(before: ModelInbox, action: Resolved): { inbox: ModelInbox; answer: unknown } {
   const inbox = structuredClone(before)
@@ -249,16 +249,16 @@ function expectedOf(before: ModelInbox, action: Resolved): { inbox: ModelInbox; 
     assert.ok(deliver(inbox, action.from, action.next, action.records))
     return { inbox, answer: undefined }
   }
-  if (action.do === 'discard') return { inbox, answer: discard(inbox, action.orderId, action.place, action.skip) }
-  const answer = redrive(inbox, action.orderId)
+  if (action.do === 'discard') return { inbox, answer: discard(inbox, action.key, action.place, action.skip) }
+  const answer = redrive(inbox, action.key)
   if (!action.dry || 'refused' in answer) return { inbox: action.dry ? before : inbox, answer }
-  return { inbox: before, answer: { ...answer, events: foreseen(before, inbox, action.orderId) } }
+  return { inbox: before, answer: { ...answer, events: foreseen(before, inbox, action.key) } }
 }
 
-/** By place, what becomes of what is parked of an order. */
-function foreseen(before: ModelInbox, inbox: ModelInbox, orderId: string): Record<string, string> {
-  const own = (before.orders[orderId]?.parked ?? []).filter(({ state }) => state !== 'conflict')
-  const left = [...(inbox.orders[orderId]?.parked ?? []), ...Object.values(inbox.nowhere)]
+/** By place, what becomes of what is parked of a key. */
+function foreseen(before: ModelInbox, inbox: ModelInbox, key: string): Record<string, string> {
+  const own = (before.keyStates[key]?.parked ?? []).filter(({ state }) => state !== 'conflict')
+  const left = [...(inbox.keyStates[key]?.parked ?? []), ...Object.values(inbox.nowhere)]
   const applied = inbox.applied.slice(before.applied.length)
   return Object.fromEntries(
     own.map(({ record: { place } }) => [
@@ -271,8 +271,8 @@ function foreseen(before: ModelInbox, inbox: ModelInbox, orderId: string): Recor
 
 /** Its answer, with places for names. */
 async function perform(subject: Subject, action: Resolved): Promise<unknown> {
-  if (action.do === 'redrive') return told(await subject.redrive(action.orderId, action.dry))
-  if (action.do === 'discard') return told(await subject.discard(action.orderId, action.place, action.skip))
+  if (action.do === 'redrive') return told(await subject.redrive(action.key, action.dry))
+  if (action.do === 'discard') return told(await subject.discard(action.key, action.place, action.skip))
   await subject.batch(action.from, action.next, action.records)
   return undefined
 }

@@ -1,11 +1,11 @@
 // Any history of an inbox: a log as it may really lie in Kafka, and what happens while it is read. Plain data: fast-check
-// prints and shrinks it. Numbers that choose among things (an order, a parked record) are taken modulo how many there are.
+// prints and shrinks it. Numbers that choose among things (a key, a parked record) are taken modulo how many there are.
 import fc from 'fast-check'
 import { junks, type ModelEvent, type ModelRecord, nowhereName } from './model.fixture.ts'
 
 export const repairs = [1, 2, 3]
 /** The last one has the very name under which the log's first record is kept, which has no key. */
-export const orders = ['a', 'b', nowhereName('0')]
+export const keys = ['a', 'b', nowhereName('0')]
 export const causes = ['apply-failed', 'constraint', 'undecodable', 'unknown-schema', 'gap', 'conflict', 'no-key']
 
 export type Action =
@@ -35,8 +35,8 @@ const often = <T>(weight: number, ...values: T[]) => ({ weight, arbitrary: fc.co
 
 const piece = fc.record(
   {
-    order: fc.nat(orders.length - 1),
-    /** Its version, seen from what its order's log holds already. */
+    which: fc.nat(keys.length - 1),
+    /** Its version, seen from what its key's log holds already. */
     move: fc.oneof(
       often(10, 'next' as const),
       often(5, 'fill' as const, 'again' as const, 'ahead' as const),
@@ -59,17 +59,17 @@ type Piece = typeof piece extends fc.Arbitrary<infer Value> ? Value : never
 const unframed = ['no key', 'text', 'tombstone', 'empty']
 
 function logOf(pieces: readonly Piece[]): ModelRecord[] {
-  const made = orders.map((): ModelEvent[] => [])
-  const log: ModelRecord[] = [{ place: '0', orderId: null }]
+  const made = keys.map((): ModelEvent[] => [])
+  const log: ModelRecord[] = [{ place: '0', key: null }]
   let offset = 0
-  for (const { order, move, kind, repair, unknownToo, skip } of pieces) {
+  for (const { which, move, kind, repair, unknownToo, skip } of pieces) {
     offset += 1 + skip
-    const orderId = orders[order]!
-    const events = made[order]!
+    const key = keys[which]!
+    const events = made[which]!
     const framed = !unframed.includes(kind)
     const record = {
       place: String(offset),
-      orderId,
+      key,
       ...(framed && (kind === 'schema' || unknownToo) && { schema: repair }),
     }
     const top = events.length
@@ -78,17 +78,17 @@ function logOf(pieces: readonly Piece[]): ModelRecord[] {
     const version = Math.max(1, move === 'same id' ? top + 1 : versions[move])
     const known = move === 'twin' ? undefined : events[version - 1]
     const before = events[top - 1]
-    const id = move === 'same id' && before && !before.repair ? before.id : `${orderId}-${version}`
+    const id = move === 'same id' && before && !before.repair ? before.id : `${key}-${version}`
     const bad = kind === 'refused' || kind === 'unsavable'
     const event = known ?? {
       // Its id says what the database thinks of it: that is all it gets to see.
       id: `${id}${move === 'twin' ? '-twin' : ''}${bad ? `-${kind}-${repair}` : ''}`,
-      orderId,
+      key,
       version,
       ...(bad && { [kind]: true, repair }),
     }
-    if (kind === 'no key') log.push({ place: record.place, orderId: null })
-    else if (kind === 'stray') log.push({ ...record, event: { ...event, orderId: orders[(order + 1) % 2]! } })
+    if (kind === 'no key') log.push({ place: record.place, key: null })
+    else if (kind === 'stray') log.push({ ...record, event: { ...event, key: keys[(which + 1) % 2]! } })
     else if (junks.some((junk) => junk === kind)) log.push({ ...record, junk: kind as (typeof junks)[number] })
     else {
       log.push({ ...record, event })
@@ -98,7 +98,7 @@ function logOf(pieces: readonly Piece[]): ModelRecord[] {
   return log
 }
 
-/** Orders that are held come first. */
+/** Keys that are held come first. */
 const name = fc.oneof(often(1, 0), { weight: 1, arbitrary: fc.nat(9) })
 const batch = fc.record({
   do: fc.constant('batch' as const),

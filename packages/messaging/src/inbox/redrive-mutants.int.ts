@@ -9,12 +9,12 @@ holds('any history leaves the same where a step takes two records', {
 
 describe('the property fails for a redrive or a discard in which', { concurrency: 2 }, () =>
   eachIsCaught({
-    'a redrive does not lock its order': {
+    'a redrive does not lock its key': {
       file: 'inbox/store.ts',
-      from: 'WHERE order_id = $1 FOR UPDATE',
-      to: 'WHERE order_id = $1',
+      from: 'WHERE key = $1 FOR UPDATE',
+      to: 'WHERE key = $1',
     },
-    'a redrive takes an order that came after it looked': {
+    'a redrive takes a key that came after it looked': {
       file: 'inbox/redrive.ts',
       from: 'const isLocked = locked.created.length === 0',
       to: 'const isLocked = true',
@@ -26,8 +26,8 @@ describe('the property fails for a redrive or a discard in which', { concurrency
     },
     'a redrive goes on after a failure': {
       file: 'inbox/apply.ts',
-      from: 'let candidate = judge(order, entry, changes)',
-      to: 'if (entry.before) order.blocked = false; let candidate = judge(order, entry, changes)',
+      from: 'let candidate = judge(keyState, entry, changes)',
+      to: 'if (entry.before) keyState.blocked = false; let candidate = judge(keyState, entry, changes)',
     },
     'what stands behind passes what still cannot be read': {
       file: 'inbox/parked-turns.ts',
@@ -46,28 +46,28 @@ describe('the property fails for a redrive or a discard in which', { concurrency
     },
     'versions that never come are not skipped': {
       file: 'inbox/redrive.ts',
-      from: 'order.version = gap.to',
+      from: 'keyState.version = gap.to',
       to: '',
     },
     'a discard takes the head, whatever was named': {
       file: 'inbox/redrive.ts',
-      from: 'named(tx, orderId, discard.event, isLocked)',
-      to: 'named(tx, orderId, (await headOf(tx, orderId)) ?? discard.event, isLocked)',
+      from: 'named(tx, key, discard.event, isLocked)',
+      to: 'named(tx, key, (await headOf(tx, key)) ?? discard.event, isLocked)',
     },
     'a skipped version is forgotten': {
       file: 'inbox/redrive.ts',
-      from: 'order.version = next\n',
+      from: 'keyState.version = next\n',
       to: '\n',
     },
     'a skipped version is not told from the one before': {
       file: 'inbox/redrive.ts',
-      from: 'order.version = next\n    order.eventId = null\n',
-      to: 'order.version = next\n',
+      from: 'keyState.version = next\n    keyState.eventId = null\n',
+      to: 'keyState.version = next\n',
     },
     'a dry run is no dry run': {
       file: 'inbox/operator.ts',
-      from: 'rolledBack(tx, () => dryRun(tx, orderId, context, size, atHand))',
-      to: 'dryRun(tx, orderId, context, size, atHand)',
+      from: 'rolledBack(tx, () => dryRun(tx, key, context, size, atHand))',
+      to: 'dryRun(tx, key, context, size, atHand)',
     },
   }),
 )

@@ -1,4 +1,4 @@
-// Takes an order's steps one after the other until it is done, each in a transaction of its own.
+// Takes a key's steps one after the other until it is done, each in a transaction of its own.
 
 import { refusalOf } from '@inorder/storage/sqlstate.ts'
 import { type Tx, transaction } from '@inorder/storage/transaction.ts'
@@ -18,12 +18,12 @@ const singly: Size = { records: stepSize.singly, bytes: stepBytes, singly: true 
 const stepsSingly = Math.ceil(together.records / singly.records)
 
 /**
- * Does the action, or goes on with what the order is due for. `onSaved` is told after each commit. When it throws, what
- * was committed stays, and the order is due.
+ * Does the action, or goes on with what the key is due for. `onSaved` is told after each commit. When it throws, what
+ * was committed stays, and the key is due.
  */
 export async function run<State, Event>(
   pool: Pool,
-  orderId: string,
+  key: string,
   action: Action | undefined,
   context: BatchContext<State, Event>,
   onSaved: (saved: Saved<State, Event>) => void,
@@ -31,9 +31,9 @@ export async function run<State, Event>(
 ): Promise<Redriven | Refused | undefined> {
   let progress: Progress = { cursor: beginning, audit: undefined }
   for (let left = 0; ; ) {
-    if (progress.cursor.phase === 'reading') await learn(pool, orderId, progress, context)
+    if (progress.cursor.phase === 'reading') await learn(pool, key, progress, context)
     const one = (size: Size) =>
-      settled(pool, (tx) => advance(tx, orderId, action, progress, context, size, atHand), context)
+      settled(pool, (tx) => advance(tx, key, action, progress, context, size, atHand), context)
     const taken = left > 0 ? { outcome: await one(singly), refused: false } : await untilRefused(one)
     left = taken.refused ? stepsSingly - 1 : Math.max(0, left - 1)
     const { outcome } = taken
@@ -74,9 +74,9 @@ export async function settled<State, Event, T>(
 /** Asks anew for the schemas of what could not be read. */
 export async function learn<State, Event>(
   pool: Pool,
-  orderId: string,
+  key: string,
   { cursor }: Progress,
   { decoder }: BatchContext<State, Event>,
 ): Promise<void> {
-  await decoder.learnOf(await unreadStarts(pool, orderId, cursor.readTo, together))
+  await decoder.learnOf(await unreadStarts(pool, key, cursor.readTo, together))
 }

@@ -1,7 +1,7 @@
 // How much of what is parked one transaction takes. All of it may be more than a transaction can do before its deadline,
 // and then it would never be done.
 
-/** Records of one order in one step; `least` is what a batch takes of an order whatever else it heals. */
+/** Records of one key in one step; `least` is what a batch takes of a key whatever else it heals. */
 export const stepSize = { together: 500, singly: 50, least: 4 }
 /** Of key and value; the first record is taken whatever its size. */
 export const stepBytes = 8 * 1024 * 1024
@@ -11,10 +11,10 @@ export interface Share {
   readonly bytes: number
 }
 
-/** What a batch that closes the gaps of so many orders takes of what waits in each of them. */
-export const healShare = (orders: number, singly: boolean): Share => ({
+/** What a batch that closes the gaps of so many keys takes of what waits in each of them. */
+export const healShare = (keys: number, singly: boolean): Share => ({
   records: singly
-    ? Math.max(1, Math.floor(stepSize.singly / orders))
-    : Math.max(stepSize.least, Math.floor(stepSize.together / orders)),
-  bytes: stepBytes / orders,
+    ? Math.max(1, Math.floor(stepSize.singly / keys))
+    : Math.max(stepSize.least, Math.floor(stepSize.together / keys)),
+  bytes: stepBytes / keys,
 })

@@ -1,4 +1,4 @@
-// Orders of which more is parked than one transaction should take.
+// Keys of which more is parked than one transaction should take.
 import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
 import type { Tx } from '@inorder/storage/transaction.ts'
@@ -6,7 +6,7 @@ import { unique } from '@inorder/testing/parts.ts'
 import { until } from '@inorder/testing/until.ts'
 import type { PoolClient } from 'pg'
 import { pino } from 'pino'
-import { dueOrdersLoop } from './due-keys.ts'
+import { dueKeysLoop } from './due-keys.ts'
 import type { ModelRecord } from './model.fixture.ts'
 import { modelHandler } from './model-topic.fixture.ts'
 import { run } from './redrive-runs.ts'
@@ -38,7 +38,7 @@ function counting() {
       const { rows } = await tx.query('SELECT pg_current_xact_id()::text AS xid')
       const seen = saves.get(rows[0].xid) ?? { saves: 0, events: 0 }
       seen.saves++
-      for (const [orderId, state] of changed) seen.events += state.length - (before.get(orderId)?.length ?? 0)
+      for (const [key, state] of changed) seen.events += state.length - (before.get(key)?.length ?? 0)
       saves.set(rows[0].xid, seen)
       await modelHandler.save(tx, changed)
     },
@@ -64,7 +64,7 @@ test('rule 18: behind a discarded head 2,000 events are applied in steps, also w
     event(version, o, version, version === guilty ? { id: `${o}-unsavable`, unsavable: true } : {}),
   )
   await deliver(commit, [event(0, o, 1), poison(1, o), ...behind])
-  const answer = { orderId: o, applied: guilty - 2, remaining: many + 2 - guilty, stoppedAt: name(guilty) }
+  const answer = { key: o, applied: guilty - 2, remaining: many + 2 - guilty, stoppedAt: name(guilty) }
   assert.deepEqual(await operator.discard(o, giveUp(name(1))), answer)
   assert.deepEqual(await operator.discard(o, giveUp(name(1))), answer, 'a repeat answers the same')
   const { version, held, state } = await stored(o)
@@ -83,7 +83,7 @@ test('rule 15: the batch that closes a gap applies a bounded number of what wait
   assert.ok(most('events') <= mostOfOne, `${most('events')} events in one transaction`)
 })
 
-test('rule 18: killed between two steps, the order goes on by itself before anything newer; a repeat has the whole answer', async () => {
+test('rule 18: killed between two steps, the key goes on by itself before anything newer; a repeat has the whole answer', async () => {
   const o = unique('o')
   const { operator, commit, name, context } = consumer()
   const count = 1_200
@@ -92,7 +92,7 @@ test('rule 18: killed between two steps, the order goes on by itself before anyt
     poison(1, o),
     ...range(2, count + 2).map((version) => event(version, o, version)),
   ])
-  const action = { orderId: o, operator: 'ann', discard: giveUp(name(1)) }
+  const action = { key: o, operator: 'ann', discard: giveUp(name(1)) }
   const killed = run(pool, o, action, context, () => {
     throw new Error('killed')
   })
@@ -104,13 +104,13 @@ test('rule 18: killed between two steps, the order goes on by itself before anyt
   assert.equal(newer.applied.length, 0)
   assert.equal((await stored(o)).parked[count + 2], 'behind')
 
-  const due = dueOrdersLoop({ pool, logger: pino({ level: 'silent' }), goOn: (orderId) => operator.goOn(orderId) })
+  const due = dueKeysLoop({ pool, logger: pino({ level: 'silent' }), goOn: (key) => operator.goOn(key) })
   due.start()
   await until('all is applied', async () => (await stored(o)).version === count + 2)
   await due.close()
   const { state, parked, held } = await stored(o)
   assert.deepEqual({ length: state.length, parked, held }, { length: count + 2, parked: {}, held: false })
-  const answer = { orderId: o, applied: count + 1, remaining: 0 }
+  const answer = { key: o, applied: count + 1, remaining: 0 }
   assert.deepEqual(await operator.discard(o, giveUp(name(1))), answer)
 })
 
@@ -127,7 +127,7 @@ test('rule 15: what a batch left of a healed gap is applied, and a newer event a
   assert.deepEqual({ version, length: state.length, held }, { version: count + 3, length: count + 3, held: false })
 })
 
-test('rule 14: of an order with thousands that wait, a further event reads a handful of rows', async () => {
+test('rule 14: of a key with thousands that wait, a further event reads a handful of rows', async () => {
   const o = unique('o')
   const { commit } = consumer()
   await deliver(commit, [event(0, o, 1), ...range(3, 3_000).map((version) => event(version - 2, o, version))])

@@ -18,8 +18,8 @@ before(async () => {
 after(() => rig.close())
 
 const ann = { operator: 'ann', dryRun: false }
-const auditOf = async (orderId: string) =>
-  (await pool.query('SELECT * FROM parking_audit WHERE order_id = $1 ORDER BY id', [orderId])).rows
+const auditOf = async (key: string) =>
+  (await pool.query('SELECT * FROM parking_audit WHERE key = $1 ORDER BY id', [key])).rows
 
 /** A registry that has lost schema 8, of which `newer` makes records, until it is found. */
 function lossy() {
@@ -48,12 +48,12 @@ test('once its cause is gone, a redrive applies all that waited, in order, and l
   const { operator, commitRecords, commit, copies, redriven, name } = consumer({ registry })
   await commitRecords([recordOf(event(0, o, 1)), newer(1, o, 2), recordOf(event(2, o, 3))], 0, 3)
   const still = await operator.redrive(o, ann)
-  assert.deepEqual(still, { orderId: o, applied: 0, remaining: 2, stoppedAt: name(1) })
+  assert.deepEqual(still, { key: o, applied: 0, remaining: 2, stoppedAt: name(1) })
   assert.deepEqual((await stored(o)).parked, { 1: 'head', 2: 'behind' })
   assert.equal((await parkedEvents(pool, o))[0]?.attempts, 2)
   find()
   await commit([event(3, o, 4)], 3, 4)
-  assert.deepEqual(await operator.redrive(o, ann), { orderId: o, applied: 3, remaining: 0 })
+  assert.deepEqual(await operator.redrive(o, ann), { key: o, applied: 3, remaining: 0 })
   const { state, parked, held, version } = await stored(o)
   assert.deepEqual({ state, parked, held, version }, { state: ids(o, 1, 2, 3, 4), parked: {}, held: false, version: 4 })
   assert.deepEqual(
@@ -72,19 +72,19 @@ test('a redrive stops at the first that still fails; what the database refuses i
   const records = [recordOf(event(0, o, 1)), newer(1, o, 2), ...[event(2, o, 3), guilty, event(4, o, 5)].map(recordOf)]
   await commitRecords(records, 0, 5)
   find()
-  assert.deepEqual(await operator.redrive(o, ann), { orderId: o, applied: 2, remaining: 2, stoppedAt: name(3) })
+  assert.deepEqual(await operator.redrive(o, ann), { key: o, applied: 2, remaining: 2, stoppedAt: name(3) })
   assert.deepEqual((await stored(o)).parked, { 3: 'head', 4: 'behind' })
   assert.deepEqual((await stored(o)).state, ids(o, 1, 2, 3))
   const [head] = await parkedEvents(pool, o)
   assert.deepEqual([head?.cause, head?.version, head?.attempts], ['constraint', 4, 1])
   assert.equal((await copies()).length, 2, 'the new head is copied')
 
-  await pool.query('ALTER TABLE model_order DROP CONSTRAINT model_order_events_check')
+  await pool.query('ALTER TABLE model_key DROP CONSTRAINT model_key_events_check')
   try {
-    assert.deepEqual(await operator.redrive(o, ann), { orderId: o, applied: 2, remaining: 0 })
+    assert.deepEqual(await operator.redrive(o, ann), { key: o, applied: 2, remaining: 0 })
     assert.deepEqual((await stored(o)).state, [...ids(o, 1, 2, 3), `${o}-unsavable`, `${o}-v5`])
   } finally {
-    await pool.query(`ALTER TABLE model_order ADD CONSTRAINT model_order_events_check
+    await pool.query(`ALTER TABLE model_key ADD CONSTRAINT model_key_events_check
       CHECK (array_to_string(events, ' ') NOT LIKE '%unsavable%') NOT VALID`)
   }
 })
@@ -95,7 +95,7 @@ test('a head that can be read by now and still fails has its version, and is kno
   const { operator, commitRecords, name } = consumer({ registry })
   await commitRecords([recordOf(event(0, o, 1)), newer(1, o, 2, { refused: true })], 0, 2)
   find()
-  assert.deepEqual(await operator.redrive(o, ann), { orderId: o, applied: 0, remaining: 1, stoppedAt: name(1) })
+  assert.deepEqual(await operator.redrive(o, ann), { key: o, applied: 0, remaining: 1, stoppedAt: name(1) })
   const [head] = await parkedEvents(pool, o)
   assert.deepEqual([head?.cause, head?.version], ['apply-failed', 2])
   assert.equal((await commitRecords([newer(2, o, 2, { refused: true })], 2, 3)).duplicates, 1)
@@ -108,7 +108,7 @@ test('what arrived swapped, twice, or with a twin, behind a poison comes out sor
   const late = [event(2, o, 4), event(3, o, 3), event(5, o, 3, { id: `${o}-twin` })].map(recordOf)
   await commitRecords([recordOf(event(0, o, 1)), newer(1, o, 2), ...late, newer(6, o, 2)], 0, 7)
   find()
-  assert.deepEqual(await operator.redrive(o, ann), { orderId: o, applied: 3, remaining: 1 })
+  assert.deepEqual(await operator.redrive(o, ann), { key: o, applied: 3, remaining: 1 })
   const { state, parked, held } = await stored(o)
   assert.deepEqual({ state, parked, held }, { state: ids(o, 1, 2, 3, 4), parked: { 5: 'conflict' }, held: false })
 })
@@ -117,24 +117,24 @@ test('nothing passes what still cannot be read; a gap waits for its version', as
   const o = unique('o')
   const { operator, commitCut, name, commit } = consumer()
   await commitCut([event(0, o, 1), event(1, o, 3), poison(2, o), event(3, o, 2)])
-  assert.deepEqual(await operator.redrive(o, ann), { orderId: o, applied: 0, remaining: 3, stoppedAt: name(2) })
+  assert.deepEqual(await operator.redrive(o, ann), { key: o, applied: 0, remaining: 3, stoppedAt: name(2) })
   assert.deepEqual((await stored(o)).parked, { 1: 'waiting', 2: 'head', 3: 'behind' })
 
   const p = unique('p')
   await commit([event(4, p, 1), event(5, p, 4), event(6, p, 3)], 4, 7)
-  assert.deepEqual(await operator.redrive(p, ann), { orderId: p, applied: 0, remaining: 2, stoppedAt: name(6) })
+  assert.deepEqual(await operator.redrive(p, ann), { key: p, applied: 0, remaining: 2, stoppedAt: name(6) })
   await commit([event(7, p, 2)], 7, 8)
   assert.deepEqual((await stored(p)).state, ids(p, 1, 2, 3, 4), 'it heals after a redrive as before')
 })
 
-test('a record whose key and body disagree, now that it can be read, leaves the order, which goes on', async () => {
+test('a record whose key and body disagree, now that it can be read, leaves the key, which goes on', async () => {
   const o = unique('o')
   const { registry, find } = lossy()
   const { operator, commitRecords, topic } = consumer({ registry })
   const stray = { ...newer(1, 'another', 2), key: Buffer.from(o) }
   await commitRecords([recordOf(event(0, o, 1)), stray, recordOf(event(2, o, 2))], 0, 3)
   find()
-  assert.deepEqual(await operator.redrive(o, ann), { orderId: o, applied: 1, remaining: 0 })
+  assert.deepEqual(await operator.redrive(o, ann), { key: o, applied: 1, remaining: 0 })
   assert.equal((await stored(o)).held, false)
   const [kept] = await parkedEvents(pool, `@${topic.name}:0:1`)
   assert.equal(kept?.cause, 'key-mismatch')
@@ -149,14 +149,14 @@ test('a dry run says what each event would do, and changes nothing', async () =>
   await commitRecords([recordOf(event(0, o, 1)), newer(1, o, 2), ...behind, newer(6, o, 2)], 0, 7)
   find()
   const all = async () => {
-    const tables = ['inbox_order', 'parked', 'model_order', 'outbox', 'parking_audit', 'inbox_position']
+    const tables = ['inbox_key', 'parked', 'model_key', 'outbox', 'parking_audit', 'inbox_position']
     return Promise.all(tables.map(async (table) => (await pool.query(`SELECT * FROM ${table} ORDER BY 1, 2`)).rows))
   }
   const before = await all()
   const tried = await operator.redrive(o, { ...ann, dryRun: true })
   assert.ok('applied' in tried)
   const { events, ...answer } = tried
-  assert.deepEqual(answer, { orderId: o, applied: 2, remaining: 2, stoppedAt: name(4) })
+  assert.deepEqual(answer, { key: o, applied: 2, remaining: 2, stoppedAt: name(4) })
   assert.deepEqual(
     events?.map(({ event, version, becomes, cause }) => [event, version, becomes, cause]),
     [
@@ -169,7 +169,7 @@ test('a dry run says what each event would do, and changes nothing', async () =>
   )
   const together = await operator.redriveAll('unknown-schema', { ...ann, dryRun: true })
   assert.deepEqual(
-    together.items.find(({ orderId }) => orderId === o),
+    together.items.find(({ key }) => key === o),
     tried,
   )
   assert.deepEqual(await all(), before)
@@ -204,7 +204,7 @@ test('rule 14: redrives at the same time apply each event once', async () => {
   }
 })
 
-test('rule 14: beside the live traffic of its order a redrive loses, repeats and overtakes nothing', async () => {
+test('rule 14: beside the live traffic of its key a redrive loses, repeats and overtakes nothing', async () => {
   for (let round = 0; round < 10; round++) {
     const o = unique('o')
     const { registry, find } = lossy()
@@ -228,7 +228,7 @@ test('rule 14: beside the live traffic of its order a redrive loses, repeats and
 test('killed at any point, a redrive has done nothing, and the next one does it all', async () => {
   await pool.query(`CREATE FUNCTION die() RETURNS trigger LANGUAGE plpgsql
     AS $$ BEGIN PERFORM pg_terminate_backend(pg_backend_pid()); RETURN NULL; END $$`)
-  for (const table of ['model_order', 'inbox_order', 'parked', 'outbox', 'parking_audit']) {
+  for (const table of ['model_key', 'inbox_key', 'parked', 'outbox', 'parking_audit']) {
     const o = unique('o')
     const { registry, find } = lossy()
     const { operator, commitRecords, name, redriven } = consumer({ registry })
@@ -242,19 +242,19 @@ test('killed at any point, a redrive has done nothing, and the next one does it 
     assert.deepEqual(await stored(o), before, table)
     assert.deepEqual(await auditOf(o), [])
     assert.equal(redriven.length, 0)
-    assert.deepEqual(await operator.redrive(o, ann), { orderId: o, applied: 2, remaining: 2, stoppedAt: name(3) })
+    assert.deepEqual(await operator.redrive(o, ann), { key: o, applied: 2, remaining: 2, stoppedAt: name(3) })
     assert.deepEqual((await stored(o)).state, ids(o, 1, 2, 3))
   }
 })
 
-test('1,000 orders of one cause, redriven at once under their live traffic: none overtaken, none twice', async () => {
+test('1,000 keys of one cause, redriven at once under their live traffic: none overtaken, none twice', async () => {
   const run = unique('run')
-  const orders = Array.from({ length: 1_000 }, (_, n) => `${run}-${n}`)
+  const keys = Array.from({ length: 1_000 }, (_, n) => `${run}-${n}`)
   const { registry, find } = lossy()
-  const broken = orders[500]!
+  const broken = keys[500]!
   const handler = {
     ...modelHandler,
-    // One order cannot be saved now, through no fault of its events: the next redrive will do.
+    // One key cannot be saved now, through no fault of its events: the next redrive will do.
     save: async (...[tx, changed]: Parameters<typeof modelHandler.save>) => {
       if (fails && changed.size === 1 && changed.has(broken)) await tx.query('SELECT * FROM a_forgotten_migration')
       await modelHandler.save(tx, changed)
@@ -263,9 +263,9 @@ test('1,000 orders of one cause, redriven at once under their live traffic: none
   let fails = true
   const { operator, commitRecords, redriven } = consumer({ registry, handler })
   let at = 0
-  const commitAll = async (recordsOf: (place: number, orderId: string) => ReturnType<typeof recordOf>) => {
+  const commitAll = async (recordsOf: (place: number, key: string) => ReturnType<typeof recordOf>) => {
     const from = at
-    const records = orders.map((orderId) => recordsOf(at++, orderId))
+    const records = keys.map((key) => recordsOf(at++, key))
     return commitRecords(records, from, at)
   }
   const results = [
@@ -280,21 +280,21 @@ test('1,000 orders of one cause, redriven at once under their live traffic: none
   const begun = performance.now()
   const [all] = await Promise.all([operator.redriveAll('unknown-schema', ann), live()])
   const seconds = (performance.now() - begun) / 1000
-  const mine = all.items.filter(({ orderId }) => orderId.startsWith(run))
+  const mine = all.items.filter(({ key }) => key.startsWith(run))
   assert.equal(mine.length, 1_000)
   assert.deepEqual(
-    mine.filter(({ error }) => error !== undefined).map(({ orderId, applied }) => [orderId, applied]),
+    mine.filter(({ error }) => error !== undefined).map(({ key, applied }) => [key, applied]),
     [[broken, 0]],
   )
   fails = false
   assert.equal((await operator.redriveAll('unknown-schema', ann)).totals.failed, 0)
 
-  for (const orderId of orders) {
-    const { state, parked, held } = await stored(orderId)
-    assert.deepEqual({ state, parked, held }, { state: ids(orderId, 1, 2, 3, 4, 5, 6, 7), parked: {}, held: false })
+  for (const key of keys) {
+    const { state, parked, held } = await stored(key)
+    assert.deepEqual({ state, parked, held }, { state: ids(key, 1, 2, 3, 4, 5, 6, 7), parked: {}, held: false })
   }
-  const told = [...results, ...redriven].flatMap(({ applied }) => applied).filter((one) => one.orderId.startsWith(run))
+  const told = [...results, ...redriven].flatMap(({ applied }) => applied).filter((one) => one.key.startsWith(run))
   assert.equal(told.length, 7_000)
   assert.ok(seconds < 60, `${seconds} s`)
-  console.log(`1,000 orders redriven beside 4,000 live events: ${seconds.toFixed(1)} s`)
+  console.log(`1,000 keys redriven beside 4,000 live events: ${seconds.toFixed(1)} s`)
 })

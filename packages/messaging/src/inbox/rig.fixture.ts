@@ -11,11 +11,11 @@ import type { SourceRecord } from '../kafka/record.ts'
 import type { BatchContext, Saved } from './apply.ts'
 import type { BatchResult } from './batch.ts'
 import { Committer } from './commit.ts'
+import { entryOf } from './key-state.ts'
 import { inboxMetrics } from './metrics.ts'
-import type { ModelEvent, ModelOrder, ModelRecord } from './model.fixture.ts'
+import type { ModelEvent, ModelKey, ModelRecord } from './model.fixture.ts'
 import { makeModelTable, modelHandler, modelRegistry, modelTopic, recordOf } from './model-topic.fixture.ts'
 import { Operator } from './operator.ts'
-import { entryOf } from './order.ts'
 import { parkedEvents } from './parked-listing.ts'
 
 const folder = (name: string) => ({ name, path: fileURLToPath(new URL(`../../migrations/${name}`, import.meta.url)) })
@@ -30,7 +30,7 @@ export async function inboxRig() {
   await makeModelTable(database.url)
   const pool = openPool({ url: database.url, name: 'inbox-test', max: 8, onIdleError: () => {} })
 
-  /** A consumer of a topic of its own, and of orders that nobody else has; and its operator. */
+  /** A consumer of a topic of its own, and of keys that nobody else has; and its operator. */
   function consumer(over: Partial<Context> & { registry?: typeof modelRegistry } = {}) {
     const topic = over.topic ?? modelTopic(unique('events'))
     const topicId = crypto.randomUUID()
@@ -98,17 +98,16 @@ export async function inboxRig() {
     pool,
     url: database.url,
     consumer,
-    async stored(orderId: string): Promise<ModelOrder & { held: boolean }> {
-      const order = (await pool.query('SELECT * FROM inbox_order WHERE order_id = $1', [orderId])).rows[0]
-      const state =
-        (await pool.query('SELECT events FROM model_order WHERE order_id = $1', [orderId])).rows[0]?.events ?? []
-      const parked = await parkedEvents(pool, orderId)
+    async stored(key: string): Promise<ModelKey & { held: boolean }> {
+      const keyState = (await pool.query('SELECT * FROM inbox_key WHERE key = $1', [key])).rows[0]
+      const state = (await pool.query('SELECT events FROM model_key WHERE key = $1', [key])).rows[0]?.events ?? []
+      const parked = await parkedEvents(pool, key)
       return {
-        version: Number(order?.applied_version ?? 0),
-        eventId: order?.event_id ?? null,
+        version: Number(keyState?.applied_version ?? 0),
+        eventId: keyState?.event_id ?? null,
         state,
         parked: Object.fromEntries(parked.map(({ event, state }) => [event.split('/')[2], state])),
-        held: order?.held ?? false,
+        held: keyState?.held ?? false,
       }
     },
     async close() {
@@ -120,16 +119,16 @@ export async function inboxRig() {
 
 export const event = (
   place: number,
-  orderId: string,
+  key: string,
   version: number,
   more: Partial<ModelEvent> = {},
 ): ModelRecord & { event: ModelEvent } => ({
   place: String(place),
-  orderId,
-  event: { id: `${orderId}-v${version}`, orderId, version, ...more },
+  key,
+  event: { id: `${key}-v${version}`, key, version, ...more },
 })
 
-export const poison = (place: number, orderId: string | null): ModelRecord => ({ place: String(place), orderId })
+export const poison = (place: number, key: string | null): ModelRecord => ({ place: String(place), key })
 
 /** As `event` names them. */
-export const ids = (orderId: string, ...versions: number[]) => versions.map((version) => `${orderId}-v${version}`)
+export const ids = (key: string, ...versions: number[]) => versions.map((version) => `${key}-v${version}`)

@@ -83,41 +83,37 @@ export async function service() {
     start,
     stop,
     send,
-    /** These versions of these orders, version by version. */
-    sendEvents: (orders: readonly string[], versions: readonly number[]) =>
-      send(
-        versions.flatMap((version) =>
-          orders.map((orderId) => ({ key: orderId, value: framed(event(orderId, version)) })),
-        ),
-      ),
-    untilVersion: (orders: readonly string[], version: number) =>
-      until(`all orders at version ${version}`, async () => (await versions(pool)).get(version) === orders.length),
+    /** These versions of these keys, version by version. */
+    sendEvents: (keys: readonly string[], versions: readonly number[]) =>
+      send(versions.flatMap((version) => keys.map((key) => ({ key, value: framed(event(key, version)) })))),
+    untilVersion: (keys: readonly string[], version: number) =>
+      until(`all keys at version ${version}`, async () => (await versions(pool)).get(version) === keys.length),
   }
 }
 
-export const event = (orderId: string, version: number): ModelEvent => ({
-  id: `${orderId}-v${version}`,
-  orderId,
+export const event = (key: string, version: number): ModelEvent => ({
+  id: `${key}-v${version}`,
+  key,
   version,
 })
-export const someOrders = (count: number) => Array.from({ length: count }, (_, n) => `o-${n}`)
+export const someKeys = (count: number) => Array.from({ length: count }, (_, n) => `o-${n}`)
 
-/** How many orders are at each version. */
+/** How many keys are at each version. */
 export async function versions(pool: Pool): Promise<Map<number, number>> {
-  const { rows } = await pool.query('SELECT applied_version, count(*) FROM inbox_order GROUP BY 1')
+  const { rows } = await pool.query('SELECT applied_version, count(*) FROM inbox_key GROUP BY 1')
   return new Map(rows.map((row) => [Number(row.applied_version), Number(row.count)]))
 }
 
-/** What the service stored: each order's events, complete and in order. */
-export async function assertComplete(pool: Pool, orders: readonly string[], version: number): Promise<void> {
-  const { rows } = await pool.query('SELECT order_id, events FROM model_order')
+/** What the service stored: each key's events, complete and in order. */
+export async function assertComplete(pool: Pool, keys: readonly string[], version: number): Promise<void> {
+  const { rows } = await pool.query('SELECT key, events FROM model_key')
   const all = Array.from({ length: version }, (_, n) => n + 1)
-  const stored = new Map(rows.map((row) => [row.order_id, row.events]))
-  assert.equal(stored.size, orders.length)
-  for (const orderId of orders)
+  const stored = new Map(rows.map((row) => [row.key, row.events]))
+  assert.equal(stored.size, keys.length)
+  for (const key of keys)
     assert.deepEqual(
-      stored.get(orderId),
-      all.map((v) => `${orderId}-v${v}`),
+      stored.get(key),
+      all.map((v) => `${key}-v${v}`),
     )
 }
 

@@ -1,6 +1,6 @@
 import { columns } from '@inorder/storage/columns.ts'
 import type { Tx } from '@inorder/storage/transaction.ts'
-import { type Entry, newOrder, newRow, type Order, type OrderRow, rowOf, type Skipped } from './order.ts'
+import { type Entry, type KeyRow, type KeyState, newKeyState, newRow, rowOf, type Skipped } from './key-state.ts'
 
 /** How far each of the topic's partitions is applied; a partition of which nothing is has no row. */
 export async function readPositions(db: Tx, topicId: string): Promise<Map<number, bigint>> {
@@ -107,74 +107,74 @@ export async function forgetPosition(
   )
 }
 
-export interface LockedOrders<State, Event> {
-  readonly orders: ReadonlyMap<string, Order<State, Event>>
+export interface LockedKeys<State, Event> {
+  readonly keyStates: ReadonlyMap<string, KeyState<State, Event>>
   /** What their rows hold. */
-  readonly rows: ReadonlyMap<string, OrderRow>
+  readonly rows: ReadonlyMap<string, KeyRow>
   /** Those that had no row, in the order given. */
   readonly created: readonly string[]
 }
 
 /**
- * Rule 14: inserts the order rows that are missing, locks all (each in sorted order); what is inserted is locked by that.
+ * Rule 14: inserts the key rows that are missing, locks all (each in sorted order); what is inserted is locked by that.
  * A row is inserted as the batch will most likely leave it, which saves writing it a second time: 12 of 80 ms for 1,000
- * new orders. Nobody sees it before the commit, and one that comes out otherwise is updated like any other.
+ * new keys. Nobody sees it before the commit, and one that comes out otherwise is updated like any other.
  */
-export async function lockOrders<State, Event>(
+export async function lockKeys<State, Event>(
   tx: Tx,
   entries: readonly Entry<Event>[],
-): Promise<LockedOrders<State, Event>> {
-  const orders = new Map<string, Order<State, Event>>()
-  const rows = new Map<string, OrderRow>()
+): Promise<LockedKeys<State, Event>> {
+  const keyStates = new Map<string, KeyState<State, Event>>()
+  const rows = new Map<string, KeyRow>()
   const likely = likelyRows(entries)
-  const orderIds = [...likely.keys()]
-  if (orderIds.length === 0) return { orders, rows, created: [] }
+  const keys = [...likely.keys()]
+  if (keys.length === 0) return { keyStates, rows, created: [] }
 
   const { rowCount } = await tx.query({
-    name: 'inbox-insert-orders',
-    text: `INSERT INTO inbox_order (order_id, applied_version, event_id, applied_at)
+    name: 'inbox-insert-keys',
+    text: `INSERT INTO inbox_key (key, applied_version, event_id, applied_at)
            SELECT id, version, event_id, CASE WHEN version > 0 THEN now() END
            FROM unnest($1::text[], $2::bigint[], $3::text[]) AS new (id, version, event_id) ORDER BY id
            ON CONFLICT DO NOTHING`,
-    values: columns(likely, ([orderId, { version, eventId }]) => [orderId, version, eventId]),
+    values: columns(likely, ([key, { version, eventId }]) => [key, version, eventId]),
   })
   // Which are new is asked only where some are not: RETURNING them costs 3 of 11 ms for 1,000.
   const known = new Map<string, LockedRow>()
-  if (rowCount !== orderIds.length) {
+  if (rowCount !== keys.length) {
     const locked = await tx.query<LockedRow>({
-      name: 'inbox-lock-orders',
-      text: `SELECT order_id, applied_version, event_id, held, due, skipped FROM inbox_order
-             WHERE order_id = ANY($1::text[]) AND xmin <> pg_current_xact_id()::xid ORDER BY order_id FOR UPDATE`,
-      values: [orderIds],
+      name: 'inbox-lock-keys',
+      text: `SELECT key, applied_version, event_id, held, due, skipped FROM inbox_key
+             WHERE key = ANY($1::text[]) AND xmin <> pg_current_xact_id()::xid ORDER BY key FOR UPDATE`,
+      values: [keys],
     })
-    for (const row of locked.rows) known.set(row.order_id, row)
+    for (const row of locked.rows) known.set(row.key, row)
   }
-  for (const [orderId, row] of likely) {
-    const found = known.get(orderId)
+  for (const [key, row] of likely) {
+    const found = known.get(key)
     const stored = found && storedRow(found)
-    orders.set(orderId, newOrder(orderId, stored))
-    rows.set(orderId, stored ?? row)
+    keyStates.set(key, newKeyState(key, stored))
+    rows.set(key, stored ?? row)
   }
-  return { orders, rows, created: orderIds.filter((orderId) => !known.has(orderId)) }
+  return { keyStates, rows, created: keys.filter((key) => !known.has(key)) }
 }
 
-/** One order as `lockOrders` gives many; where it has no row there is nothing to lock. */
-export async function lockOrder<State, Event>(tx: Tx, orderId: string): Promise<LockedOrders<State, Event>> {
+/** One key as `lockKeys` gives many; where it has no row there is nothing to lock. */
+export async function lockKey<State, Event>(tx: Tx, key: string): Promise<LockedKeys<State, Event>> {
   const { rows } = await tx.query<LockedRow>(
-    `SELECT order_id, applied_version, event_id, held, due, skipped, set_config('enable_seqscan', 'off', true)
-     FROM inbox_order WHERE order_id = $1 FOR UPDATE`,
-    [orderId],
+    `SELECT key, applied_version, event_id, held, due, skipped, set_config('enable_seqscan', 'off', true)
+     FROM inbox_key WHERE key = $1 FOR UPDATE`,
+    [key],
   )
   const row = rows[0] ? storedRow(rows[0]) : newRow
   return {
-    orders: new Map([[orderId, newOrder<State, Event>(orderId, row)]]),
-    rows: new Map([[orderId, row]]),
-    created: rows[0] ? [] : [orderId],
+    keyStates: new Map([[key, newKeyState<State, Event>(key, row)]]),
+    rows: new Map([[key, row]]),
+    created: rows[0] ? [] : [key],
   }
 }
 
 interface LockedRow {
-  order_id: string
+  key: string
   applied_version: string
   event_id: string | null
   held: boolean
@@ -182,7 +182,7 @@ interface LockedRow {
   skipped: string[] | null
 }
 
-const storedRow = ({ applied_version, event_id, held, due, skipped }: LockedRow): OrderRow => ({
+const storedRow = ({ applied_version, event_id, held, due, skipped }: LockedRow): KeyRow => ({
   version: Number(applied_version),
   eventId: event_id,
   held,
@@ -193,57 +193,57 @@ const storedRow = ({ applied_version, event_id, held, due, skipped }: LockedRow)
 const pairs = (versions: readonly number[]) =>
   versions.flatMap((from, n) => (n % 2 === 0 ? { from, to: versions[n + 1] ?? from } : []))
 
-/** How far each order gets if it is new and all its next versions apply. */
-function likelyRows<Event>(entries: readonly Entry<Event>[]): Map<string, OrderRow> {
-  const rows = new Map<string, OrderRow>()
-  for (const { orderId, orderless, version, eventId } of entries) {
-    if (orderless) continue
-    const before = rows.get(orderId)
-    if (version === (before?.version ?? 0) + 1) rows.set(orderId, { ...newRow, version, eventId })
-    else if (!before) rows.set(orderId, newRow)
+/** How far each key gets if it is new and all its next versions apply. */
+function likelyRows<Event>(entries: readonly Entry<Event>[]): Map<string, KeyRow> {
+  const rows = new Map<string, KeyRow>()
+  for (const { key, keyless, version, eventId } of entries) {
+    if (keyless) continue
+    const before = rows.get(key)
+    if (version === (before?.version ?? 0) + 1) rows.set(key, { ...newRow, version, eventId })
+    else if (!before) rows.set(key, newRow)
   }
   return rows
 }
 
-/** Writes the rows of orders that are locked, where they hold something else. */
-export async function saveOrders<State, Event>(
+/** Writes the rows of keys that are locked, where they hold something else. */
+export async function saveKeys<State, Event>(
   tx: Tx,
-  { orders, rows }: Pick<LockedOrders<State, Event>, 'orders' | 'rows'>,
+  { keyStates, rows }: Pick<LockedKeys<State, Event>, 'keyStates' | 'rows'>,
 ): Promise<void> {
-  const changed = [...orders.values()].filter((order) => {
-    const row = rows.get(order.orderId)
-    const now = rowOf(order)
+  const changed = [...keyStates.values()].filter((keyState) => {
+    const row = rows.get(keyState.key)
+    const now = rowOf(keyState)
     return row?.version !== now.version || row.eventId !== now.eventId || row.held !== now.held || row.due !== now.due
   })
   if (changed.length === 0) return
   await tx.query({
-    name: 'inbox-save-orders',
-    text: `UPDATE inbox_order AS o SET
+    name: 'inbox-save-keys',
+    text: `UPDATE inbox_key AS k SET
              applied_version = new.version, event_id = new.event_id, held = new.held, due = new.due,
-             applied_at = CASE WHEN new.version = 0 THEN NULL WHEN new.applied THEN now() ELSE o.applied_at END
+             applied_at = CASE WHEN new.version = 0 THEN NULL WHEN new.applied THEN now() ELSE k.applied_at END
            FROM unnest($1::text[], $2::bigint[], $3::text[], $4::boolean[], $5::boolean[], $6::bigint[])
              AS new (id, version, event_id, held, applied, due)
-           WHERE o.order_id = new.id`,
-    values: columns(changed, (order) => {
-      const { version, eventId, held, due } = rowOf(order)
-      return [order.orderId, version, eventId, held, version !== rows.get(order.orderId)?.version, due]
+           WHERE k.key = new.id`,
+    values: columns(changed, (keyState) => {
+      const { version, eventId, held, due } = rowOf(keyState)
+      return [keyState.key, version, eventId, held, version !== rows.get(keyState.key)?.version, due]
     }),
   })
 }
 
-/** The order goes on without these versions, which never came; the row is locked. */
-export async function skipVersions(tx: Tx, orderId: string, { from, to }: Skipped): Promise<void> {
-  await tx.query(`UPDATE inbox_order SET skipped = coalesce(skipped, '{}') || $2::bigint[] WHERE order_id = $1`, [
-    orderId,
+/** The key goes on without these versions, which never came; the row is locked. */
+export async function skipVersions(tx: Tx, key: string, { from, to }: Skipped): Promise<void> {
+  await tx.query(`UPDATE inbox_key SET skipped = coalesce(skipped, '{}') || $2::bigint[] WHERE key = $1`, [
+    key,
     [from, to],
   ])
 }
 
-/** Orders that go on in steps, and are not done. */
-export async function dueOrders(db: Tx, limit: number): Promise<string[]> {
-  const { rows } = await db.query<{ order_id: string }>(
-    'SELECT order_id FROM inbox_order WHERE due IS NOT NULL ORDER BY order_id LIMIT $1',
+/** Keys that go on in steps, and are not done. */
+export async function dueKeys(db: Tx, limit: number): Promise<string[]> {
+  const { rows } = await db.query<{ key: string }>(
+    'SELECT key FROM inbox_key WHERE due IS NOT NULL ORDER BY key LIMIT $1',
     [limit],
   )
-  return rows.map((row) => row.order_id)
+  return rows.map((row) => row.key)
 }

@@ -11,7 +11,7 @@ interface Suspect {
   failures: number
 }
 
-/** Equal for failures that are alike. Their texts are not compared: they name the order. */
+/** Equal for failures that are alike. Their texts are not compared: they name the key. */
 export const likenessOf = (error: unknown): string =>
   sqlState(error) ?? (error instanceof Error ? error.name : typeof error)
 
@@ -37,7 +37,7 @@ export class Suspects {
   }
 
   /**
-   * The record has failed alone. `othersSucceed`: something of another order has been stored, or could have been, since.
+   * The record has failed alone. `othersSucceed`: something of another key has been stored, or could have been, since.
    * Returns whether it is refused for its own sake.
    */
   failed(partition: number, place: string, error: unknown, othersSucceed: boolean): boolean {

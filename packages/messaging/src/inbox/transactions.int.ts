@@ -10,16 +10,16 @@ import { caughtUp, cleanups, event, kafka, service } from './running-inbox.fixtu
 
 type Writer = Awaited<ReturnType<typeof service>>
 
-/** A producer of somebody else, who writes versions of an order in transactions; `pad` makes an event that large. */
+/** A producer of somebody else, who writes versions of a key in transactions; `pad` makes an event that large. */
 function foreigner({ topic }: Writer) {
   // The client's `timeout` is that of its transactions too: the broker aborts what is open for longer, 5 s by default.
   const producer = new Producer({ ...kafka, idempotent: true, transactionalId: unique('tx'), timeout: 120_000 })
   cleanups.push(() => producer.close(true))
-  return async (orderId: string, versions: readonly number[], end: 'commit' | 'abort' | undefined, pad = 0) => {
+  return async (key: string, versions: readonly number[], end: 'commit' | 'abort' | undefined, pad = 0) => {
     const transaction = await producer.beginTransaction()
     for (const version of versions) {
-      const value = framed(Object.assign(event(orderId, version), { pad: 'x'.repeat(pad) }))
-      await transaction.send({ messages: [{ topic: topic.name, key: Buffer.from(orderId), value }] })
+      const value = framed(Object.assign(event(key, version), { pad: 'x'.repeat(pad) }))
+      await transaction.send({ messages: [{ topic: topic.name, key: Buffer.from(key), value }] })
     }
     if (end) await transaction[end]()
     return transaction
@@ -28,10 +28,7 @@ function foreigner({ topic }: Writer) {
 
 const stored = async ({ pool }: Writer) =>
   Object.fromEntries(
-    (await pool.query('SELECT order_id, events FROM model_order ORDER BY 1')).rows.map((row) => [
-      row.order_id,
-      row.events,
-    ]),
+    (await pool.query('SELECT key, events FROM model_key ORDER BY 1')).rows.map((row) => [row.key, row.events]),
   )
 
 test('aborted records are not applied: several transactions of one producer in one fetch', async () => {
@@ -63,7 +60,7 @@ test('aborted records are not applied: a transaction larger than a fetch, the ma
   await writer.sendEvents(['gone'], [3])
   await caughtUp(inbox)
   assert.deepEqual(await stored(writer), { gone: ['gone-v1', 'gone-v2', 'gone-v3'] })
-  assert.deepEqual((await inbox.ops.parkedOrders({ limit: 10 })).items, [])
+  assert.deepEqual((await inbox.ops.parkedKeys({ limit: 10 })).items, [])
 })
 
 test('an open transaction is waited for: lag counts what it holds up, and it is an alarm with its age', async () => {

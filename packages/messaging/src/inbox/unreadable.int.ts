@@ -15,25 +15,25 @@ const MiB = 1024 * 1024
 
 test('60 MB of zeros in a zstd batch are parked by reference; what stands around them is applied, memory stays small', async () => {
   const { topic, pool, start, stop, sendEvents } = await service()
-  const orders = Array.from({ length: 200 }, (_, n) => `o-${n}`).filter((id) => partitionOf(Buffer.from(id), 3) === 0)
-  await sendEvents(orders, [1])
+  const keys = Array.from({ length: 200 }, (_, n) => `o-${n}`).filter((id) => partitionOf(Buffer.from(id), 3) === 0)
+  await sendEvents(keys, [1])
   const zeros = fileURLToPath(new URL('zeros.fixture.ts', import.meta.url))
   await promisify(execFile)(process.execPath, [zeros, kafka.bootstrapBrokers[0]!, topic.name, '4'])
-  await sendEvents(orders, [2])
+  await sendEvents(keys, [2])
 
   let inbox = await start()
   let most = 0
   const watching = setInterval(() => {
     most = Math.max(most, process.memoryUsage().rss)
   }, 20)
-  await until('all is applied', async () => (await versions(pool)).get(2) === orders.length)
+  await until('all is applied', async () => (await versions(pool)).get(2) === keys.length)
   await caughtUp(inbox)
   clearInterval(watching)
   assert.ok(most < 400 * MiB, `${Math.round(most / MiB)} MiB resident`)
 
-  const parked = (await inbox.ops.parkedOrders({ limit: 100 })).items
+  const parked = (await inbox.ops.parkedKeys({ limit: 100 })).items
   assert.deepEqual([...new Set(parked.map(({ cause }) => cause))], ['batch-unreadable'])
-  const offsets = parked.map(({ orderId }) => Number(orderId.split(':')[2]) - orders.length).sort((a, b) => a - b)
+  const offsets = parked.map(({ key }) => Number(key.split(':')[2]) - keys.length).sort((a, b) => a - b)
   assert.deepEqual(offsets, [0, 1, 4, 5, 8, 9, 12, 13])
 
   // Read again from the start: each is known by its place.
@@ -41,12 +41,12 @@ test('60 MB of zeros in a zstd batch are parked by reference; what stands around
   await pool.query('UPDATE inbox_position SET next_offset = 0')
   inbox = await start()
   await caughtUp(inbox)
-  assert.equal((await inbox.ops.parkedOrders({ limit: 100 })).items.length, 8)
+  assert.equal((await inbox.ops.parkedKeys({ limit: 100 })).items.length, 8)
 })
 
 /** Nothing can be saved, which is not the data's fault: each batch is tried again and again. */
-const refuseAll = (pool: Pool) => pool.query('ALTER TABLE model_order RENAME TO model_order_away')
-const takeAll = (pool: Pool) => pool.query('ALTER TABLE model_order_away RENAME TO model_order')
+const refuseAll = (pool: Pool) => pool.query('ALTER TABLE model_key RENAME TO model_key_away')
+const takeAll = (pool: Pool) => pool.query('ALTER TABLE model_key_away RENAME TO model_key')
 const key = Array.from({ length: 50 }, (_, n) => `k-${n}`).find((id) => partitionOf(Buffer.from(id), 3) === 0)!
 const one = (version: number) => ({ key, value: framed(event(key, version)) })
 
@@ -96,6 +96,6 @@ test('rule 19: a batch that is tried again is given up where the topic was made 
   await takeAll(pool)
   await send([one(1)])
   await until('the new one is read', async () => (await inbox.positions())[0]?.next === 1)
-  const { rows } = await pool.query('SELECT events FROM model_order')
+  const { rows } = await pool.query('SELECT events FROM model_key')
   assert.deepEqual(rows, [{ events: [`${key}-v1`] }])
 })

@@ -3,14 +3,14 @@ import { rolledBack, type Tx, transaction } from '@inorder/storage/transaction.t
 import type { Pool } from 'pg'
 import type { BatchContext } from './apply.ts'
 import { type BatchResult, isApplicable } from './batch.ts'
-import type { Entry } from './order.ts'
+import type { Entry } from './key-state.ts'
 import { likenessOf } from './suspects.ts'
 
-/** Records of other orders that are tried in the hope that one can be applied. */
+/** Records of other keys that are tried in the hope that one can be applied. */
 const mostTries = 10
 
 interface Sample<State> {
-  readonly orderId: string
+  readonly key: string
   readonly state: State
 }
 
@@ -18,7 +18,7 @@ interface Sample<State> {
 export class Witness<State, Event> {
   readonly #pool: Pool
   readonly #context: BatchContext<State, Event>
-  /** What was stored last of two orders: one of them is not the record's. */
+  /** What was stored last of two keys: one of them is not the record's. */
   #samples: readonly Sample<State>[] = []
 
   constructor(pool: Pool, context: BatchContext<State, Event>) {
@@ -29,29 +29,29 @@ export class Witness<State, Event> {
   remember({ applied }: BatchResult<State, Event>): void {
     const last = applied.at(-1)
     if (!last) return
-    const other = [...this.#samples, ...applied.slice(0, 1)].findLast(({ orderId }) => orderId !== last.orderId)
+    const other = [...this.#samples, ...applied.slice(0, 1)].findLast(({ key }) => key !== last.key)
     this.#samples = other ? [other, last] : [last]
   }
 
   /**
-   * The next record of another order that has something to apply; where there is none, a write of what another order has
+   * The next record of another key that has something to apply; where there is none, a write of what another key has
    * stored. False: it fails alike, or there is nothing to try.
    */
   async othersSucceed(guilty: Entry<Event>, error: unknown, entries: readonly Entry<Event>[]): Promise<boolean> {
-    const orders = new Set([guilty.orderId])
-    const others = entries.filter(({ orderId, orderless, decoded, offset }) => {
-      if (orderless || !decoded || offset <= guilty.offset || orders.has(orderId)) return false
-      orders.add(orderId)
+    const keys = new Set([guilty.key])
+    const others = entries.filter(({ key, keyless, decoded, offset }) => {
+      if (keyless || !decoded || offset <= guilty.offset || keys.has(key)) return false
+      keys.add(key)
       return true
     })
     for (const other of others.slice(0, mostTries)) {
       const answer = await this.#tried(error, (tx) => isApplicable(tx, other, this.#context))
       if (answer !== 'nothing') return answer === 'succeeds'
     }
-    const sample = this.#samples.find(({ orderId }) => orderId !== guilty.orderId)
+    const sample = this.#samples.find(({ key }) => key !== guilty.key)
     if (!sample) return false
     const write = async (tx: Tx) => {
-      await this.#context.handler.save(tx, new Map([[sample.orderId, sample.state]]))
+      await this.#context.handler.save(tx, new Map([[sample.key, sample.state]]))
       return true
     }
     return (await this.#tried(error, write)) === 'succeeds'

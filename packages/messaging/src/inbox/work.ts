@@ -1,7 +1,7 @@
 import { placeName } from '../kafka/event.ts'
 import type { Taken } from '../kafka/record-stream.ts'
 import { PartitionsStuck } from './commit.ts'
-import type { Entry } from './order.ts'
+import type { Entry } from './key-state.ts'
 import type { StallPlace } from './stalls.ts'
 
 /** Records on their way into the database, and how far they are. */
@@ -27,7 +27,7 @@ export function standstills<Event>(
   if (error instanceof PartitionsStuck)
     return error.stuck.map(({ partition, entry, error: cause }) => ({
       partition,
-      at: { key: entry?.orderId ?? null, event: entry ? placeName(topicId, entry) : null },
+      at: { key: entry?.key ?? null, event: entry ? placeName(topicId, entry) : null },
       error: cause,
     }))
   return [...spans].flatMap(([partition, { from, next }]) => {

@@ -50,29 +50,29 @@ export class Decoder<Event> {
     const { partition, offset } = record
     const at = { topicId, partition, offset, record }
     const unread = { version: null, eventId: null, decoded: undefined }
-    const nowhere = { orderId: `@${this.#topic.name}:${partition}:${offset}`, orderless: true }
+    const nowhere = { key: `@${this.#topic.name}:${partition}:${offset}`, keyless: true }
 
     const { reference } = record
     const unkept = reference && { fault: faultOf(reference.cause, reference.detail) }
-    const key = this.#orderIdOf(record.key)
+    const key = this.#keyOf(record.key)
     if (typeof key !== 'string') return { ...at, ...nowhere, ...unread, fault: unkept?.fault ?? key }
     const read = unkept ?? this.#read(record.value)
-    if ('fault' in read) return { ...at, orderId: key, orderless: false, ...unread, fault: read.fault }
+    if ('fault' in read) return { ...at, key, keyless: false, ...unread, fault: read.fault }
     const { decoded } = read
-    const { orderId } = this.#topic.describe(decoded.event)
-    if (orderId !== key) {
-      const fault = faultOf('key-mismatch', `the key names ${key}, the event ${orderId}`)
+    const described = this.#topic.describe(decoded.event).key
+    if (described !== key) {
+      const fault = faultOf('key-mismatch', `the key names ${key}, the event ${described}`)
       return { ...at, ...nowhere, ...unread, fault }
     }
     const { version, eventId } = decoded
-    return { ...at, orderId: key, orderless: false, version, eventId, decoded, fault: undefined }
+    return { ...at, key, keyless: false, version, eventId, decoded, fault: undefined }
   }
 
-  #orderIdOf(key: Buffer | null): string | Fault {
-    if (!key) return faultOf('no-key', 'the record has no key')
+  #keyOf(bytes: Buffer | null): string | Fault {
+    if (!bytes) return faultOf('no-key', 'the record has no key')
     try {
-      const orderId = this.#topic.key.decode(key)
-      return orderId.includes('\0') ? faultOf('no-key', 'the key holds a NUL') : orderId
+      const key = this.#topic.key.decode(bytes)
+      return key.includes('\0') ? faultOf('no-key', 'the key holds a NUL') : key
     } catch (error) {
       return faultOf('no-key', error)
     }

@@ -114,7 +114,7 @@ test('rule 16: an event over a limit of the storage is poison, with the limit it
     orderEvents.value.encode({ ...event, occurredAt: order.orderDate, previousStatus: null, ...more })
   const read = async (more: object) =>
     (await decoder.decodeAll('topic', [{ ...record, value: frame(1, body(more)) }])).map((entry) => [
-      entry.orderId,
+      entry.key,
       entry.version,
       entry.fault?.cause,
     ])

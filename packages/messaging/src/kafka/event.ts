@@ -36,10 +36,10 @@ export function placeOf(name: string): { topicId: string; partition: number; off
 
 /** A record of a topic, as far as it could be read. */
 export interface DecodedRecord<Event> {
-  /** `@topic:partition:offset` where `orderless`. */
-  readonly orderId: string
-  /** It has no usable key, or key and body disagree: it belongs to no order and blocks none. */
-  readonly orderless: boolean
+  /** `@topic:partition:offset` where `keyless`. */
+  readonly key: string
+  /** It has no usable key, or key and body disagree: it belongs to no key and blocks none. */
+  readonly keyless: boolean
   readonly topicId: string
   readonly partition: number
   readonly offset: bigint

@@ -5,10 +5,10 @@ import type { SourceRecord } from './record.ts'
 
 /** Key, value and headers together. What the topic takes of the cart (`max.message.bytes`) is never over it; what is compressed may be. */
 export const largestRecord = 1_048_588
-/** An order's id has at most 128 characters. A longer key names no order. */
+/** A usable key has at most 128 characters of four bytes. */
 const longestKey = 512
 
-/** The record, or a reference in its place. Its key stays where it may name an order, which then is held. */
+/** The record, or a reference in its place. Its key stays where it may be a usable one, which then is held. */
 export function bounded(record: SourceRecord): SourceRecord {
   if (record.reference) return record
   const bytes = (record.key?.length ?? 0) + (record.value?.length ?? 0)

@@ -20,7 +20,7 @@ suite('rule 16: a record over the bound', () => {
     assert.equal(bounded(largest), largest)
   })
 
-  test('is a reference: its length, its digest, and a key that may name an order', () => {
+  test('is a reference: its length, its digest, and its key where that may be usable', () => {
     const key = Buffer.from('o-1')
     const value = Buffer.alloc(largestRecord, 'v')
     const { reference, ...rest } = bounded(record(key, value))
@@ -30,7 +30,7 @@ suite('rule 16: a record over the bound', () => {
     assert.ok(bounded(record(key, null, largestRecord)).reference, 'headers count too')
   })
 
-  test('holds the order that its key names, or none where the key is too long', async () => {
+  test('holds its key, or none where the key is too long', async () => {
     const decoder = new Decoder(modelTopic('events'), modelRegistry)
     const value = Buffer.alloc(largestRecord)
     const entries = await decoder.decodeAll('topic', [
@@ -38,7 +38,7 @@ suite('rule 16: a record over the bound', () => {
       record(Buffer.alloc(600, 'k'), value),
     ])
     assert.deepEqual(
-      entries.map(({ orderId, orderless, fault }) => [orderId, orderless, fault?.cause]),
+      entries.map(({ key, keyless, fault }) => [key, keyless, fault?.cause]),
       [
         ['o-1', false, 'too-large'],
         ['@events:0:7', true, 'too-large'],

@@ -10,7 +10,7 @@ export interface Topic<Event> {
   readonly key: KeyCodec<Event>
   readonly value: ValueCodec<Event>
   /** What the runtime needs to know of an event; the version comes from the body, never from a header. */
-  describe(event: Event): { eventId: string; orderId: string; version: number }
+  describe(event: Event): { eventId: string; key: string; version: number }
   /** Which limit of our storage an event is over, for a person: no consumer applies it then. Undefined: none. */
   overLimits(event: Event): string | undefined
   /** Kafka headers of an event, for people and routers; nothing decides by them. */
@@ -19,7 +19,7 @@ export interface Topic<Event> {
 
 export interface KeyCodec<Event> {
   encode(event: Event): Buffer
-  /** The order id in a record's key. Throws when it is no usable key (not UTF-8, empty, over 128 code points, control characters). */
+  /** A record's key as text. Throws when it is unusable (not UTF-8, empty, over 128 code points, control characters). */
   decode(key: Buffer): string
 }
 

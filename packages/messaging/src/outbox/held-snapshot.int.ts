@@ -13,7 +13,7 @@ const measures = process.env.OUTBOX_PUBLISHED !== undefined
 const atOnce = 50_000
 const partitions = 6
 
-/** Rows of about the size of an order that were added, and deleted once Kafka had them. */
+/** Rows of about the size of a usual event that were added, and deleted once Kafka had them. */
 async function publishedBefore({ url, topic }: OutboxRig): Promise<void> {
   const client = new pg.Client({ connectionString: url })
   await client.connect()

@@ -239,13 +239,13 @@ export class Lanes {
     this.#measure()
   }
 
-  /** Rule 9: nothing will make Kafka take it. Its order stands still, and somebody has to look at it. */
+  /** Rule 9: nothing will make Kafka take it. Its key stands still, and somebody has to look at it. */
   async #setAside({ eventId, key }: OutboxRow, cause: Error): Promise<void> {
     await setAside(this.#options.pool, eventId, { cause: 'record-too-large', detail: cause.message })
     this.#options.metrics.setAside.inc()
     this.#options.logger.error(
       { alarm: 'outbox-set-aside', eventId, key: key?.toString(), cause: cause.message },
-      'Kafka refuses an event for good: it is set aside, and the later events of its order wait behind it',
+      'Kafka refuses an event for good: it is set aside, and the later events of its key wait behind it',
     )
   }
 

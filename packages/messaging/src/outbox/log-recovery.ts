@@ -1,4 +1,4 @@
-// Rule 12: judges orders by all that was read of them in the log, some at a time, each group in a transaction.
+// Rule 12: judges keys by all that was read of them in the log, some at a time, each group in a transaction.
 import { sqlFault, type Tx, transaction } from '@inorder/storage/transaction.ts'
 import type { Pool } from 'pg'
 import { type Decoder, SchemasMissing } from '../kafka/decode.ts'
@@ -13,30 +13,30 @@ import {
 import { dropRows, removeRows, unpublishedOf } from './recovery-store.ts'
 import { type Evidence, judge, type Range, type Verdict } from './recovery-verdict.ts'
 
-/** Why nothing may be written to an order until an operator decides. */
+/** Why nothing may be written to a key until an operator decides. */
 export interface Hold {
   /** `refused`: the database does not take what the log holds of it. */
   cause: 'gap' | 'undecodable' | 'refused'
   /** For a person. */
   detail: string
   missing: Range[]
-  /** The highest version that the log holds and that can be read, if it is above the order's. */
+  /** The highest version that the log holds and that can be read, if it is above the key's. */
   newest: number | null
 }
 
-/** What becomes of an order. */
+/** What becomes of a key. */
 export interface Recovered<Event> {
-  orderId: string
+  key: string
   /** It becomes what this says; undefined: it stays what it is. */
   event: Event | undefined
   hold: Hold | undefined
 }
 
-/** The orders of the service, as recovery meets them. */
-export interface OrderTable<Event> {
+/** The keys of the service, as recovery meets them. */
+export interface KeyTable<Event> {
   /** Their versions, locked until the transaction ends. What does not exist is made first, at version 0, so that nobody else makes it. */
-  lock(tx: Tx, orderIds: readonly string[]): Promise<Map<string, number>>
-  save(tx: Tx, orders: readonly Recovered<Event>[]): Promise<void>
+  lock(tx: Tx, keys: readonly string[]): Promise<Map<string, number>>
+  save(tx: Tx, recovered: readonly Recovered<Event>[]): Promise<void>
 }
 
 export interface RecoverOptions<Event> {
@@ -44,7 +44,7 @@ export interface RecoverOptions<Event> {
   topicName: string
   topicId: string
   decoder: Decoder<Event>
-  orders: OrderTable<Event>
+  table: KeyTable<Event>
   /** Throws where the transaction is in another database than the one whose records are judged. */
   assertSame(tx: Tx): void
   /** After each commit. */
@@ -52,21 +52,21 @@ export interface RecoverOptions<Event> {
 }
 
 export interface RecoveredGroup<Event> {
-  orders: readonly Recovered<Event>[]
-  dropped: readonly { orderId: string; eventId: string }[]
+  recovered: readonly Recovered<Event>[]
+  dropped: readonly { key: string; eventId: string }[]
 }
 
-/** Bounds a group's memory, and how long its orders are locked. */
+/** Bounds a group's memory, and how long its keys are locked. */
 const mostTogether = 5_000
 
-export async function recoverOrders<Event>(options: RecoverOptions<Event>): Promise<void> {
+export async function recoverKeys<Event>(options: RecoverOptions<Event>): Promise<void> {
   let after = ''
   for (;;) {
     const { staged, more } = await nextStaged(options.pool, after, mostTogether)
     if (staged.length === 0) return
-    const { orders } = await recoverGroup(options, staged)
-    // The rest of a long order comes next; of one that is held everything stays.
-    if (!more || orders[0]?.hold) after = staged.at(-1)!.orderId
+    const { recovered } = await recoverGroup(options, staged)
+    // The rest of a key with many records comes next; of one that is held everything stays.
+    if (!more || recovered[0]?.hold) after = staged.at(-1)!.key
   }
 }
 
@@ -92,14 +92,17 @@ async function recoverGroup<Event>(
       )
     }
     if (sqlFault(error) !== 'row') throw error
-    // As in rule 17: an order that the database refuses does not hold up all others.
-    const byOrder = [...Map.groupBy(staged, ({ orderId }) => orderId)]
-    const [[orderId]] = byOrder as [[string, Staged[]]]
-    if (byOrder.length === 1) group = await holdRefused(options, orderId, staged, error as Error)
+    // As in rule 17: a key that the database refuses does not hold up all others.
+    const byKey = [...Map.groupBy(staged, ({ key }) => key)]
+    const [[key]] = byKey as [[string, Staged[]]]
+    if (byKey.length === 1) group = await holdRefused(options, key, staged, error as Error)
     else {
       const alone = []
-      for (const [, records] of byOrder) alone.push(await recoverGroup(options, records))
-      return { orders: alone.flatMap(({ orders }) => orders), dropped: alone.flatMap(({ dropped }) => dropped) }
+      for (const [, records] of byKey) alone.push(await recoverGroup(options, records))
+      return {
+        recovered: alone.flatMap(({ recovered }) => recovered),
+        dropped: alone.flatMap(({ dropped }) => dropped),
+      }
     }
   }
   options.onRecovered(group)
@@ -108,32 +111,32 @@ async function recoverGroup<Event>(
 
 async function recoverLocked<Event>(
   tx: Tx,
-  { topicName, topicId, decoder, orders, assertSame }: RecoverOptions<Event>,
+  { topicName, topicId, decoder, table, assertSame }: RecoverOptions<Event>,
   staged: readonly Staged[],
 ): Promise<RecoveredGroup<Event>> {
   assertSame(tx)
-  const byOrder = Map.groupBy(staged, ({ orderId }) => orderId)
-  const orderIds = [...byOrder.keys()]
-  const versions = await orders.lock(tx, orderIds)
-  const unpublished = await unpublishedOf(tx, topicName, orderIds)
+  const byKey = Map.groupBy(staged, ({ key }) => key)
+  const keys = [...byKey.keys()]
+  const versions = await table.lock(tx, keys)
+  const unpublished = await unpublishedOf(tx, topicName, keys)
 
-  const judged = orderIds.map((orderId) => {
-    const version = versions.get(orderId) ?? 0
-    const evidence = evidenceOf(version, unpublished.get(orderId) ?? [], byOrder.get(orderId)!)
-    return { orderId, version, evidence, verdict: judge(evidence) }
+  const judged = keys.map((key) => {
+    const version = versions.get(key) ?? 0
+    const evidence = evidenceOf(version, unpublished.get(key) ?? [], byKey.get(key)!)
+    return { key, version, evidence, verdict: judge(evidence) }
   })
   const adopted = judged.flatMap(({ evidence, verdict }) =>
     verdict.adopt === undefined ? [] : evidence.log.get(verdict.adopt)!.at,
   )
   const events = eventsOf(decoder, topicId, adopted.length > 0 ? await stagedRecords(tx, adopted) : [])
-  const recovered = judged.map(({ orderId, version, evidence, verdict }) => ({
-    orderId,
-    event: verdict.adopt === undefined ? undefined : events.get(orderId),
-    hold: verdict.hold && holdOf(verdict, verdict.adopt ?? version, evidence, byOrder.get(orderId)!),
+  const recovered = judged.map(({ key, version, evidence, verdict }) => ({
+    key,
+    event: verdict.adopt === undefined ? undefined : events.get(key),
+    hold: verdict.hold && holdOf(verdict, verdict.adopt ?? version, evidence, byKey.get(key)!),
   }))
-  const dropped = judged.flatMap(({ orderId, verdict }) => verdict.dropped.map((eventId) => ({ orderId, eventId })))
+  const dropped = judged.flatMap(({ key, verdict }) => verdict.dropped.map((eventId) => ({ key, eventId })))
 
-  await orders.save(tx, recovered)
+  await table.save(tx, recovered)
   await removeRows(
     tx,
     judged.flatMap(({ verdict }) => verdict.published),
@@ -142,13 +145,13 @@ async function recoverLocked<Event>(
     tx,
     dropped.map(({ eventId }) => eventId),
   )
-  // What a held order was judged by is looked at again, with what comes later.
-  const done = judged.filter(({ verdict }) => !verdict.hold).flatMap(({ orderId }) => byOrder.get(orderId)!)
+  // What a held key was judged by is looked at again, with what comes later.
+  const done = judged.filter(({ verdict }) => !verdict.hold).flatMap(({ key }) => byKey.get(key)!)
   await removeStaged(
     tx,
     done.map(({ id }) => id),
   )
-  return { orders: recovered, dropped }
+  return { recovered, dropped }
 }
 
 function evidenceOf(version: number, unpublished: Evidence['unpublished'], staged: readonly Staged[]): Evidence {
@@ -161,7 +164,7 @@ function evidenceOf(version: number, unpublished: Evidence['unpublished'], stage
   return { version, unpublished, log, unreadable }
 }
 
-/** By order. They were read when they were staged. */
+/** By key. They were read when they were staged. */
 function eventsOf<Event>(
   decoder: Decoder<Event>,
   topicId: string,
@@ -169,9 +172,9 @@ function eventsOf<Event>(
 ): Map<string, Event> {
   const events = new Map<string, Event>()
   for (const record of records) {
-    const { orderId, decoded, fault } = decoder.decode(topicId, record)
+    const { key, decoded, fault } = decoder.decode(topicId, record)
     if (!decoded) throw new Unreadable(record.id, `${fault?.cause}: ${fault?.detail}`)
-    events.set(orderId, decoded.event)
+    events.set(key, decoded.event)
   }
   return events
 }
@@ -198,8 +201,8 @@ function holdOf({ hold }: Verdict, version: number, { log }: Evidence, staged: r
 }
 
 async function holdRefused<Event>(
-  { pool, orders, assertSame }: RecoverOptions<Event>,
-  orderId: string,
+  { pool, table, assertSame }: RecoverOptions<Event>,
+  key: string,
   staged: readonly Staged[],
   refusal: Error,
 ): Promise<RecoveredGroup<Event>> {
@@ -208,9 +211,9 @@ async function holdRefused<Event>(
   const hold = { cause: 'refused' as const, missing: [], newest, detail }
   return transaction(pool, async (tx) => {
     assertSame(tx)
-    await orders.lock(tx, [orderId])
-    const held = [{ orderId, event: undefined, hold }]
-    await orders.save(tx, held)
-    return { orders: held, dropped: [] }
+    await table.lock(tx, [key])
+    const held = [{ key, event: undefined, hold }]
+    await table.save(tx, held)
+    return { recovered: held, dropped: [] }
   })
 }

@@ -12,7 +12,7 @@ export function outboxMetrics(registry: Registry) {
       'Events that are not known to be in Kafka, counted up to 100,000 a partition',
     ),
     oldest: gauge('outbox_oldest_seconds', 'Age of the oldest of them'),
-    setAside: gauge('outbox_set_aside_rows', 'Events that Kafka refuses for good; the later ones of their order wait'),
+    setAside: gauge('outbox_set_aside_rows', 'Events that Kafka refuses for good; the later ones of their key wait'),
     published: counter('outbox_published_total', 'Events that Kafka has acknowledged'),
     failures: counter('outbox_send_failures_total', 'Sends that failed or were overdue'),
     resting: gauge('outbox_resting_lanes', 'Partitions to which nothing is sent for a moment after a failure'),

@@ -24,7 +24,7 @@ export interface Refused {
   detail: string
 }
 
-/** Of an order, of a partition's position, of an event that was set aside, or of an order that was held. */
+/** Of a key, of a partition's position, of an event that was set aside, or of a key that was held. */
 const Audited = Type.Partial(
   Type.Object({
     appliedVersion: Type.Integer(),
@@ -40,7 +40,7 @@ const Audited = Type.Partial(
       additionalProperties: true,
       description: 'An item of /ops/set-aside',
     }),
-    version: Type.Integer({ description: 'Of an order that was held' }),
+    version: Type.Integer({ description: 'Of a key that was held' }),
     hold: Type.Unsafe<object>({
       type: 'object',
       additionalProperties: true,
@@ -58,7 +58,7 @@ export const AuditEntry = Type.Object({
   action: text(
     'redrive, discard, accept-loss, set-aside-redrive, set-aside-discard, release, or skipped-arrived: a version that was skipped came after all',
   ),
-  orderId: text('@topic:partition where a loss was accepted'),
+  key: text('@topic:partition where a loss was accepted'),
   event: textOrNull('Of a discard, or what came after all'),
   reason: textOrNull('Of a discard or a release'),
   before: Audited,
@@ -67,10 +67,10 @@ export const AuditEntry = Type.Object({
 
 export type SetAside = Static<typeof SetAside>
 export const SetAside = Type.Object({
-  key: text("The record's key, the orderId; @ and the event id where the key is no text"),
+  key: text("The record's key, the key; @ and the event id where the key is no text"),
   event: text('The event id'),
   topic: Type.String(),
-  version: Type.Unsafe<number | null>({ type: ['integer', 'null'], description: 'Of the order; null: not known' }),
+  version: Type.Unsafe<number | null>({ type: ['integer', 'null'], description: 'Of the key; null: not known' }),
   cause: Type.String(),
   detail: text('What Kafka answered'),
   since: Type.String({ format: 'date-time' }),

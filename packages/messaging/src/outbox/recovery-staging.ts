@@ -5,7 +5,7 @@ import type { DecodedRecord } from '../kafka/event.ts'
 
 export interface Staged {
   id: number
-  orderId: string
+  key: string
   /** Null: nobody can read it. */
   version: number | null
   eventId: string | null
@@ -31,17 +31,17 @@ export async function stage<Event>(db: Tx, entries: readonly DecodedRecord<Event
 
 async function insert<Event>(db: Tx, entries: readonly DecodedRecord<Event>[]): Promise<void> {
   await db.query(
-    `INSERT INTO log_event (topic_id, partition, log_offset, order_id, version, event_id, value, detail)
-     SELECT topic_id, partition, log_offset, order_id, version, event_id, value, detail
+    `INSERT INTO log_event (topic_id, partition, log_offset, key, version, event_id, value, detail)
+     SELECT topic_id, partition, log_offset, key, version, event_id, value, detail
      FROM unnest($1::uuid[], $2::int[], $3::bigint[], $4::text[], $5::bigint[], $6::text[], $7::bytea[], $8::text[])
-       WITH ORDINALITY AS new (topic_id, partition, log_offset, order_id, version, event_id, value, detail, n)
+       WITH ORDINALITY AS new (topic_id, partition, log_offset, key, version, event_id, value, detail, n)
      ORDER BY n
      ON CONFLICT (topic_id, partition, log_offset) DO NOTHING`,
     columns(entries, (entry) => [
       entry.topicId,
       entry.partition,
       entry.offset,
-      entry.orderId,
+      entry.key,
       entry.version,
       entry.eventId,
       entry.record?.value ?? null,
@@ -57,45 +57,45 @@ function unreadDetail<Event>({ partition, offset, fault, record }: DecodedRecord
   return `the record at partition ${partition}, offset ${offset} cannot be read (${fault?.cause}: ${fault?.detail})${hint}`
 }
 
-/** Records of whole orders, by order, version and place; of one with more records than the bound, its lowest versions alone. */
+/** Records of whole keys, by key, version and place; of one with more records than the bound, its lowest versions alone. */
 export async function nextStaged(db: Tx, after: string, most: number): Promise<{ staged: Staged[]; more: boolean }> {
   const { rows } = await db.query<{
     id: string
-    order_id: string
+    key: string
     version: string | null
     event_id: string | null
     detail: string | null
   }>(
-    `SELECT id, order_id, version, event_id, detail FROM log_event WHERE order_id > $1
-     ORDER BY order_id, version NULLS LAST, id LIMIT $2`,
+    `SELECT id, key, version, event_id, detail FROM log_event WHERE key > $1
+     ORDER BY key, version NULLS LAST, id LIMIT $2`,
     [after, most],
   )
   const staged = rows.map((row) => ({
     id: Number(row.id),
-    orderId: row.order_id,
+    key: row.key,
     version: row.version === null ? null : Number(row.version),
     eventId: row.event_id,
     detail: row.detail,
   }))
-  const last = staged.at(-1)?.orderId
-  if (rows.length < most || last === staged[0]?.orderId) return { staged, more: rows.length === most }
-  return { staged: staged.filter(({ orderId }) => orderId !== last), more: false }
+  const last = staged.at(-1)?.key
+  if (rows.length < most || last === staged[0]?.key) return { staged, more: rows.length === most }
+  return { staged: staged.filter(({ key }) => key !== last), more: false }
 }
 
 interface Value {
   id: string
   partition: number
   log_offset: string
-  order_id: string
+  key: string
   value: Buffer | null
 }
 
-const asRecord = ({ id, partition, log_offset, order_id, value }: Value) => ({
+const asRecord = ({ id, partition, log_offset, key, value }: Value) => ({
   id: Number(id),
   partition,
   offset: BigInt(log_offset),
   timestamp: 0n,
-  key: Buffer.from(order_id),
+  key: Buffer.from(key),
   value,
   headers: [],
 })
@@ -103,7 +103,7 @@ export type StagedRecord = ReturnType<typeof asRecord>
 
 export async function stagedRecords(db: Tx, ids: readonly number[]): Promise<StagedRecord[]> {
   const { rows } = await db.query<Value>(
-    'SELECT id, partition, log_offset, order_id, value FROM log_event WHERE id = ANY ($1)',
+    'SELECT id, partition, log_offset, key, value FROM log_event WHERE id = ANY ($1)',
     [ids],
   )
   return rows.map(asRecord)
@@ -112,7 +112,7 @@ export async function stagedRecords(db: Tx, ids: readonly number[]): Promise<Sta
 /** Some that could not be read when they were last tried. */
 export async function unreadable(db: Tx, after: number, most: number): Promise<StagedRecord[]> {
   const { rows } = await db.query<Value>(
-    `SELECT id, partition, log_offset, order_id, value FROM log_event
+    `SELECT id, partition, log_offset, key, value FROM log_event
      WHERE version IS NULL AND id > $1 ORDER BY id LIMIT $2`,
     [after, most],
   )
@@ -137,15 +137,15 @@ export async function removeStaged(tx: Tx, ids: readonly number[]): Promise<void
   if (ids.length > 0) await tx.query('DELETE FROM log_event WHERE id = ANY ($1)', [ids])
 }
 
-export async function removeStagedOf(tx: Tx, orderId: string): Promise<void> {
-  await tx.query('DELETE FROM log_event WHERE order_id = $1', [orderId])
+export async function removeStagedOf(tx: Tx, key: string): Promise<void> {
+  await tx.query('DELETE FROM log_event WHERE key = $1', [key])
 }
 
-/** The first event of the highest version that can be read of an order. */
-export async function newestStaged(db: Tx, orderId: string): Promise<{ id: number; version: number } | undefined> {
+/** The first event of the highest version that can be read of a key. */
+export async function newestStaged(db: Tx, key: string): Promise<{ id: number; version: number } | undefined> {
   const { rows } = await db.query<{ id: string; version: string }>(
-    `SELECT id, version FROM log_event WHERE order_id = $1 AND version IS NOT NULL ORDER BY version DESC, id LIMIT 1`,
-    [orderId],
+    `SELECT id, version FROM log_event WHERE key = $1 AND version IS NOT NULL ORDER BY version DESC, id LIMIT 1`,
+    [key],
   )
   return rows[0] && { id: Number(rows[0].id), version: Number(rows[0].version) }
 }

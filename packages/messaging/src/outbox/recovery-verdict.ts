@@ -1,6 +1,6 @@
-// Rule 12: what becomes of one order of which the database and the log tell different things. Pure.
+// Rule 12: what becomes of one key of which the database and the log tell different things. Pure.
 
-/** What the database knows of an order, and what was read of it in the log. */
+/** What the database knows of a key, and what was read of it in the log. */
 export interface Evidence {
   /** The version of its row; 0: it has none. Every version up to it is in the log, or unpublished. */
   version: number
@@ -18,7 +18,7 @@ export interface Range {
 }
 
 export interface Verdict {
-  /** The order becomes what the log's event of this version says. Undefined: its row stays. */
+  /** The key becomes what the log's event of this version says. Undefined: its row stays. */
   adopt: number | undefined
   /** Events of the outbox that the log has already. */
   published: string[]
@@ -39,7 +39,7 @@ export function judge({ version, unpublished, log, unreadable }: Evidence): Verd
   let top = fork === undefined ? version : fork - 1
   while (log.has(top + 1)) top++
   const missing = gapsAbove(top, log)
-  // What nobody can read is no version of the order where later ones follow without a gap.
+  // What nobody can read is no version of the key where later ones follow without a gap.
   let settledTo = 0
   for (const [of, { at }] of log) if (of <= top && at > settledTo) settledTo = at
   const unsettled = unreadable.some((at) => at > settledTo)

@@ -28,7 +28,7 @@ const cases: [string, Evidence, Partial<Verdict> | { hold: ReturnType<typeof gap
   ['published, and the row of the outbox not deleted yet', evidence(3, ['3'], ['2', '3']), { published: ['3'] }],
   ['not published yet', evidence(3, ['2', '3'], ['1']), {}],
   ['the backup lacks the newest versions', evidence(1, [], ['2', '3']), { adopt: 3 }],
-  ['there is no such order', evidence(0, [], ['1', '2']), { adopt: 2 }],
+  ['there is no such key', evidence(0, [], ['1', '2']), { adopt: 2 }],
   ['two histories', evidence(3, ['2', '3'], ["2'"]), { adopt: 2, dropped: ['2', '3'] }],
   ['two histories, the other is longer', evidence(2, ['2'], ["2'", "3'"]), { adopt: 3, dropped: ['2'] }],
   ['what is below the fork is published', evidence(3, ['2', '3'], ["3'"]), { adopt: 3, dropped: ['3'] }],
@@ -45,8 +45,8 @@ const cases: [string, Evidence, Partial<Verdict> | { hold: ReturnType<typeof gap
     evidence(4, ['2', '3', '4'], ["3'", '9']),
     { adopt: 3, dropped: ['3', '4'], hold: gap([4, 8]) },
   ],
-  ['an unknown order that does not begin', evidence(0, [], ['9']), { hold: gap([1, 8]) }],
-  ['an order that came in another order', evidence(1, [], ['3', '2']), { adopt: 3 }],
+  ['an unknown key that does not begin', evidence(0, [], ['9']), { hold: gap([1, 8]) }],
+  ['a key that came in another order', evidence(1, [], ['3', '2']), { adopt: 3 }],
   ['nobody can read the newest', evidence(1, [], ['2', 'x']), { adopt: 2, hold: unreadable() }],
   ['nobody can read the only one', evidence(0, [], ['x']), { hold: unreadable() }],
   ['nobody can read the missing one', evidence(1, [], ['2', 'x', '4']), { adopt: 2, hold: unreadable([3, 3]) }],
@@ -89,7 +89,7 @@ test('rule 12: no row leaves the outbox untold, no version of the log is given a
 
       const stays = given.unpublished.filter(({ eventId }) => ![...published, ...dropped].includes(eventId))
       for (const row of stays) {
-        assert.ok(row.version <= version, `${row.version} waits above the order's ${version}`)
+        assert.ok(row.version <= version, `${row.version} waits above the key's ${version}`)
         assert.ok(!given.log.has(row.version), `${row.version} is published beside the log's`)
       }
       // Versions up to here were never in doubt.

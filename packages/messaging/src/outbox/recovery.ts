@@ -10,7 +10,7 @@ import type { SourceRecord } from '../kafka/record.ts'
 import { RegistryAway, type SchemaRegistry } from '../kafka/registry.ts'
 import type { Topic } from '../kafka/topic.ts'
 import { type DatabaseRun, NotCompared } from './database-run.ts'
-import { type OrderTable, type RecoveredGroup, recoverOrders } from './log-recovery.ts'
+import { type KeyTable, type RecoveredGroup, recoverKeys } from './log-recovery.ts'
 import { markRead, stage, unreadable } from './recovery-staging.ts'
 import { currentRun, readPublished, rememberRun, savePublished } from './recovery-store.ts'
 import { type HeldEvidence, heldEvidence } from './release.ts'
@@ -26,7 +26,7 @@ export interface SecondCopyOptions<Event> {
   /** This process, `cart-2`. */
   instance: string
   logger: Logger
-  orders: OrderTable<Event>
+  table: KeyTable<Event>
   run: DatabaseRun
 }
 
@@ -50,7 +50,7 @@ export class SecondCopy<Event> implements ComparedLog {
   readonly #options: SecondCopyOptions<Event>
   readonly #kafka: KafkaAdmin
   readonly #decoder: Decoder<Event>
-  /** For the operator of orders that are held. */
+  /** For the operator of keys that are held. */
   readonly evidence: HeldEvidence<Event>
   #reading: Promise<void> | undefined
   /** Something of the log was read, and not all of it judged: the database may lack it. */
@@ -140,7 +140,7 @@ export class SecondCopy<Event> implements ComparedLog {
   }
 
   async #catchUp(): Promise<void> {
-    const { pool, maintenance, topic, brokers, instance, logger, orders, run } = this.#options
+    const { pool, maintenance, topic, brokers, instance, logger, table, run } = this.#options
     await sleep(run.complete - performance.now())
     const { identity } = await currentRun(pool)
     const log = await this.#kafka.log(topic.name, deadlineMs)
@@ -160,12 +160,12 @@ export class SecondCopy<Event> implements ComparedLog {
       const piece = { topic: topic.name, topicId: log.id, spans }
       await readLog({ brokers, clientId: `${instance}-log` }, piece, (records) => this.#stage(log.id, records))
     }
-    await recoverOrders({
+    await recoverKeys({
       pool: maintenance,
       topicName: topic.name,
       topicId: log.id,
       decoder: this.#decoder,
-      orders,
+      table,
       assertSame: (tx) => run.assertLeadsTo(identity, tx),
       onRecovered: (group) => this.#tell(group),
     })
@@ -180,14 +180,14 @@ export class SecondCopy<Event> implements ComparedLog {
     const entries = await this.#decoder.decodeAll(topicId, records)
     await stage(
       maintenance,
-      entries.filter(({ orderless }) => !orderless),
+      entries.filter(({ keyless }) => !keyless),
     )
     if (entries.length > 0) this.#behind = true
-    const [first, ...others] = entries.filter(({ orderless }) => orderless)
+    const [first, ...others] = entries.filter(({ keyless }) => keyless)
     if (first)
       logger.warn(
         { event: placeName(topicId, first), cause: first.fault?.cause, others: others.length },
-        'records of the log belong to no order: they are passed over',
+        'records of the log belong to no key: they are passed over',
       )
   }
 
@@ -204,24 +204,24 @@ export class SecondCopy<Event> implements ComparedLog {
     }
   }
 
-  #tell({ orders, dropped }: RecoveredGroup<Event>): void {
+  #tell({ recovered, dropped }: RecoveredGroup<Event>): void {
     const { logger } = this.#options
-    const adopted = orders.filter(({ event }) => event !== undefined).length
+    const adopted = recovered.filter(({ event }) => event !== undefined).length
     if (adopted > 0)
       logger.warn(
-        { alarm: 'database-restored', orders: adopted },
-        'orders that the database lacked were taken over from the log',
+        { alarm: 'database-restored', keys: adopted },
+        'keys that the database lacked were taken over from the log',
       )
-    for (const { orderId, eventId } of dropped)
+    for (const { key, eventId } of dropped)
       logger.error(
-        { alarm: 'event-dropped', orderId, eventId },
+        { alarm: 'event-dropped', key, eventId },
         'an event that contradicts the log was taken out of the outbox: it is in the table outbox_dropped',
       )
-    for (const { orderId, hold } of orders)
+    for (const { key, hold } of recovered)
       if (hold)
         logger.error(
-          { alarm: 'order-held', orderId, ...hold },
-          'nothing is written to this order until an operator releases it: see GET /ops/held',
+          { alarm: 'key-held', key, ...hold },
+          'nothing is written to this key until an operator releases it: see GET /ops/held',
         )
   }
 }

@@ -132,7 +132,7 @@ test('rule 6: who begins to wait for an event that is acknowledged and not yet d
   await rig.stop(relay)
 })
 
-test('each of many small orders is in Kafka within 100 ms, without a poll', async () => {
+test('each of many small records is in Kafka within 100 ms, without a poll', async () => {
   const relay = await rig.relay('one-by-one')
   await relay.contact
   const times: number[] = []

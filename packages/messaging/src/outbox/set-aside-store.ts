@@ -44,7 +44,7 @@ export async function setAsideRows(
   return rows.map(shown)
 }
 
-/** Of one key; an order has at most one. */
+/** Of one key; a key has at most one. */
 export async function setAsideOf(db: Tx, key: string): Promise<SetAsideRow[]> {
   const ofKey = rowsWhere(`(key = $1 OR '@' || event_id = $2)`)
   const { rows } = await db.query<Row>(ofKey, [Buffer.from(key), key])
@@ -85,7 +85,7 @@ export async function addSetAsideAudit(tx: Tx, { operator, row, reason, answer }
   const action = reason === undefined ? 'set-aside-redrive' : 'set-aside-discard'
   const after = { setAside: null, ...('consequence' in answer && { consequence: answer.consequence }) }
   await tx.query(
-    `INSERT INTO outbox_audit (operator, action, order_id, event, reason, before, after, answer)
+    `INSERT INTO outbox_audit (operator, action, key, event, reason, before, after, answer)
      VALUES ($1, $2, $3, $4, $5, $6, $7, $8)`,
     [operator, action, row.key, row.event, reason, { setAside }, after, answer],
   )
@@ -98,20 +98,20 @@ export async function setAsideDiscardAnswer(
   event: string,
 ): Promise<SetAsideDiscarded | undefined> {
   const { rows } = await tx.query<{ answer: SetAsideDiscarded }>(
-    `SELECT answer FROM outbox_audit WHERE action = 'set-aside-discard' AND order_id = $1 AND event = $2
+    `SELECT answer FROM outbox_audit WHERE action = 'set-aside-discard' AND key = $1 AND event = $2
      ORDER BY id DESC LIMIT 1`,
     [key, event],
   )
   return rows[0]?.answer
 }
 
-export const auditColumns = 'id, at, operator, action, order_id, event, reason, before, after'
-export type AuditRow = Omit<AuditEntry, 'id' | 'at' | 'orderId'> & { id: string; at: Date; order_id: string }
+export const auditColumns = 'id, at, operator, action, key, event, reason, before, after'
+export type AuditRow = Omit<AuditEntry, 'id' | 'at' | 'key'> & { id: string; at: Date; key: string }
 
 export function auditPage(rows: readonly AuditRow[], limit: number): List<AuditEntry> {
   const items = rows
     .slice(0, limit)
-    .map(({ id, at, order_id, ...row }) => ({ ...row, id: Number(id), at: at.toISOString(), orderId: order_id }))
+    .map(({ id, at, key, ...row }) => ({ ...row, id: Number(id), at: at.toISOString(), key: key }))
   return { items, next: rows.length > limit ? String(items.at(-1)?.id) : null }
 }
 

@@ -36,7 +36,7 @@ const limitTo = (bytes: number) =>
     ],
   })
 
-/** Three versions of an order, of which Kafka does not take the second. */
+/** Three versions of a key, of which Kafka does not take the second. */
 const versions = (key: string) =>
   [1, 2, 3].map((version) =>
     rig.record({
@@ -98,7 +98,7 @@ test('rule 9: what is set aside is listed, and redriven from any instance goes o
   assert.equal(await operator.redriveSetAside('o-1', tried), undefined)
   const { items: audit, next } = await operator.setAsideAudit({ limit: 1 })
   assert.deepEqual(
-    audit.map(({ operator, action, orderId, event }) => [operator, action, orderId, event]),
+    audit.map(({ operator, action, key, event }) => [operator, action, key, event]),
     [['ann', 'set-aside-redrive', 'o-1', second]],
   )
   assert.equal((await operator.setAsideAudit({ limit: 10, after: Number(next) })).items.length, 1)

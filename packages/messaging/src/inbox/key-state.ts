@@ -1,6 +1,6 @@
 import type { DecodedRecord, Fault } from '../kafka/event.ts'
 
-/** Where a record is kept that is not applied: it blocks its order, stands behind such a one, waits for a gap, or was overtaken. */
+/** Where a record is kept that is not applied: it blocks its key, stands behind such a one, waits for a gap, or was overtaken. */
 export interface Place extends Fault {
   readonly state: 'head' | 'behind' | 'waiting' | 'conflict'
   /** Times it was tried. */
@@ -21,8 +21,8 @@ export const entryOf = <Event>(record: DecodedRecord<Event>, before?: Place): En
   place: before,
 })
 
-/** What the order's row holds: the version guard, and whether anything is parked that holds the order up. */
-export interface OrderRow {
+/** What the key's row holds: the version guard, and whether anything is parked that holds the key up. */
+export interface KeyRow {
   readonly version: number
   /** Of the event that made `version`; null: none yet, or a version skipped by hand. */
   readonly eventId: string | null
@@ -38,15 +38,15 @@ export interface Skipped {
   readonly to: number
 }
 
-export const newRow: OrderRow = { version: 0, eventId: null, held: false, due: null, skipped: [] }
+export const newRow: KeyRow = { version: 0, eventId: null, held: false, due: null, skipped: [] }
 
-/** One order, as its row, its parked records and the events of this batch so far make it. */
-export interface Order<State, Event> {
-  readonly orderId: string
+/** One key, as its row, its parked records and the events of this batch so far make it. */
+export interface KeyState<State, Event> {
+  readonly key: string
   version: number
   eventId: string | null
   state: State | undefined
-  /** A poison record stands at the head, or the order is due: nothing of the order passes what is parked. */
+  /** A poison record stands at the head, or the key is due: nothing of the key passes what is parked. */
   blocked: boolean
   /** As in its row. */
   due: number | null
@@ -59,8 +59,8 @@ export interface Order<State, Event> {
   readonly parkedEvents: Set<string>
 }
 
-export const newOrder = <State, Event>(orderId: string, row: OrderRow = newRow): Order<State, Event> => ({
-  orderId,
+export const newKeyState = <State, Event>(key: string, row: KeyRow = newRow): KeyState<State, Event> => ({
+  key,
   version: row.version,
   eventId: row.eventId,
   state: undefined,
@@ -72,10 +72,10 @@ export const newOrder = <State, Event>(orderId: string, row: OrderRow = newRow):
   parkedEvents: new Set(),
 })
 
-export const isHeld = <State, Event>({ blocked, due, waiting, horizon }: Order<State, Event>): boolean =>
+export const isHeld = <State, Event>({ blocked, due, waiting, horizon }: KeyState<State, Event>): boolean =>
   blocked || due !== null || waiting.size > 0 || horizon < Infinity
 
-export const rowOf = <State, Event>(order: Order<State, Event>): OrderRow => {
-  const { version, eventId, due, skipped } = order
-  return { version, eventId, held: isHeld(order), due, skipped }
+export const rowOf = <State, Event>(keyState: KeyState<State, Event>): KeyRow => {
+  const { version, eventId, due, skipped } = keyState
+  return { version, eventId, held: isHeld(keyState), due, skipped }
 }

@@ -4,24 +4,24 @@ import type { Pool } from 'pg'
 const idsPerRow = 1_000
 
 const add = `
-INSERT INTO topic_orders (topic, last, order_ids)
-SELECT $1, coalesce(max(last), 0) + cardinality($2::text[]), $2 FROM topic_orders WHERE topic = $1`
+INSERT INTO topic_keys (topic, last, keys)
+SELECT $1, coalesce(max(last), 0) + cardinality($2::text[]), $2 FROM topic_keys WHERE topic = $1`
 
 /**
  * Rule 20: numbers the ids that are new to the topic. Must come last in a transaction: the lock makes the numbers commit
  * order, so that a pager that has passed one never misses a lower one, and it is held until the commit. It is taken in a
  * statement of its own, because the next one must see what its last holder committed.
  */
-export async function addOrderIds(tx: Tx, topic: string, orderIds: readonly string[]): Promise<void> {
-  if (orderIds.length === 0) return
-  await tx.query(`SELECT pg_advisory_xact_lock(hashtextextended('topic_orders ' || $1, 0))`, [topic])
-  for (let from = 0; from < orderIds.length; from += idsPerRow) {
-    await tx.query({ name: 'inbox-add-ids', text: add, values: [topic, orderIds.slice(from, from + idsPerRow)] })
+export async function addTopicKeys(tx: Tx, topic: string, keys: readonly string[]): Promise<void> {
+  if (keys.length === 0) return
+  await tx.query(`SELECT pg_advisory_xact_lock(hashtextextended('topic_keys ' || $1, 0))`, [topic])
+  for (let from = 0; from < keys.length; from += idsPerRow) {
+    await tx.query({ name: 'inbox-add-ids', text: add, values: [topic, keys.slice(from, from + idsPerRow)] })
   }
 }
 
-/** Every distinct order id that a topic ever brought, in order of first arrival; a cursor is the number of an id, from 1. */
-export class OrderIds {
+/** Every distinct key that a topic ever brought, in order of first arrival; a cursor is the number of an id, from 1. */
+export class TopicKeys {
   readonly #pool: Pool
   readonly #topic: string
 
@@ -31,13 +31,13 @@ export class OrderIds {
   }
 
   /** The cursor that stands at an id; undefined when it was never received. */
-  async cursorOf(orderId: string): Promise<number | undefined> {
+  async cursorOf(key: string): Promise<number | undefined> {
     const { rows } = await this.#pool.query<{ cursor: string }>(
-      `SELECT last - cardinality(order_ids) + array_position(order_ids, $2) AS cursor
-       FROM topic_orders
-       WHERE topic = $1 AND arrived_at = (SELECT arrived_at FROM inbox_order WHERE order_id = $2)
-         AND array_position(order_ids, $2) IS NOT NULL`,
-      [this.#topic, orderId],
+      `SELECT last - cardinality(keys) + array_position(keys, $2) AS cursor
+       FROM topic_keys
+       WHERE topic = $1 AND arrived_at = (SELECT arrived_at FROM inbox_key WHERE key = $2)
+         AND array_position(keys, $2) IS NOT NULL`,
+      [this.#topic, key],
     )
     return rows[0] && Number(rows[0].cursor)
   }
@@ -48,7 +48,7 @@ export class OrderIds {
    */
   async extent(after = 0, limit = Number.MAX_SAFE_INTEGER): Promise<{ count: number; last: number; more: boolean }> {
     const { rows } = await this.#pool.query<{ last: string }>(
-      'SELECT coalesce(max(last), 0) AS last FROM topic_orders WHERE topic = $1',
+      'SELECT coalesce(max(last), 0) AS last FROM topic_keys WHERE topic = $1',
       [this.#topic],
     )
     const end = Number(rows[0]?.last ?? 0)
@@ -65,10 +65,10 @@ export class OrderIds {
       const { rows } = await this.#pool.query<{ page: string }>(
         `SELECT string_agg(substr(ids, 2, length(ids) - 2), ',' ORDER BY last) AS page
          FROM (
-           SELECT last, order_ids, last - cardinality(order_ids) AS before FROM topic_orders
+           SELECT last, keys, last - cardinality(keys) AS before FROM topic_keys
            WHERE topic = $1 AND last > $2 AND last < $3 + ${idsPerRow}
          ) AS batch,
-         to_json(order_ids[(greatest($2::bigint - before, 0) + 1)::int : (least($3::bigint, last) - before)::int]) AS json,
+         to_json(keys[(greatest($2::bigint - before, 0) + 1)::int : (least($3::bigint, last) - before)::int]) AS json,
          CAST(json AS text) AS ids
          WHERE before < $3`,
         [this.#topic, from, Math.min(from + size, last)],
