@@ -67,7 +67,7 @@ export const AuditEntry = Type.Object({
 
 export type SetAside = Static<typeof SetAside>
 export const SetAside = Type.Object({
-  key: text("The record's key, the key; @ and the event id where the key is no text"),
+  key: text("The record's key; @ and the event id where the key is no text"),
   event: text('The event id'),
   topic: Type.String(),
   version: Type.Unsafe<number | null>({ type: ['integer', 'null'], description: 'Of the key; null: not known' }),

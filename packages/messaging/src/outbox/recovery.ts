@@ -220,7 +220,7 @@ export class SecondCopy<Event> implements ComparedLog {
     for (const { key, hold } of recovered)
       if (hold)
         logger.error(
-          { alarm: 'key-held', key, ...hold },
+          { alarm: 'order-held', key, ...hold },
           'nothing is written to this key until an operator releases it: see GET /ops/held',
         )
   }
