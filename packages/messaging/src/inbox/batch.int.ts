@@ -22,7 +22,7 @@ before(async () => {
 })
 after(() => rig.close())
 
-test('rule 13: a batch is dropped below the position, and refused when it leaves a hole', async () => {
+test('rule 13: a batch is dropped below the position, and refused when it leaves an offset gap', async () => {
   const o = unique('o')
   const { commit, position } = consumer()
   await commit([event(0, o, 1), event(1, o, 2)], 0, 2)
