@@ -2,12 +2,10 @@
 import { currencies } from './currencies.ts'
 import { isMoney } from './money.ts'
 
-/** What JSON Schema itself can say of it, for readers of OpenAPI who do not know our formats. */
-const text = { pattern: '^[^\\p{Cc}\\p{Cs}]*$' }
-const id = { pattern: '^(?!\\.{1,2}$)[^\\p{Cc}\\p{Cs}]*$' }
-
 // A lone surrogate (Cs) has no UTF-8 and NUL no place in PostgreSQL: one such row would fail its whole group.
-const plainText = /^[^\p{Cc}\p{Cs}]*$/u
+const text = /^[^\p{Cc}\p{Cs}]*$/u
+// No client can put . or .. into a path: it is resolved away before it is sent.
+const id = /^(?!\.{1,2}$)[^\p{Cc}\p{Cs}]*$/u
 const utcTime = /^(?!0000)\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d{1,3})?Z$/
 
 /** Whether it is a time of the calendar: Date takes 30 February for 2 March. */
@@ -23,16 +21,15 @@ export const canonicalTime = (utcTime: string): string => new Date(utcTime).toIS
 export const formats = {
   text: {
     type: 'string',
-    validate: (value: string) => plainText.test(value),
+    validate: (value: string) => text.test(value),
     message: 'must not hold control characters or lone surrogates',
-    openapi: text,
+    openapi: { pattern: text.source },
   },
-  // What no client can put into a path: it is resolved away before it is sent.
   id: {
     type: 'string',
-    validate: (value: string) => value !== '.' && value !== '..' && plainText.test(value),
+    validate: (value: string) => id.test(value),
     message: 'must not be . or .., nor hold control characters or lone surrogates',
-    openapi: id,
+    openapi: { pattern: id.source },
   },
   money: {
     type: 'number',

@@ -1,12 +1,10 @@
 import { isUtf8 } from 'node:buffer'
 import { createHash } from 'node:crypto'
 import type { Topic } from '@inorder/messaging/kafka/topic.ts'
-import { overLimits } from './event-limits.ts'
-import { formats } from './formats.ts'
+import { overLimits, textFault } from './event-limits.ts'
+import { longestId } from './order.ts'
 import type { OrderEvent } from './order-event.ts'
 import { decoder, encode, schema } from './order-event-avro.ts'
-
-const longestKey = 128
 
 /** Every change of every order, in order. */
 export const orderEvents: Topic<OrderEvent> = {
@@ -17,12 +15,11 @@ export const orderEvents: Topic<OrderEvent> = {
   key: {
     encode: ({ orderId }) => Buffer.from(orderId),
     decode(key) {
-      const orderId = key.toString()
       if (!isUtf8(key)) throw new RangeError('the key is not UTF-8')
-      const length = orderId.length > longestKey ? [...orderId].length : orderId.length
-      if (length < 1 || length > longestKey) throw new RangeError(`a key of ${length} code points`)
-      // No path and no cursor could name such an order.
-      if (!formats.text.validate(orderId)) throw new RangeError('the key holds control characters')
+      const orderId = key.toString()
+      // No path and no cursor could name an order over the limits.
+      const fault = textFault(orderId, longestId)
+      if (fault) throw new RangeError(`the key${fault}`)
       return orderId
     },
   },

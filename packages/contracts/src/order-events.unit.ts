@@ -3,6 +3,7 @@ import { suite, test } from 'node:test'
 import { anyEvent } from '@inorder/testing/any-order.ts'
 import avsc from 'avsc'
 import fc from 'fast-check'
+import { firstBody, firstSchema } from './first-release.fixture.ts'
 import type { OrderEvent } from './order-event.ts'
 import { orderEvents } from './order-events.ts'
 
@@ -134,6 +135,17 @@ suite('an order event', () => {
     })
     for (const price of [-1, 0.00001, Number.NaN, 1e12]) assert.throws(() => encode(priced(price)), RangeError)
     assert.throws(() => encode({ ...event, occurredAt: 'yesterday' }))
+  })
+})
+
+suite('the first release', () => {
+  const first = avsc.Type.forSchema(JSON.parse(firstSchema))
+
+  test('wrote what is read as it was meant', () => assert.deepEqual(decoder(firstSchema)(firstBody), event))
+
+  test('reads, to the byte, what is written now', () => {
+    const read = first.fromBuffer(encode(event), first.createResolver(avro))
+    assert.deepEqual(first.toBuffer(read), firstBody)
   })
 })
 

@@ -3,11 +3,13 @@ import { type Static, Type } from 'typebox'
 import { maxPrice, maxTotal } from './money.ts'
 
 /** Strings of the order: no control characters, no lone surrogates (`format` is checked by formats.ts). Lengths count code points. */
-const text = (maxLength: number, description: string) =>
+export const text = (maxLength: number, description: string) =>
   Type.String({ minLength: 1, maxLength, format: 'text', description })
-const id = (description: string) => Type.String({ minLength: 1, maxLength: 128, format: 'id', description })
-const amount = (maximum: number, description: string) =>
+export const longestId = 128
+const id = (description: string) => Type.String({ minLength: 1, maxLength: longestId, format: 'id', description })
+const money = (maximum: number, description: string) =>
   Type.Number({ minimum: 0, maximum, format: 'money', description })
+export const time = (description: string) => Type.String({ format: 'utc-time', description })
 const closed = { additionalProperties: false }
 
 export const OrderId = id('The order, chosen by the client')
@@ -16,7 +18,7 @@ export const Item = Type.Object(
   {
     itemId: id('The article'),
     quantity: Type.Integer({ minimum: 1, maximum: 1_000_000 }),
-    price: amount(maxPrice, 'Price of one, at most 4 decimals'),
+    price: money(maxPrice, 'Price of one, at most 4 decimals'),
   },
   closed,
 )
@@ -26,9 +28,9 @@ export const Order = Type.Object(
   {
     orderId: OrderId,
     customerId: id('Who orders'),
-    orderDate: Type.String({ format: 'utc-time', description: 'UTC, such as 2026-11-23T14:20:19.000Z' }),
+    orderDate: time('UTC, such as 2026-11-23T14:20:19.000Z'),
     items: Type.Array(Item, { minItems: 1, maxItems: 1000 }),
-    totalAmount: amount(maxTotal, 'The sum of price x quantity, exactly'),
+    totalAmount: money(maxTotal, 'The sum of price x quantity, exactly'),
     currency: Type.String({ format: 'currency', description: 'ISO 4217 code' }),
     status: text(64, 'Where the order stands'),
   },

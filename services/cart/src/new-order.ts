@@ -3,20 +3,16 @@ import { canonicalTime } from '@inorder/contracts/formats.ts'
 import { maxTotal, totalOf } from '@inorder/contracts/money.ts'
 import { Order } from '@inorder/contracts/order.ts'
 import type { FieldError } from '@inorder/contracts/problems.ts'
+import { walkOf } from '@inorder/contracts/schema-walk.ts'
 import { type Static, Type } from 'typebox'
 
-const field = Order.properties
+const { orderId, ...others } = Order.properties
 
 export const NewOrder = Type.Object(
   {
-    orderId: field.orderId,
+    orderId,
     itemsNum: Type.Optional(Type.Integer({ minimum: 1, maximum: 100, description: 'make up this many items' })),
-    customerId: Type.Optional(field.customerId),
-    items: Type.Optional(field.items),
-    currency: Type.Optional(field.currency),
-    orderDate: Type.Optional(field.orderDate),
-    totalAmount: Type.Optional(field.totalAmount),
-    status: Type.Optional(field.status),
+    ...Type.Partial(Type.Object(others)).properties,
   },
   {
     additionalProperties: false,
@@ -29,7 +25,7 @@ export const NewOrder = Type.Object(
 export type NewOrder = Static<typeof NewOrder>
 
 /** What of a request its total is made of: looked at also where other fields are bad. */
-export const Priced = Type.Object({ items: field.items, totalAmount: Type.Optional(field.totalAmount) })
+export const Priced = Type.Object({ items: others.items, totalAmount: Type.Optional(others.totalAmount) })
 
 /** What is wrong with the total of these items, and with the one that was given. */
 export const wrongTotal = ({ items, totalAmount }: Static<typeof Priced>): FieldError[] =>
@@ -37,15 +33,31 @@ export const wrongTotal = ({ items, totalAmount }: Static<typeof Priced>): Field
 
 /** The order, or every field that is wrong with it. `random` gives numbers in [0, 1). */
 export function newOrder(request: NewOrder, now: Date, random: () => number): Order | FieldError[] {
-  const { orderId, itemsNum, currency = 'USD', status = 'new', orderDate } = request
+  const { orderId, customerId, orderDate, itemsNum, totalAmount: given, currency, status, ...others } = request
   const items = request.items ?? madeUpItems(itemsNum ?? 0, random)
   const totalAmount = totalOf(items)
-  const errors = totalErrors(totalAmount, request.totalAmount)
+  const errors = totalErrors(totalAmount, given)
   if (errors.length > 0) return errors
-  const customerId = request.customerId ?? `customer-${upTo(10_000, random)}`
-  const date = orderDate === undefined ? now.toISOString() : canonicalTime(orderDate)
-  return { orderId, customerId, orderDate: date, items, totalAmount, currency, status }
+  const order: Order = {
+    orderId,
+    customerId: customerId ?? `customer-${upTo(10_000, random)}`,
+    orderDate: orderDate ?? now.toISOString(),
+    ...others,
+    items,
+    totalAmount,
+    currency: currency ?? 'USD',
+    status: status ?? 'new',
+  }
+  canonicalTimes?.(order)
+  return order
 }
+
+const canonicalTimes = walkOf(Order, ({ format }) => {
+  if (format !== 'utc-time') return undefined
+  return (holder, name) => {
+    if (holder[name] !== undefined) holder[name] = canonicalTime(holder[name])
+  }
+})
 
 function totalErrors(total: number, given: number | undefined): FieldError[] {
   if (total > maxTotal) {

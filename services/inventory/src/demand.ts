@@ -1,4 +1,5 @@
-import { formats } from '@inorder/contracts/formats.ts'
+import { textFault } from '@inorder/contracts/event-limits.ts'
+import { longestId } from '@inorder/contracts/order.ts'
 import type { OrderEvent } from '@inorder/contracts/order-event.ts'
 
 /** What an order wants of the stock. It depends on that order alone; what it gets is the allocator's to say. */
@@ -14,8 +15,6 @@ export interface Line {
   quantity: number
 }
 
-const longestId = 128
-
 /** The demand after an event. The items are those of the order's first event: a change of status is all that follows. */
 export function apply(before: Demand | undefined, { order }: OrderEvent): Demand {
   if (before && before.state !== 'open') return before
@@ -23,8 +22,8 @@ export function apply(before: Demand | undefined, { order }: OrderEvent): Demand
   if (before) return state === before.state ? before : { ...before, state }
   const quantities = new Map<string, number>()
   for (const { itemId, quantity } of order.items) {
-    // The contract's limits; a foreign producer's id that no index takes would stop the allocator for all orders.
-    if (!formats.text.validate(itemId) || [...itemId].length > longestId) throw new RangeError(`no item id: ${itemId}`)
+    // An id that no index takes would stop the allocator for all orders.
+    if (textFault(itemId, longestId)) throw new RangeError(`no item id: ${itemId}`)
     quantities.set(itemId, (quantities.get(itemId) ?? 0) + quantity)
   }
   return { state, lines: [...quantities].map(([itemId, quantity]) => ({ itemId, quantity })) }
