@@ -1,4 +1,5 @@
-// The statuses that mean something to the services. Any other string is recorded, and moves nothing.
+// The statuses that mean something to the services: each of them switches over all, so that the compiler names every place
+// where a new one has to be decided. Any other string is recorded, and moves nothing.
 
 /** Where an order may begin, and where it may go from there, under `ORDER_LIFECYCLE=strict`. */
 export const lifecycle = {
@@ -16,8 +17,12 @@ export const lifecycle = {
 
 export type Status = keyof typeof lifecycle.moves
 
-export const hasMeaning = (status: string): status is Status => Object.hasOwn(lifecycle.moves, status)
+/** What a status means; undefined: nothing. */
+export const meaningOf = (status: string): Status | undefined =>
+  Object.hasOwn(lifecycle.moves, status) ? (status as Status) : undefined
 
 /** An order whose status means nothing, from before the policy was switched on, may go to any that does. */
-export const allowedAfter = (status: string): readonly string[] =>
-  hasMeaning(status) ? lifecycle.moves[status] : Object.keys(lifecycle.moves)
+export function allowedAfter(status: string): readonly string[] {
+  const meaning = meaningOf(status)
+  return meaning ? lifecycle.moves[meaning] : Object.keys(lifecycle.moves)
+}

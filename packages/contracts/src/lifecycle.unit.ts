@@ -1,11 +1,11 @@
 import assert from 'node:assert/strict'
 import { readFileSync } from 'node:fs'
 import { test } from 'node:test'
-import { allowedAfter, hasMeaning, lifecycle } from './lifecycle.ts'
+import { allowedAfter, lifecycle, meaningOf } from './lifecycle.ts'
 
 test('every status that can be reached has moves of its own, and ends somewhere', () => {
-  for (const status of [...lifecycle.first, ...Object.values(lifecycle.moves).flat()]) assert.ok(hasMeaning(status))
-  assert.deepEqual([allowedAfter('cancelled'), allowedAfter('constructor').length], [[], 7])
+  for (const status of [...lifecycle.first, ...Object.values(lifecycle.moves).flat()]) assert.ok(meaningOf(status))
+  assert.deepEqual([allowedAfter('cancelled'), allowedAfter('constructor')], [[], Object.keys(lifecycle.moves)])
 })
 
 test('docs/api.md shows the table as it is', () => {

@@ -7,6 +7,7 @@
 // Events say what is wanted (`asked`), the gateway's answers what is so (`status`): an event never waits for the gateway,
 // and an answer that comes late still counts. Of an order, effects are done in the order of the events that asked for
 // them, so a refund finds what became of every charge before it.
+import { meaningOf } from '@inorder/contracts/lifecycle.ts'
 import { minorUnits } from '@inorder/contracts/money.ts'
 import type { Order } from '@inorder/contracts/order.ts'
 import type { OrderEvent } from '@inorder/contracts/order-event.ts'
@@ -38,25 +39,34 @@ export interface Posting {
 /** `id` is the gateway's number. */
 export type Answer = { readonly status: 'done'; readonly id: string } | { readonly status: 'declined' }
 
-/** What has left the house is to be paid, also where nobody said that it is confirmed. */
-const toBePaid = ['confirmed', 'paid', 'shipped', 'delivered']
-
 export function apply(before: Invoice | undefined, { order }: OrderEvent): { state: Invoice; effects: Effect[] } {
   const now = before ?? draft(order)
   const become = (change: Partial<Invoice>, ...kinds: Kind[]) => ({
     state: { ...now, ...change },
     effects: kinds.map((kind) => ({ kind, payload: null })),
   })
-  if (toBePaid.includes(order.status) && now.asked !== 'cancel' && now.status !== 'charged') {
-    if (now.amount === 0) return become({ status: 'charged' })
-    // Also while a charge is under way: if that one is declined, this is the next attempt, else nothing is left to do.
-    return become({ asked: 'charge' }, 'charge')
+  const meaning = meaningOf(order.status)
+  switch (meaning) {
+    case undefined:
+    case 'new':
+    case 'pending':
+      return become({})
+    // What has left the house is to be paid, also where nobody said that it is confirmed.
+    case 'confirmed':
+    case 'paid':
+    case 'shipped':
+    case 'delivered':
+      if (now.asked === 'cancel' || now.status === 'charged') return become({})
+      if (now.amount === 0) return become({ status: 'charged' })
+      // Also while a charge is under way: if that one is declined, this is the next attempt, else nothing is left to do.
+      return become({ asked: 'charge' }, 'charge')
+    case 'cancelled':
+      if (now.status === 'voided' || now.status === 'refunded') return become({})
+      if (now.asked === 'nothing') return become({ asked: 'cancel', status: 'voided' })
+      return become({ asked: 'cancel' }, 'refund')
+    default:
+      return meaning satisfies never
   }
-  if (order.status === 'cancelled' && now.status !== 'voided' && now.status !== 'refunded') {
-    if (now.asked === 'nothing') return become({ asked: 'cancel', status: 'voided' })
-    return become({ asked: 'cancel' }, 'refund')
-  }
-  return become({})
 }
 
 const nothingCharged = ({ status }: Invoice) => status === 'draft' || status === 'declined'

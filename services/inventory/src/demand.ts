@@ -1,4 +1,5 @@
 import { textFault } from '@inorder/contracts/event-limits.ts'
+import { meaningOf } from '@inorder/contracts/lifecycle.ts'
 import { longestId } from '@inorder/contracts/order.ts'
 import type { OrderEvent } from '@inorder/contracts/order-event.ts'
 
@@ -30,7 +31,20 @@ export function apply(before: Demand | undefined, { order }: OrderEvent): Demand
 }
 
 function stateOf(status: string): Demand['state'] {
-  if (status === 'cancelled') return 'cancelled'
-  // What is delivered was shipped, also where nobody said so.
-  return status === 'shipped' || status === 'delivered' ? 'shipped' : 'open'
+  const meaning = meaningOf(status)
+  switch (meaning) {
+    case undefined:
+    case 'new':
+    case 'pending':
+    case 'confirmed':
+    case 'paid':
+      return 'open'
+    case 'shipped':
+    case 'delivered': // it was shipped, also where nobody said so
+      return 'shipped'
+    case 'cancelled':
+      return 'cancelled'
+    default:
+      return meaning satisfies never
+  }
 }

@@ -4,6 +4,7 @@
 //      '----------'-> cancelled   '-> recalled          what has ended stays as it is, whatever comes later
 //
 // It is dispatched when the carrier has given a label and the order is said to be shipped, in whichever order.
+import { meaningOf } from '@inorder/contracts/lifecycle.ts'
 import { shippingCostOf } from '@inorder/contracts/money.ts'
 import type { OrderEvent } from '@inorder/contracts/order-event.ts'
 import type { Effect } from '@inorder/messaging/inbox/effect.ts'
@@ -30,7 +31,12 @@ export function apply(before: Shipment | undefined, { order }: OrderEvent, shipO
   const now = before ?? quote(order.totalAmount, order.currency)
   const ask = (kind: string): Effect[] => [{ kind, payload: { orderId: order.orderId } }]
   const same: Next = { state: now, effects: [] }
-  switch (order.status) {
+  const meaning = meaningOf(order.status)
+  switch (meaning) {
+    case undefined:
+    case 'new':
+    case 'pending':
+      return same
     case 'confirmed':
     case 'paid':
       if (shipOn !== 'confirmed' || now.status !== 'quoted') return same
@@ -50,7 +56,7 @@ export function apply(before: Shipment | undefined, { order }: OrderEvent, shipO
       if (now.status === 'dispatched') return { state: { ...now, status: 'recalled' }, effects: ask('recall') }
       return same
     default:
-      return same
+      return meaning satisfies never
   }
 }
 
