@@ -4,27 +4,33 @@ import type { FastifyReply, FastifyRequest } from 'fastify'
 import { Type } from 'typebox'
 import { invalidRequest } from './field-errors.ts'
 
-const tag = '(?:W/)?"[\\x21\\x23-\\x7e\\x80-\\xff]*"'
+const opaque = '"[\\x21\\x23-\\x7e\\x80-\\xff]*"'
+const tag = `(?:W/)?${opaque}`
 const list = new RegExp(`^(?:[ \\t]*,)*[ \\t]*${tag}(?:[ \\t]*,(?:[ \\t]*${tag})?)*[ \\t]*$`)
 
-type Names = (version: number) => boolean
+/** The versions that a precondition names. */
+export type Named = 'all' | readonly number[]
+
+export const names = (named: Named, version: number): boolean => named === 'all' || named.includes(version)
 
 /**
- * Which versions an If-Match header accepts: `*` every one, a list of entity tags those it names. The comparison is the
- * strong one: a weak tag (`W/"3"`) names none. Without a header every version is accepted. Undefined: it is malformed.
+ * The versions that an If-Match header accepts: `*` all, a list of entity tags those it names. The comparison is the strong
+ * one: a weak tag (`W/"3"`) names none. Without a header every version is accepted. Undefined: it is malformed.
  */
-export const parseIfMatch = (header: string | undefined): Names | undefined =>
-  header === undefined ? () => true : versionsOf(header, (tags) => tags)
+export const parseIfMatch = (header: string | undefined): Named | undefined =>
+  header === undefined ? 'all' : namedIn(header, tag)
 
-/** Which versions an If-None-Match header names, for whom the request is not meant: by the weak comparison. */
-export const parseIfNoneMatch = (header: string | undefined): Names | undefined =>
-  header === undefined ? () => false : versionsOf(header, (tags) => tags.map((one) => one.replace(/^W\//, '')))
+/** The versions of which an If-None-Match header says that the request is not meant for them: by the weak comparison. */
+export const parseIfNoneMatch = (header: string | undefined): Named | undefined =>
+  header === undefined ? [] : namedIn(header, opaque)
 
-function versionsOf(header: string, compared: (tags: string[]) => string[]): Names | undefined {
-  if (header.trim() === '*') return () => true
+function namedIn(header: string, compared: string): Named | undefined {
+  if (header.trim() === '*') return 'all'
   if (!list.test(header)) return undefined
-  const tags = new Set(compared(header.match(new RegExp(tag, 'g')) ?? []))
-  return (version) => tags.has(entityTag(version))
+  return (header.match(new RegExp(compared, 'g')) ?? []).flatMap((one) => {
+    const version = Number(one.slice(1, -1))
+    return entityTag(version) === one ? [version] : []
+  })
 }
 
 /** The ETag of a version. */
@@ -52,11 +58,11 @@ export function sendVersion<Body>(
     throw invalidRequest([...(accepts ? [] : [wrongTags('If-Match')]), ...(has ? [] : [wrongTags('If-None-Match')])])
   }
   const etag = entityTag(version)
-  if (!accepts(version)) {
+  if (!names(accepts, version)) {
     throw problem('version-mismatch', `It is at version ${version}, which If-Match does not name.`, {
       headers: { etag },
     })
   }
   reply.header('etag', etag)
-  return has(version) ? reply.code(304).send() : reply.send(body)
+  return names(has, version) ? reply.code(304).send() : reply.send(body)
 }

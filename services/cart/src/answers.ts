@@ -1,5 +1,4 @@
 // What became of a write, as an answer.
-import { allowedAfter } from '@inorder/contracts/lifecycle.ts'
 import type { Order } from '@inorder/contracts/order.ts'
 import { Problem, problem } from '@inorder/contracts/problems.ts'
 import { invalidRequest } from '@inorder/http/field-errors.ts'
@@ -10,64 +9,63 @@ import { NotCompared } from '@inorder/messaging/outbox/database-run.ts'
 import { QueueFull } from '@inorder/storage/group-commit.ts'
 import { CommitUnknown } from '@inorder/storage/transaction.ts'
 import type { FastifyReply } from 'fastify'
-import type { Result } from './group.ts'
-import { OrderLocked } from './lock-wait.ts'
 import type { Outcome } from './order.ts'
-import type { Answer } from './writes.ts'
+import { type Preferences, preferenceApplied } from './prefer.ts'
+import { type Answer, OrderLocked } from './writes.ts'
 
 /** Sets status and headers, and returns the body. Throws the problem that a refusal is. */
-export function answered(reply: FastifyReply, { result, delivery }: Answer): Order {
-  const outcome = accepted(result)
-  const { order, version } = outcome.now
-  const done = outcome.kind === 'created' ? 201 : 200
+export function answered(reply: FastifyReply, { result, delivery }: Answer, prefers: Preferences): Order {
+  const { kind, now } = accepted(result, prefers)
+  const { order, version } = now
+  const done = kind === 'created' ? 201 : 200
   reply.code(delivery === 'delivered' ? done : 202)
   reply.header('etag', entityTag(version)).header('event-delivery', delivery ?? 'pending')
-  if (outcome.kind === 'created') reply.header('location', pathTo('/orders', order.orderId))
+  if (kind === 'created') reply.header('location', pathTo('/orders', order.orderId))
+  const applied = preferenceApplied(prefers, reply.statusCode)
+  if (applied) reply.header('preference-applied', applied)
   return order
 }
 
-type Accepted = Extract<Outcome, { now: unknown }>
-
-function accepted(result: Result): Accepted {
-  if ('refused' in result)
-    throw result.refused === 'held' ? orderHeld(result.orderId, result.why) : refusals[result.refused]()
-  const { outcome } = result
-  switch (outcome.kind) {
+function accepted(result: Answer['result'], { strict }: Preferences): Extract<Outcome, { now: unknown }> {
+  switch (result.kind) {
+    case 'created':
+    case 'changed':
+    case 'unchanged':
+      return result
     case 'exists':
-      throw problem('order-exists', `An order ${outcome.orderId} exists. It was not changed.`)
+      throw problem('order-exists', `An order ${result.orderId} exists. It was not changed.`)
     case 'missing':
-      throw notFound(outcome.orderId)
-    case 'other-version':
-      throw otherVersion(outcome.orderId, outcome.version)
-    case 'illegal-move':
-      throw illegalMove(outcome.from, outcome.to, allowedAfter(outcome.from))
-    default:
-      return outcome
+      throw notFound(result.orderId)
+    case 'other-version': {
+      const { orderId, version } = result
+      const headers = { etag: entityTag(version) }
+      throw problem('version-mismatch', `Order ${orderId} is at version ${version}. It was not changed.`, { headers })
+    }
+    case 'illegal-move': {
+      const { from, to, allowed } = result
+      const move = from === null ? 'No order begins as' : `An order does not go from ${from} to`
+      throw problem('illegal-move', `${move} ${to}.`, { members: { from, allowed } })
+    }
+    case 'held':
+      throw orderHeld(result.orderId, result.why)
+    case 'another-request':
+      throw problem(
+        'idempotency-key-reused',
+        'This Idempotency-Key came with another body before. Take a new key for a new request.',
+      )
+    case 'undecided':
+      throw problem('idempotency-key-in-use', 'The first request with this Idempotency-Key is still being decided.')
+    case 'data':
+      throw invalidRequest([{ field: 'body', message: 'holds a value that the database does not take' }])
+    case 'too-large':
+      throw problem('order-too-large', 'The order is too large for one event.')
+    case 'kafka-away': {
+      const retry = { 'retry-after': String(result.retryAfter) }
+      const headers = strict ? { ...retry, 'preference-applied': 'handling=strict' } : retry
+      throw problem('kafka-away', 'Kafka takes no events now. Nothing was stored, as you prefer.', { headers })
+    }
   }
 }
-
-export const otherVersion = (orderId: string, version: number): Problem =>
-  problem('version-mismatch', `Order ${orderId} is at version ${version}. It was not changed.`, {
-    headers: { etag: entityTag(version) },
-  })
-
-const refusals = {
-  'another-request': () =>
-    problem(
-      'idempotency-key-reused',
-      'This Idempotency-Key came with another body before. Take a new key for a new request.',
-    ),
-  undecided: () =>
-    problem('idempotency-key-in-use', 'The first request with this Idempotency-Key is still being decided.', {
-      headers: { 'retry-after': '1' },
-    }),
-  data: () => invalidRequest([{ field: 'body', message: 'holds a value that the database does not take' }]),
-}
-
-export const illegalMove = (from: string | null, to: string, allowed: readonly string[]): Problem =>
-  problem('illegal-move', `${from === null ? 'No order begins as' : `An order does not go from ${from} to`} ${to}.`, {
-    members: { from, allowed },
-  })
 
 /** No `Retry-After`: until an operator decides, trying again does not help. */
 export const orderHeld = (orderId: string, why: string): Problem =>
@@ -82,12 +80,12 @@ export const logNotRead = (): Problem =>
 
 export const notFound = (orderId: string): Problem => problem('order-not-found', `There is no order ${orderId}.`)
 
-/** The answer to a failure: rule 4 allows "nothing was stored" unless the outcome of a commit is unknown. */
-export function failure(error: unknown): Error {
-  if (error instanceof Problem) return error
-  if (error instanceof CommitUnknown) return new NoAnswer(error.message, { cause: error })
-  if (error instanceof OrderLocked) return problem('order-locked', `Nothing was stored: ${error.message}.`)
-  if (error instanceof NotCompared) return logNotRead()
-  if (error instanceof QueueFull) return problem('overloaded', 'Too many requests are waiting. Nothing was stored.')
-  return problem('database-away', 'The database does not answer as it should. Nothing was stored.')
+/** Throws the answer to a failure: rule 4 allows "nothing was stored" unless the outcome of a commit is unknown. */
+export function fail(error: unknown): never {
+  if (error instanceof Problem) throw error
+  if (error instanceof CommitUnknown) throw new NoAnswer(error.message, { cause: error })
+  if (error instanceof OrderLocked) throw problem('order-locked', `Nothing was stored: ${error.message}.`)
+  if (error instanceof NotCompared) throw logNotRead()
+  if (error instanceof QueueFull) throw problem('overloaded', `Nothing was stored: ${error.message}.`)
+  throw problem('database-away', 'The database does not answer as it should. Nothing was stored.')
 }

@@ -6,12 +6,11 @@ import { migrate } from '@inorder/storage/migrate.ts'
 import { openPool } from '@inorder/storage/pool.ts'
 import { freshDatabase, unique } from '@inorder/testing/parts.ts'
 import type pg from 'pg'
-import { commitGroup, commitWaiting, isLocked, type Result, type Write } from './group.ts'
-import { forgetOldKeys, requestHash } from './idempotency.ts'
+import { commitGroup, commitWaiting, type Result, type Write } from './group.ts'
+import { forgetOldKeys } from './idempotency.ts'
 import { migrations } from './migrations.ts'
-import { created, eventOf } from './order.ts'
-import { recordOf } from './order-record.ts'
 import { orderOf } from './store.ts'
+import { change, create, kind, orderFor } from './writes.fixture.ts'
 
 let database: Awaited<ReturnType<typeof freshDatabase>>
 let pool: pg.Pool
@@ -21,69 +20,25 @@ before(async () => {
   await migrate(database.url, migrations)
   pool = openPool({ url: database.url, name: 'cart-1', max: 4 })
   second = openPool({ url: database.url, name: 'cart-2', max: 4 })
-  await pool.query(`ALTER TABLE orders ADD CONSTRAINT test CHECK (customer_id <> 'refused')`)
+  await pool.query(`ALTER TABLE orders ADD CONSTRAINT test CHECK (body->>'customerId' <> 'refused')`)
 })
 after(async () => {
   await Promise.all([pool.end(), second.end()])
   await database.drop()
 })
 
-const items = [{ itemId: 'a', quantity: 2, price: 0.1 }]
-const record: Write['record'] = (now, previous) => recordOf(eventOf(now, previous, new Date()), 'cart-1')
-const use = (key: string, body: unknown, operation = 'POST /create-order') => ({
-  key,
-  operation,
-  hash: requestHash(body),
-})
-
-function create(
-  orderId: string,
-  { key, customerId = 'c' }: { key?: string | undefined; customerId?: string } = {},
-): Write {
-  const eventId = randomUUID()
-  const order = {
-    orderId,
-    customerId,
-    orderDate: '2026-01-01T00:00:00.000Z',
-    items,
-    totalAmount: 0.2,
-    currency: 'EUR',
-    status: 'new',
-  }
-  return {
-    eventId,
-    key: key === undefined ? undefined : use(key, [orderId, customerId]),
-    create: created(order, eventId),
-    record,
-  }
-}
-
-function change(
-  orderId: string,
-  status: string,
-  { key, version }: { key?: string | undefined; version?: number } = {},
-): Write {
-  return {
-    eventId: randomUUID(),
-    key: key === undefined ? undefined : use(key, [orderId, status], 'PUT /update-order'),
-    change: { orderId, status, accepts: (is) => version === undefined || is === version, permits: () => true },
-    record,
-  }
-}
-
 /** As `Writes` does it: what another instance holds at this moment is waited for. */
 async function commitAll(db: pg.Pool, group: readonly Write[]): Promise<Result[]> {
   const results: Result[] = []
   for (const [n, result] of (await commitGroup(db, group)).entries())
-    results.push(isLocked(result) ? await waited(db, group[n]!) : result)
+    results.push(result.kind === 'locked' ? await waited(db, group[n]!) : result)
   return results
 }
 async function waited(db: pg.Pool, write: Write): Promise<Result> {
   const result = await commitWaiting(db, write, 60_000)
-  return isLocked(result) ? waited(db, write) : result
+  return result.kind === 'locked' ? waited(db, write) : result
 }
 const one = async (write: Write, db = pool) => (await commitAll(db, [write]))[0]!
-const kind = (result: Result) => ('outcome' in result ? result.outcome.kind : result.refused)
 const versionOf = async (orderId: string) => (await orderOf(pool, orderId))?.version
 const eventsOf = async (orderId: string) => {
   const { rows } = await pool.query('SELECT value FROM outbox WHERE key = $1 ORDER BY id', [Buffer.from(orderId)])
@@ -99,17 +54,15 @@ test('a group of all kinds: each write has its own outcome', async () => {
 })
 
 test('an order comes back as it was stored, to the last digit and the first year', async () => {
-  const write = create(unique('o'))
-  assert.ok('create' in write)
-  const order = {
-    ...write.create.order,
+  const order = orderFor(unique('o'), {
     orderDate: '0001-01-01T00:00:00.001Z',
     items: [{ itemId: 'ü "\\ {}', quantity: 1_000_000, price: 99_999.9999 }],
     totalAmount: 99_999_999_999.9999,
     status: "it's 𝒩",
-  }
-  await one({ ...write, create: { ...write.create, order } })
-  assert.deepEqual(await orderOf(pool, order.orderId), { order, version: 1, eventId: write.eventId })
+  })
+  const write = create(order.orderId, undefined, order)
+  await one(write)
+  assert.deepEqual(await orderOf(pool, order.orderId), { order, version: 1, eventId: write.command.eventId })
 })
 
 test('rule 1: groups of two instances with the same orders and keys, in any order, do not deadlock', async () => {
@@ -122,7 +75,7 @@ test('rule 1: groups of two instances with the same orders and keys, in any orde
       .sort((a, b) => a.at - b.at)
       .map(({ id, at }) => {
         const key = at < 0.7 ? `${id}-${round % 5}-${at < 0.35}` : undefined
-        return at < 0.35 ? create(id, { key }) : change(id, `s${round}`, { key })
+        return at < 0.35 ? create(id, key) : change(id, `s${round}`, key)
       })
   const results: Result[] = []
   // Two groups in flight at each of two instances.
@@ -144,7 +97,7 @@ test('rule 1: two groups with the same new keys, or the same new orders, in oppo
   for (let round = 0; round < 5; round++) {
     const names = Array.from({ length: 500 }, () => unique('new'))
     const groups: Record<string, Write[][]> = {
-      keys: [names, names.toReversed()].map((keys) => keys.map((key) => change('none', 'paid', { key }))),
+      keys: [names, names.toReversed()].map((keys) => keys.map((key) => change('none', 'paid', key))),
       creates: [names, names.toReversed()].map((ids) => ids.map((id) => create(id))),
     }
     for (const [ours, theirs] of Object.values(groups)) {
@@ -157,7 +110,7 @@ test('rule 2: one key at two instances at once has one effect, and both get its 
   for (let round = 0; round < 20; round++) {
     const [orderId, key] = [unique('o'), unique('k')]
     await one(create(orderId))
-    const results = await Promise.all([pool, second].map((db) => one(change(orderId, 'paid', { key }), db)))
+    const results = await Promise.all([pool, second].map((db) => one(change(orderId, 'paid', key), db)))
     assert.deepEqual(results.map(kind), ['changed', 'changed'])
     assert.deepEqual(results[0], results[1])
     assert.equal(await versionOf(orderId), 2)
@@ -167,39 +120,43 @@ test('rule 2: one key at two instances at once has one effect, and both get its 
 test('rule 2: a repeat gets the first outcome, whatever has happened since', async () => {
   const [orderId, none] = [unique('o'), unique('none')]
   const writes: [string, Write, Write][] = [
-    ['missing', change(none, 'paid', { key: unique('k') }), create(none)],
-    ['created', create(orderId, { key: unique('k') }), change(orderId, 'paid')],
-    ['exists', create(orderId, { key: unique('k') }), change(orderId, 'sent')],
-    ['unchanged', change(orderId, 'sent', { key: unique('k') }), change(orderId, 'lost')],
-    ['other-version', change(orderId, 'found', { key: unique('k'), version: 1 }), change(orderId, 'late')],
-    ['changed', change(orderId, 'found', { key: unique('k'), version: 5 }), change(orderId, 'end')],
+    ['missing', change(none, 'paid', unique('k')), create(none)],
+    ['created', create(orderId, unique('k')), change(orderId, 'paid')],
+    ['exists', create(orderId, unique('k')), change(orderId, 'sent')],
+    ['unchanged', change(orderId, 'sent', unique('k')), change(orderId, 'lost')],
+    ['other-version', change(orderId, 'found', unique('k'), 1), change(orderId, 'late')],
+    ['changed', change(orderId, 'found', unique('k'), 5), change(orderId, 'end')],
   ]
   for (const [expected, write, meanwhile] of writes) {
     const first = await one(write)
     assert.equal(kind(first), expected)
     await one(meanwhile)
     const before = [await versionOf(orderId), await versionOf(none)]
-    assert.deepEqual(await one({ ...write, eventId: randomUUID() }), first, `repeat of ${expected}`)
+    assert.deepEqual(
+      await one({ ...write, command: { ...write.command, eventId: randomUUID() } }),
+      first,
+      `repeat of ${expected}`,
+    )
     assert.deepEqual([await versionOf(orderId), await versionOf(none)], before)
   }
 })
 
 test('rule 2: another body under the key is refused; the same key under another operation is another key', async () => {
   const [orderId, key] = [unique('o'), unique('k')]
-  await one(create(orderId, { key }))
-  assert.deepEqual(await one(create(unique('o'), { key })), { refused: 'another-request' })
-  assert.equal(kind(await one(change(orderId, 'paid', { key }))), 'changed')
+  await one(create(orderId, key))
+  assert.deepEqual(await one(create(unique('o'), key)), { kind: 'another-request' })
+  assert.equal(kind(await one(change(orderId, 'paid', key))), 'changed')
 })
 
 test('rule 2: keys are forgotten after 24 hours', async () => {
   const [orderId, key] = [unique('o'), unique('k')]
-  await one(create(orderId, { key }))
+  await one(create(orderId, key))
   await pool.query(`UPDATE idempotency SET created_at = now() - interval '23 hours 59 minutes' WHERE key = $1`, [key])
   await forgetOldKeys(pool)
-  assert.equal(kind(await one(create(orderId, { key }))), 'created')
+  assert.equal(kind(await one(create(orderId, key))), 'created')
   await pool.query(`UPDATE idempotency SET created_at = now() - interval '24 hours 1 minute' WHERE key = $1`, [key])
   await forgetOldKeys(pool)
-  assert.equal(kind(await one(create(orderId, { key }))), 'exists')
+  assert.equal(kind(await one(create(orderId, key))), 'exists')
 })
 
 test('rule 3: an event holds the row as it is under its lock, and outbox ids ascend with versions', async () => {
@@ -217,13 +174,13 @@ test('rule 3: an event holds the row as it is under its lock, and outbox ids asc
 
 test('rule 5: a row that the database refuses fails alone, stores nothing, and leaves its key unused', async () => {
   const [bad, good, key] = [unique('bad'), unique('good'), unique('k')]
-  const group = [create(unique('o')), create(bad, { customerId: 'refused', key }), create(good), change('none', 'paid')]
+  const group = [create(unique('o')), create(bad, key, { customerId: 'refused' }), create(good), change('none', 'paid')]
   const results = await commitAll(pool, group)
   assert.deepEqual(results.map(kind), ['created', 'data', 'created', 'missing'])
   assert.equal(await versionOf(bad), undefined)
   assert.equal((await eventsOf(good)).length, 1)
   assert.deepEqual(await eventsOf(bad), [])
-  assert.equal(kind(await one(create(bad, { key, customerId: 'c' }))), 'created')
+  assert.equal(kind(await one(create(bad, key))), 'created')
 })
 
 test('rule 5: what is not the fault of a row fails the group, which stores nothing', async () => {

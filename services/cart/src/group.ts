@@ -2,50 +2,40 @@
 import { addToOutbox, type OutboxRecord } from '@inorder/messaging/outbox/outbox.ts'
 import {
   isLockTimeout,
+  type Last,
   type Sessions,
   savepoint,
   sqlFault,
   type Tx,
   transaction,
 } from '@inorder/storage/transaction.ts'
+import { claimKeys, decideKeys, type KeyRefusal, type KeyUse, keyName, unclaimKeys } from './idempotency.ts'
 import {
-  claimKeys,
-  decideKeysOf,
-  type Earlier,
-  type KeyRefusal,
-  type KeyUse,
-  keyName,
-  unclaimKeys,
-} from './idempotency.ts'
-import { type ChangeStatus, changeStatus, type Outcome, type Versioned } from './order.ts'
-import { createOrders, lockedIfFree, lockOrder, updateLocked } from './store.ts'
+  type CartOrder,
+  type Command,
+  decide,
+  type Event,
+  evolve,
+  type Held,
+  type Outcome,
+  orderIdOf,
+} from './order.ts'
+import { type OrderRecord, recordOf, type Source } from './order-record.ts'
+import { createOrders, lockIfFree, lockOrder, updateLocked } from './store.ts'
 
-export type Write = {
-  /** Of the event that this write makes if it changes something. Made before, so that its waiter can be there before. */
-  eventId: string
-  key?: KeyUse | undefined
-  /** The outbox record of a version that this write made. */
-  record(now: Versioned, previousStatus: string | null): OutboxRecord
-} & ({ create: Versioned } | { change: ChangeStatus })
-
-/** The order takes no change until an operator decides (rule 12). */
-export interface Held {
-  refused: 'held'
-  orderId: string
-  why: string
+export interface Write extends Source {
+  readonly command: Command
+  readonly key?: KeyUse | undefined
+  /** Of a new order's event: what it says is known before the transaction, and encoded there. */
+  readonly record?: OrderRecord | undefined
 }
+
 /** What became of a write; `data`: the database refuses a value of it. */
-export type Result = { outcome: Outcome } | KeyRefusal | { refused: 'data' } | Held
+export type Result = Outcome | Held | KeyRefusal | { kind: 'data' }
 /** Another session holds the write's order or key locked: nothing of it is stored. */
 export interface Locked {
-  refused: 'locked'
+  kind: 'locked'
 }
-
-export const isLocked = (result: Result | Locked): result is Locked =>
-  'refused' in result && result.refused === 'locked'
-
-export const orderIdOf = (write: Write): string =>
-  'create' in write ? write.create.order.orderId : write.change.orderId
 
 /** Longer than another instance's commit takes as a rule. */
 const groupLockTimeoutMs = 100
@@ -61,129 +51,101 @@ const maxLockTimeouts = 20
 export async function commitGroup(
   pool: Sessions,
   group: readonly Write[],
-  commitBefore?: number,
+  commitBefore = Number.POSITIVE_INFINITY,
 ): Promise<(Result | Locked)[]> {
-  const limits = commitBefore === undefined ? {} : { commitBefore }
   try {
-    return await transaction(
-      pool,
-      async (tx, last) => {
-        const { results, stored } = await writeAll(tx, group)
-        last(stored)
-        return results
-      },
-      { ...limits, lockTimeoutMs: groupLockTimeoutMs },
-    )
+    const limits = { commitBefore, lockTimeoutMs: groupLockTimeoutMs }
+    return await transaction(pool, (tx, last) => writeAll(tx, group, last), limits)
   } catch (error) {
     if (!faultOfOne(error)) throw error
     const locks = { left: maxLockTimeouts }
-    return await transaction(pool, (tx) => writeInParts(tx, group, locks), {
-      ...limits,
-      lockTimeoutMs: partLockTimeoutMs,
-    })
+    const limits = { commitBefore, lockTimeoutMs: partLockTimeoutMs }
+    return await transaction(pool, (tx) => writeInParts(tx, group, locks), limits)
   }
 }
 
 /** Commits a single write, and waits this long for what other sessions hold locked. */
 export async function commitWaiting(pool: Sessions, write: Write, waitMs: number): Promise<Result | Locked> {
+  const { command } = write
   try {
     return await transaction(
       pool,
       async (tx, last) => {
         // Before its key: while it waits, other instances are to find the key free.
-        if ('change' in write) await lockOrder(tx, write.change.orderId)
-        const { results, stored } = await writeAll(tx, [write])
-        last(stored)
-        return results[0]!
+        if (command.type === 'ChangeStatus') await lockOrder(tx, command.orderId)
+        return (await writeAll(tx, [write], last))[0]!
       },
       { lockTimeoutMs: waitMs },
     )
   } catch (error) {
-    const fault = faultOfOne(error)
-    if (!fault) throw error
-    return { refused: fault }
+    const kind = faultOfOne(error)
+    if (!kind) throw error
+    return { kind }
   }
 }
 
+interface Settled {
+  result: Outcome | Held | Locked
+  accepted?: { event: Event; now: CartOrder }
+}
+
+function settle({ command }: Write, state: CartOrder | 'locked' | undefined): Settled {
+  if (state === 'locked') return { result: { kind: 'locked' } }
+  const decision = decide(state, command)
+  if (decision.kind !== 'accepted') return { result: decision }
+  const { event } = decision
+  const now = evolve(state, event)
+  return { result: { kind: event.type === 'OrderCreated' ? 'created' : 'changed', now }, accepted: { event, now } }
+}
+
 /** Rule 1: keys, creates, row locks, outbox - and each sorted by its statement, so that no two groups meet crosswise. */
-async function writeAll(
-  tx: Tx,
-  group: readonly Write[],
-): Promise<{ results: (Result | Locked)[]; stored: Promise<unknown> }> {
-  const results = new Map<Write, Result | Locked>()
-  const records: OutboxRecord[] = []
-
+async function writeAll(tx: Tx, group: readonly Write[], last: Last): Promise<(Result | Locked)[]> {
   // 1. Keys: those used before have their result already.
-  const keyed = group.flatMap(({ key }) => (key ? [key] : []))
-  const earlier = keyed.length > 0 ? await claimKeys(tx, keyed) : new Map<string, Earlier>()
-  const fresh = group.filter((write) => {
-    const known = write.key && earlier.get(keyName(write.key))
-    if (known) results.set(write, known)
-    return !known
-  })
-  const decide = (write: Write, outcome: Outcome) => results.set(write, { outcome })
-  const unused: KeyUse[] = []
-  const hold = (write: Write, why: string) => {
-    results.set(write, { refused: 'held', orderId: orderIdOf(write), why })
-    if (write.key) unused.push(write.key)
-  }
+  const earlier = await claimKeys(
+    tx,
+    group.flatMap(({ key }) => key ?? []),
+  )
+  const earlierOf = ({ key }: Write) => key && earlier.get(keyName(key))
+  const fresh = group.filter((write) => !earlierOf(write))
+  const settled = new Map<Write, Settled>()
+  const newVersions = (writes: readonly Write[]) => writes.flatMap((write) => settled.get(write)?.accepted?.now ?? [])
 
-  // 2. Creates.
-  const creates = fresh.filter((write) => 'create' in write)
-  if (creates.length > 0) {
-    const taken = await createOrders(
-      tx,
-      creates.map(({ create }) => create),
-    )
-    for (const write of creates) {
-      const { orderId } = write.create.order
-      const why = taken.get(orderId)
-      if (why) hold(write, why)
-      else if (taken.has(orderId)) decide(write, { kind: 'exists', orderId })
-      else {
-        decide(write, { kind: 'created', now: write.create })
-        records.push(write.record(write.create, null))
-      }
-    }
+  // 2. New orders: settled as if their ids were free, and again where the insert says that they are not.
+  const creates = fresh.filter(({ command }) => command.type === 'CreateOrder')
+  for (const write of creates) settled.set(write, settle(write, undefined))
+  const taken = await createOrders(tx, newVersions(creates))
+  for (const write of creates) {
+    const state = taken.get(orderIdOf(write.command))
+    if (state) settled.set(write, settle(write, state))
   }
 
   // 3. Row locks; the new versions are built from the rows as read under them (rule 3). What another session has locked is left for later.
-  const changes = fresh.filter((write) => 'change' in write)
-  if (changes.length > 0) {
-    const { locked, held: lockedElsewhere } = await lockedIfFree(tx, changes.map(orderIdOf))
-    const changed: Versioned[] = []
-    for (const write of changes) {
-      if (lockedElsewhere.has(write.change.orderId)) {
-        results.set(write, { refused: 'locked' })
-        if (write.key) unused.push(write.key)
-        continue
-      }
-      const before = locked.get(write.change.orderId)
-      if (before?.held !== undefined) {
-        hold(write, before.held)
-        continue
-      }
-      const outcome = changeStatus(before, write.change, write.eventId)
-      decide(write, outcome)
-      if (outcome.kind !== 'changed') continue
-      changed.push(outcome.now)
-      records.push(write.record(outcome.now, before?.order.status ?? null))
-    }
-    if (changed.length > 0) await updateLocked(tx, changed)
-  }
+  const changes = fresh.filter(({ command }) => command.type === 'ChangeStatus')
+  const states = await lockIfFree(
+    tx,
+    changes.map(({ command }) => orderIdOf(command)),
+  )
+  for (const write of changes) settled.set(write, settle(write, states.get(orderIdOf(write.command))))
+  await updateLocked(tx, newVersions(changes))
 
-  if (unused.length > 0) await unclaimKeys(tx, unused)
-
-  // 4. Outbox: its ids come after the locks.
-  const added = addToOutbox(tx, records)
-
-  // 5. What the keys' repeats will be told.
-  const decided = fresh.flatMap((write) => {
-    const result = results.get(write)
-    return write.key && result && 'outcome' in result ? [{ use: write.key, outcome: result.outcome }] : []
+  // 4. Outbox: its ids come after the locks. Keys again: what their repeats will be told; one whose write was not decided
+  // is as if it had not been used.
+  const occurredAt = new Date()
+  const records: OutboxRecord[] = []
+  const decided: { key: KeyUse; outcome: Outcome }[] = []
+  const unused: KeyUse[] = []
+  const results = group.map((write) => {
+    const settlement = settled.get(write)
+    if (!settlement) return earlierOf(write)!
+    const { result, accepted } = settlement
+    if (accepted) records.push(write.record ?? recordOf(accepted.event, accepted.now, occurredAt, write))
+    if (!write.key) return result
+    if (result.kind === 'held' || result.kind === 'locked') unused.push(write.key)
+    else decided.push({ key: write.key, outcome: result })
+    return result
   })
-  const stored = Promise.all([added, decided.length > 0 && decideKeysOf(tx, decided)])
-  return { results: group.map((write) => results.get(write)!), stored }
+  last(Promise.all([addToOutbox(tx, records), decideKeys(tx, decided), unclaimKeys(tx, unused)]))
+  return results
 }
 
 /**
@@ -191,18 +153,21 @@ async function writeAll(
  * another session has not committed yet. It fails alone, and leaves its key unused.
  */
 async function writeInParts(tx: Tx, group: readonly Write[], locks: { left: number }): Promise<(Result | Locked)[]> {
-  if (locks.left <= 0) return group.map(() => ({ refused: 'locked' }))
+  if (locks.left <= 0) return group.map(() => ({ kind: 'locked' }))
   try {
     return await savepoint(tx, async () => {
-      const { results, stored } = await writeAll(tx, group)
+      let stored: Promise<unknown> | undefined
+      const results = await writeAll(tx, group, (statements) => {
+        stored = statements
+      })
       await stored
       return results
     })
   } catch (error) {
-    const fault = faultOfOne(error)
-    if (!fault) throw error
-    if (fault === 'locked') locks.left--
-    if (group.length === 1) return [{ refused: fault }]
+    const kind = faultOfOne(error)
+    if (!kind) throw error
+    if (kind === 'locked') locks.left--
+    if (group.length === 1) return [{ kind }]
     const half = Math.ceil(group.length / 2)
     const first = await writeInParts(tx, group.slice(0, half), locks)
     return [...first, ...(await writeInParts(tx, group.slice(half), locks))]

@@ -13,8 +13,8 @@ export interface HeldOrder {
 
 // Held as long as the transaction lasts, that is until the verdict is there; what is made here has no version yet.
 const makeMissing = `
-  INSERT INTO orders (order_id, customer_id, order_date, items, total_amount, currency, status, version, event_id, held_since)
-  SELECT order_id, '', now(), '[]', 0, '', '', 0, '00000000-0000-0000-0000-000000000000', now()
+  INSERT INTO orders (order_id, version, event_id, status, body, held_since)
+  SELECT order_id, 0, '00000000-0000-0000-0000-000000000000', '', '{}', now()
   FROM unnest($1::text[]) AS new (order_id) ORDER BY order_id COLLATE "C"
   ON CONFLICT (order_id) DO NOTHING`
 

@@ -13,9 +13,11 @@ export interface KeyUse {
 }
 
 /** Why a repeat is not told an outcome: the key belongs to another request, or its first use is not decided yet. */
-export type KeyRefusal = { refused: 'another-request' | 'undecided' }
+export interface KeyRefusal {
+  kind: 'another-request' | 'undecided'
+}
 /** What a key that was used before says. */
-export type Earlier = { outcome: Outcome } | KeyRefusal
+export type Earlier = Outcome | KeyRefusal
 
 export const keyName = ({ key, operation }: Pick<KeyUse, 'key' | 'operation'>): string => `${operation} ${key}`
 
@@ -27,39 +29,6 @@ export function requestHash(body: unknown): Buffer {
       : value,
   )
   return createHash('sha256').update(sorted).digest()
-}
-
-/**
- * Keys that a request of this process uses now. Another one with the same key does not wait for it: it is told what is
- * stored, which any number of repeats can be at once, or else that the key is undecided.
- */
-export class KeysUnderWay {
-  readonly #hashes = new Map<string, Buffer>()
-  readonly #db: Tx
-
-  constructor(db: Tx) {
-    this.#db = db
-  }
-
-  has(use: KeyUse): boolean {
-    return this.#hashes.has(keyName(use))
-  }
-
-  /** Runs `work` unless the key is in use now. */
-  async with<T>(use: KeyUse, work: () => Promise<T>): Promise<T | Earlier> {
-    const name = keyName(use)
-    const underWay = this.#hashes.get(name)
-    if (underWay) {
-      const stored = await earlierOf(this.#db, [use]).catch(() => undefined)
-      return stored?.get(name) ?? { refused: underWay.equals(use.hash) ? 'undecided' : 'another-request' }
-    }
-    this.#hashes.set(name, use.hash)
-    try {
-      return await work()
-    } finally {
-      this.#hashes.delete(name)
-    }
-  }
 }
 
 // Waits for another transaction that is inserting the same key, and inserts nothing if that one commits.
@@ -75,7 +44,7 @@ const readKeys = `
   SELECT key, operation, request_hash, outcome
   FROM idempotency JOIN unnest($1::text[], $2::text[]) AS used (key, operation) USING (key, operation)`
 
-const decideKeys = `
+const updateKeys = `
   UPDATE idempotency SET outcome = new.outcome
   FROM unnest($1::text[], $2::text[], $3::json[]) AS new (key, operation, outcome)
   WHERE idempotency.key = new.key AND idempotency.operation = new.operation`
@@ -93,6 +62,7 @@ interface Row {
 
 /** Takes the keys for this transaction. Returns, by keyName, what is known of those that were used before. */
 export async function claimKeys(tx: Tx, uses: readonly KeyUse[]): Promise<Map<string, Earlier>> {
+  if (uses.length === 0) return new Map()
   const values = columns(uses, ({ key, operation, hash }) => [key, operation, hash])
   const inserted = await tx.query<Row>({ name: 'insert-keys', text: insertKeys, values })
   if (inserted.rowCount === uses.length) return new Map()
@@ -100,42 +70,37 @@ export async function claimKeys(tx: Tx, uses: readonly KeyUse[]): Promise<Map<st
   const before = uses.filter((use) => !fresh.has(keyName(use)))
   const known = await earlierOf(tx, before)
   // One without a row expired in this very moment. The repeat will be a first use.
-  for (const name of before.map(keyName)) if (!known.has(name)) known.set(name, { refused: 'undecided' })
+  for (const name of before.map(keyName)) if (!known.has(name)) known.set(name, { kind: 'undecided' })
   return known
 }
 
 /** What is stored of these keys, by keyName. */
-async function earlierOf(db: Tx, uses: readonly KeyUse[]): Promise<Map<string, Earlier>> {
+export async function earlierOf(db: Tx, uses: readonly KeyUse[]): Promise<Map<string, Earlier>> {
   const values = columns(uses, ({ key, operation }) => [key, operation])
   const { rows } = await db.query<Row>({ name: 'read-keys', text: readKeys, values })
   const hashes = new Map(uses.map((use) => [keyName(use), use.hash]))
   const earlier = new Map<string, Earlier>()
   for (const row of rows) {
     const name = keyName(row)
-    if (!row.outcome) earlier.set(name, { refused: 'undecided' })
-    else if (!row.request_hash.equals(hashes.get(name)!)) earlier.set(name, { refused: 'another-request' })
-    else earlier.set(name, { outcome: row.outcome })
+    if (!row.outcome) earlier.set(name, { kind: 'undecided' })
+    else if (!row.request_hash.equals(hashes.get(name)!)) earlier.set(name, { kind: 'another-request' })
+    else earlier.set(name, row.outcome)
   }
   return earlier
 }
 
 /** Takes back keys that this transaction claimed: as if they had not been used. */
 export async function unclaimKeys(tx: Tx, uses: readonly KeyUse[]): Promise<void> {
+  if (uses.length === 0) return
   const values = columns(uses, ({ key, operation }) => [key, operation])
   await tx.query({ name: 'unclaim-keys', text: deleteKeys, values })
 }
 
 /** Stores the outcomes of keys that this transaction claimed. */
-export async function decideKeysOf(tx: Tx, decided: readonly { use: KeyUse; outcome: Outcome }[]): Promise<void> {
-  const values = columns(decided, ({ use, outcome }) => [use.key, use.operation, JSON.stringify(outcome)])
-  await tx.query({ name: 'decide-keys', text: decideKeys, values })
-}
-
-/** Whether the key's first use is decided. */
-export async function isDecided(db: Tx, { key, operation }: KeyUse): Promise<boolean> {
-  const text = 'SELECT FROM idempotency WHERE key = $1 AND operation = $2'
-  const { rowCount } = await db.query({ name: 'key-decided', text, values: [key, operation] })
-  return rowCount === 1
+export async function decideKeys(tx: Tx, decided: readonly { key: KeyUse; outcome: Outcome }[]): Promise<void> {
+  if (decided.length === 0) return
+  const values = columns(decided, ({ key, outcome }) => [key.key, key.operation, JSON.stringify(outcome)])
+  await tx.query({ name: 'decide-keys', text: updateKeys, values })
 }
 
 /** Forgets keys of more than 24 hours ago. */

@@ -61,12 +61,10 @@ await runService({
       access: config,
     })
     const routes = cartRoutes({
-      writes: new Writes({ pool: run.compareFirst(pool), run, relay, logger }),
+      writes: new Writes({ pool: run.compareFirst(pool), run, relay, logger, strict: config.DELIVERY === 'strict' }),
       pool,
-      delivery: relay.delivery,
       instance,
-      strict: config.DELIVERY === 'strict',
-      strictLifecycle: config.ORDER_LIFECYCLE === 'strict',
+      lifecycle: config.ORDER_LIFECYCLE,
       now: () => new Date(),
       random: Math.random,
     })

@@ -10,7 +10,7 @@ import { RegistryAway } from '@inorder/messaging/kafka/registry.ts'
 import type { HeldEvidence } from '@inorder/messaging/outbox/release.ts'
 import type { Pool } from 'pg'
 import { Type } from 'typebox'
-import { failure } from './answers.ts'
+import { fail } from './answers.ts'
 import { heldOrders } from './held-store.ts'
 import { type Release, release } from './recovery.ts'
 
@@ -114,7 +114,3 @@ export const cartOpsRoutes =
       }
     }
   }
-
-function fail(error: unknown): never {
-  throw failure(error)
-}

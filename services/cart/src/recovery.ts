@@ -5,17 +5,14 @@ import { addReleaseAudit, type HeldEvidence } from '@inorder/messaging/outbox/re
 import { sqlFault, type Tx, transaction } from '@inorder/storage/transaction.ts'
 import type { Pool } from 'pg'
 import { endHold, lockHeld, lockRecovered, saveHolds } from './held-store.ts'
-import type { Versioned } from './order.ts'
 import { overwriteOrders } from './store.ts'
-
-const stateOf = ({ order, version, eventId }: OrderEvent): Versioned => ({ order, version, eventId })
 
 export const recoveredOrders: KeyTable<OrderEvent> = {
   lock: lockRecovered,
   async save(tx, recovered) {
     await overwriteOrders(
       tx,
-      recovered.flatMap(({ event }) => (event ? stateOf(event) : [])),
+      recovered.flatMap(({ event }) => event ?? []),
     )
     await saveHolds(tx, recovered)
   },
@@ -71,7 +68,7 @@ async function releaseLocked(
 
   const state = takesState && newest && newest.version > held.version ? newest.event : undefined
   if (next > 0 && held.version === 0 && !state) return { refused: 'no-state' }
-  if (state) await overwriteOrders(tx, [stateOf(state)])
+  if (state) await overwriteOrders(tx, [state])
   await endHold(tx, orderId, next)
   await log.forget(tx, orderId)
   const { cause, missing, newest: above } = held.hold

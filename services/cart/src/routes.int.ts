@@ -49,10 +49,8 @@ before(async () => {
     cartRoutes({
       writes,
       pool,
-      delivery: relay.delivery,
       instance: 'cart',
-      strict: false,
-      strictLifecycle: false,
+      lifecycle: 'free',
       now,
       random: () => 0.5,
     }),

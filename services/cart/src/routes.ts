@@ -1,38 +1,31 @@
 // The cart over HTTP: a request becomes a write, and its outcome the answer.
 import { randomUUID } from 'node:crypto'
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
-import { allowedAfter, lifecycle } from '@inorder/contracts/lifecycle.ts'
 import { Order } from '@inorder/contracts/order.ts'
-import { type FieldError, Problem, problem } from '@inorder/contracts/problems.ts'
+import type { FieldError } from '@inorder/contracts/problems.ts'
 import { answersOf, withHeaders } from '@inorder/http/answers.ts'
 import { invalidRequest } from '@inorder/http/field-errors.ts'
 import { countOf, headerText } from '@inorder/http/header-text.ts'
 import { notModified, parseIfMatch, parseIfNoneMatch, sendVersion, wrongTags } from '@inorder/http/preconditions.ts'
 import { badFields, shapeOf } from '@inorder/http/validation.ts'
-import type { Delivery } from '@inorder/messaging/outbox/delivery.ts'
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import type pg from 'pg'
 import { Type } from 'typebox'
-import { answered, failure, illegalMove, notFound, orderHeld, otherVersion } from './answers.ts'
-import type { Write } from './group.ts'
+import { answered, fail, notFound, orderHeld } from './answers.ts'
 import { type KeyUse, requestHash } from './idempotency.ts'
 import { NewOrder, newOrder, Priced, wrongTotal } from './new-order.ts'
-import { created, eventOf } from './order.ts'
-import { largestEvent, recordOf } from './order-record.ts'
-import { parsePrefer, preferenceApplied } from './prefer.ts'
+import type { Command } from './order.ts'
+import { parsePrefer } from './prefer.ts'
 import { orderOf } from './store.ts'
 import type { Writes } from './writes.ts'
 
 export interface CartRoutes {
   writes: Writes
   pool: pg.Pool
-  delivery: Delivery
   /** This process, `cart-2`: to it the relay tells which events are acknowledged. */
   instance: string
-  /** DELIVERY=strict: as if every write preferred `handling=strict`. */
-  strict: boolean
-  /** ORDER_LIFECYCLE=strict: statuses follow the table of moves. */
-  strictLifecycle: boolean
+  /** ORDER_LIFECYCLE */
+  lifecycle: 'free' | 'strict'
   now(): Date
   /** Numbers in [0, 1). */
   random(): number
@@ -70,7 +63,7 @@ const changedOrder = withHeaders(Order, 'ETag', 'Event-Delivery', 'Preference-Ap
 const isPriced = shapeOf(Priced)
 
 export const cartRoutes =
-  ({ writes, pool, delivery, instance, strict, strictLifecycle, now, random }: CartRoutes): FastifyPluginAsyncTypebox =>
+  ({ writes, pool, instance, lifecycle, now, random }: CartRoutes): FastifyPluginAsyncTypebox =>
   async (app) => {
     app.post(
       '/create-order',
@@ -89,28 +82,15 @@ export const cartRoutes =
         },
       },
       async (request, reply) => {
-        const { validationError, body } = request
+        const { validationError, body, headers } = request
         const wrong = [...badFields(validationError, request), ...wrongKey(request)]
-        const isUnwanted = parseIfNoneMatch(request.headers['if-none-match'])
-        if (!isUnwanted) wrong.push(wrongTags('If-None-Match'))
-        if (!isUnwanted || wrong.length > 0)
+        const ifNoneMatch = parseIfNoneMatch(headers['if-none-match'])
+        if (!ifNoneMatch) wrong.push(wrongTags('If-None-Match'))
+        if (!ifNoneMatch || wrong.length > 0)
           throw invalidRequest(isPriced(body) ? [...wrong, ...wrongTotal(body)] : wrong)
-        const time = now()
-        const order = newOrder(body, time, random)
+        const order = newOrder(body, now(), random)
         if (Array.isArray(order)) throw invalidRequest(order)
-        if (strictLifecycle && !isIn(lifecycle.first, order.status))
-          throw illegalMove(null, order.status, lifecycle.first)
-        const first = created(order, randomUUID())
-        // What it says is known already, so it is encoded outside the transaction.
-        const record = recordOf(eventOf(first, null, time), instance, traceOf(request))
-        if (record.value.length > largestEvent)
-          throw problem('order-too-large', 'The order is too large for one event.')
-        try {
-          return await decide(request, reply, { eventId: first.eventId, create: first, record: () => record })
-        } catch (error) {
-          if (error instanceof Problem && error.name === 'order-exists') await refuseUnwanted(order.orderId, isUnwanted)
-          throw error
-        }
+        return write(request, reply, { type: 'CreateOrder', eventId: randomUUID(), lifecycle, order, ifNoneMatch })
       },
     )
 
@@ -131,18 +111,15 @@ export const cartRoutes =
         },
       },
       async (request, reply) => {
-        const accepts = parseIfMatch(request.headers['if-match'])
-        const wrong = [...badFields(request.validationError, request), ...wrongKey(request)]
-        const isUnwanted = parseIfNoneMatch(request.headers['if-none-match'])
-        if (!accepts) wrong.push(wrongTags('If-Match'))
-        if (!isUnwanted) wrong.push(wrongTags('If-None-Match'))
-        if (!accepts || !isUnwanted || wrong.length > 0) throw invalidRequest(wrong)
-        const trace = traceOf(request)
-        return decide(request, reply, {
-          eventId: randomUUID(),
-          change: { ...request.body, accepts: (version) => accepts(version) && !isUnwanted(version), permits },
-          record: (after, previous) => recordOf(eventOf(after, previous, now()), instance, trace),
-        })
+        const { validationError, body, headers } = request
+        const wrong = [...badFields(validationError, request), ...wrongKey(request)]
+        const ifMatch = parseIfMatch(headers['if-match'])
+        if (!ifMatch) wrong.push(wrongTags('If-Match'))
+        const ifNoneMatch = parseIfNoneMatch(headers['if-none-match'])
+        if (!ifNoneMatch) wrong.push(wrongTags('If-None-Match'))
+        if (!ifMatch || !ifNoneMatch || wrong.length > 0) throw invalidRequest(wrong)
+        const eventId = randomUUID()
+        return write(request, reply, { type: 'ChangeStatus', eventId, lifecycle, ...body, ifMatch, ifNoneMatch })
       },
     )
 
@@ -169,45 +146,19 @@ export const cartRoutes =
           return sendVersion(request, reply, found.version, found.order)
         } catch (error) {
           log.debug({ err: error }, 'cannot read an order')
-          throw failure(error)
+          return fail(error)
         }
       },
     )
 
-    const permits = (from: string, to: string) => !strictLifecycle || isIn(allowedAfter(from), to)
-
-    /** The precondition comes before "it exists". An order is never deleted, so what is there now was there then. */
-    async function refuseUnwanted(orderId: string, isUnwanted: (version: number) => boolean): Promise<void> {
-      const found = await orderOf(pool, orderId).catch(fail)
-      if (found && isUnwanted(found.version)) throw otherVersion(orderId, found.version)
-    }
-
-    async function decide(request: FastifyRequest, reply: FastifyReply, write: Write): Promise<Order> {
+    async function write(request: FastifyRequest, reply: FastifyReply, command: Command): Promise<Order> {
       const prefers = parsePrefer(request.headers.prefer?.toString())
-      const key = keyOf(request)
-      const isRepeat = async () => key !== undefined && (await writes.isRepeat(key).catch(fail))
-      // A repeat of what is stored must not hear that nothing was.
-      if ((strict || prefers.strict) && delivery.away && !(await isRepeat())) {
-        const headers = {
-          'retry-after': String(delivery.retryAfter),
-          ...(prefers.strict && { 'preference-applied': 'handling=strict' }),
-        }
-        throw problem('kafka-away', 'Kafka takes no events now. Nothing was stored, as you prefer.', { headers })
-      }
+      const asked = { command, key: keyOf(request), origin: instance, traceparent: traceOf(request) }
       // Only a failure of the write itself means that nothing is stored.
-      const answer = await writes.write(key ? { ...write, key } : write, prefers.waitMs).catch(fail)
-      const order = answered(reply, answer)
-      const applied = preferenceApplied(prefers, reply.statusCode)
-      if (applied) reply.header('preference-applied', applied)
-      return order
+      const answer = await writes.write(asked, prefers).catch(fail)
+      return answered(reply, answer, prefers)
     }
   }
-
-const isIn = (statuses: readonly string[], status: string) => statuses.includes(status)
-
-function fail(error: unknown): never {
-  throw failure(error)
-}
 
 /** The key, as it is or as the draft's quoted string. */
 function keyIn({ headers }: FastifyRequest): string | undefined {

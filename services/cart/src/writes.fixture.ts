@@ -1,33 +1,42 @@
 // Writes as a test makes them.
 import { randomUUID } from 'node:crypto'
-import type { Write } from './group.ts'
+import type { Order } from '@inorder/contracts/order.ts'
+import type { Result, Write } from './group.ts'
 import { requestHash } from './idempotency.ts'
-import { created, eventOf } from './order.ts'
-import { recordOf } from './order-record.ts'
+import type { ChangeStatus, CreateOrder } from './order.ts'
 
-const record: Write['record'] = (now, previous) => recordOf(eventOf(now, previous, new Date()), 'cart')
+export const orderFor = (orderId: string, fields: Partial<Order> = {}): Order => ({
+  orderId,
+  customerId: 'c',
+  orderDate: '2026-01-01T00:00:00.000Z',
+  items: [{ itemId: 'a', quantity: 1, price: 1 }],
+  totalAmount: 1,
+  currency: 'EUR',
+  status: 'new',
+  ...fields,
+})
 
-export function create(orderId: string, key?: string): Write {
-  const eventId = randomUUID()
-  const order = {
-    orderId,
-    customerId: 'c',
-    orderDate: '2026-01-01T00:00:00.000Z',
-    items: [{ itemId: 'a', quantity: 1, price: 1 }],
-    totalAmount: 1,
-    currency: 'EUR',
-    status: 'new',
-  }
-  const use = key === undefined ? undefined : { key, operation: 'POST /create-order', hash: requestHash(orderId) }
-  return { eventId, key: use, create: created(order, eventId), record }
+const asked = () => ({ eventId: randomUUID(), lifecycle: 'free', ifNoneMatch: [] }) as const
+const use = (operation: string, key: string | undefined, body: unknown) => ({
+  origin: 'cart',
+  ...(key !== undefined && { key: { key, operation, hash: requestHash(body) } }),
+})
+
+export function create(orderId: string, key?: string, fields: Partial<Order> = {}): Write & { command: CreateOrder } {
+  const order = orderFor(orderId, fields)
+  return { ...use('POST /create-order', key, order), command: { ...asked(), type: 'CreateOrder', order } }
 }
 
-export function change(orderId: string, status: string, key?: string): Write {
-  const hash = requestHash([orderId, status])
-  return {
-    eventId: randomUUID(),
-    key: key === undefined ? undefined : { key, operation: 'PUT /update-order', hash },
-    change: { orderId, status, accepts: () => true, permits: () => true },
-    record,
-  }
+/** With a version: if the order is at that one. */
+export function change(
+  orderId: string,
+  status: string,
+  key?: string,
+  version?: number,
+): Write & { command: ChangeStatus } {
+  const ifMatch = version === undefined ? 'all' : [version]
+  const command = { ...asked(), type: 'ChangeStatus', orderId, status, ifMatch } as const
+  return { ...use('PUT /update-order', key, [orderId, status]), command }
 }
+
+export const kind = ({ kind }: Result) => kind

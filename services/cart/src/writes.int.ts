@@ -1,5 +1,4 @@
 import assert from 'node:assert/strict'
-import { randomUUID } from 'node:crypto'
 import { after, before, test } from 'node:test'
 import { orderEvents } from '@inorder/contracts/order-events.ts'
 import { DatabaseRun } from '@inorder/messaging/outbox/database-run.ts'
@@ -9,12 +8,9 @@ import { freshDatabase, unique } from '@inorder/testing/parts.ts'
 import { tcpProxy } from '@inorder/testing/tcp-proxy.ts'
 import type pg from 'pg'
 import { pino } from 'pino'
-import type { Write } from './group.ts'
 import { HandRelay } from './hand-relay.fixture.ts'
-import { requestHash } from './idempotency.ts'
 import { migrations } from './migrations.ts'
-import { created, eventOf } from './order.ts'
-import { recordOf } from './order-record.ts'
+import { change, create } from './writes.fixture.ts'
 import { Writes } from './writes.ts'
 
 let database: Awaited<ReturnType<typeof freshDatabase>>
@@ -34,70 +30,52 @@ function cart() {
   return { relay, writes: new Writes({ pool, run: new DatabaseRun(), relay, logger: pino({ level: 'silent' }) }) }
 }
 
-const record: Write['record'] = (now, previous) => recordOf(eventOf(now, previous, new Date()), 'cart')
-
-function create(orderId: string, key?: string, customerId = 'c'): Write {
-  const eventId = randomUUID()
-  const items = [{ itemId: 'a', quantity: 1, price: 1 }]
-  const order = {
-    orderId,
-    customerId,
-    orderDate: '2026-01-01T00:00:00.000Z',
-    items,
-    totalAmount: 1,
-    currency: 'EUR',
-    status: 'new',
-  }
-  const use =
-    key === undefined ? undefined : { key, operation: 'POST /create-order', hash: requestHash([orderId, customerId]) }
-  return { eventId, key: use, create: created(order, eventId), record }
-}
-
-const change = (orderId: string, status: string): Write => ({
-  eventId: randomUUID(),
-  change: { orderId, status, accepts: () => true, permits: () => true },
-  record,
-})
-
 test('rule 7: a relay that publishes before the commit has been answered is not missed', async () => {
   const { relay, writes } = cart()
   const write = create(unique('o'))
-  relay.wake = () => relay.tell(write.eventId)
-  const { delivery } = await writes.write(write, 100)
+  relay.wake = () => relay.tell(write.command.eventId)
+  const { delivery } = await writes.write(write, { waitMs: 100 })
   assert.equal(delivery, 'delivered')
 })
 
 test('a write waits for its own event, and no longer than asked to', async () => {
   const { relay, writes } = cart()
-  assert.equal((await writes.write(create(unique('o')), 30)).delivery, 'pending')
+  assert.equal((await writes.write(create(unique('o')), { waitMs: 30 })).delivery, 'pending')
   const write = create(unique('o'))
   relay.wake = () => void relay.publishAll()
-  assert.equal((await writes.write(write, 30_000)).delivery, 'delivered')
+  assert.equal((await writes.write(write, { waitMs: 30_000 })).delivery, 'delivered')
 })
 
 test('rule 6: a change that changes nothing answers for the event of the current version', async () => {
   const { relay, writes } = cart()
   const orderId = unique('o')
   const write = create(orderId)
-  await writes.write(write, 0)
+  await writes.write(write, { waitMs: 0 })
   const same = change(orderId, 'new')
-  const pending = await writes.write(same, 30)
-  assert.deepEqual(pending.result, { outcome: { kind: 'unchanged', now: 'create' in write && write.create } })
+  const pending = await writes.write(same, { waitMs: 30 })
+  assert.deepEqual(pending.result, {
+    kind: 'unchanged',
+    now: { order: write.command.order, version: 1, eventId: write.command.eventId },
+  })
   assert.equal(pending.delivery, 'pending')
-  const waiting = writes.write(change(orderId, 'new'), 30_000)
+  const waiting = writes.write(change(orderId, 'new'), { waitMs: 30_000 })
   await relay.publishAll()
   assert.equal((await waiting).delivery, 'delivered')
-  assert.equal((await writes.write(change(orderId, 'new'), 0)).delivery, 'delivered', 'it is out of the outbox')
+  assert.equal(
+    (await writes.write(change(orderId, 'new'), { waitMs: 0 })).delivery,
+    'delivered',
+    'it is out of the outbox',
+  )
 })
 
 test('rule 1: changes of one order that arrive together make a version each, in their order', async () => {
   const { writes } = cart()
   const orderId = unique('o')
-  await writes.write(create(orderId), 0)
+  await writes.write(create(orderId), { waitMs: 0 })
   const statuses = Array.from({ length: 20 }, (_, n) => `s${n}`)
-  const answers = await Promise.all(statuses.map((status) => writes.write(change(orderId, status), 0)))
+  const answers = await Promise.all(statuses.map((status) => writes.write(change(orderId, status), { waitMs: 0 })))
   assert.deepEqual(
-    answers.map(({ result }) => 'outcome' in result && 'now' in result.outcome && result.outcome.now.version),
+    answers.map(({ result }) => 'now' in result && result.now.version),
     statuses.map((_, n) => n + 2),
   )
   const { rows } = await pool.query('SELECT value FROM outbox WHERE key = $1 ORDER BY id', [Buffer.from(orderId)])
@@ -113,14 +91,14 @@ test('rule 2: 50 clients with one key at once: one effect, and each is told its 
   const another = cart().writes
   const [orderId, key] = [unique('o'), unique('k')]
   const answers = await Promise.all(
-    Array.from({ length: 50 }, (_, i) => (i % 2 ? writes : another).write(create(orderId, key), 0)),
+    Array.from({ length: 50 }, (_, i) => (i % 2 ? writes : another).write(create(orderId, key), { waitMs: 0 })),
   )
-  const told = answers.map(({ result }) => ('outcome' in result ? result.outcome.kind : result.refused))
+  const told = answers.map(({ result }) => result.kind)
   assert.deepEqual(new Set(told), new Set(['created', 'undecided']))
   assert.equal((await pool.query('SELECT FROM outbox WHERE key = $1', [Buffer.from(orderId)])).rowCount, 1)
   assert.deepEqual(
-    (await writes.write(create(orderId, key), 0)).result,
-    answers.find(({ result }) => 'outcome' in result)?.result,
+    (await writes.write(create(orderId, key), { waitMs: 0 })).result,
+    answers.find(({ result }) => result.kind === 'created')?.result,
   )
 })
 
@@ -128,38 +106,42 @@ test('rule 2: a repeat is told whether the first event is still in the outbox', 
   const { relay, writes } = cart()
   const [orderId, key] = [unique('o'), unique('k')]
   const first = create(orderId, key)
-  assert.equal((await writes.write(first, 0)).delivery, 'pending')
-  assert.equal((await writes.write(create(orderId, key), 20)).delivery, 'pending')
+  assert.equal((await writes.write(first, { waitMs: 0 })).delivery, 'pending')
+  assert.equal((await writes.write(create(orderId, key), { waitMs: 20 })).delivery, 'pending')
   await relay.publishAll()
-  assert.equal((await writes.write(create(orderId, key), 0)).delivery, 'delivered')
+  assert.equal((await writes.write(create(orderId, key), { waitMs: 0 })).delivery, 'delivered')
 })
 
 test('rule 2: repeats of a decided key do not stand in each other’s way, nor does another body under it', async () => {
   const { writes } = cart()
   const orderId = unique('o')
   const key = unique('key')
-  const first = await writes.write(create(orderId, key), 0)
+  const first = await writes.write(create(orderId, key), { waitMs: 0 })
   const answers = await Promise.all(
-    Array.from({ length: 50 }, (_, n) => writes.write(create(orderId, key, n % 2 === 0 ? 'another' : 'c'), 0)),
+    Array.from({ length: 50 }, (_, n) =>
+      writes.write(create(orderId, key, { customerId: n % 2 === 0 ? 'another' : 'c' }), { waitMs: 0 }),
+    ),
   )
   for (const [n, { result }] of answers.entries())
-    assert.deepEqual(result, n % 2 === 0 ? { refused: 'another-request' } : first.result)
+    assert.deepEqual(result, n % 2 === 0 ? { kind: 'another-request' } : first.result)
 })
 
 test('rule 2: while the first use is undecided, another body under the key is refused at once', async () => {
   const { writes } = cart()
   const [orderId, key] = [unique('o'), unique('k')]
-  const first = writes.write(create(orderId, key), 0)
-  assert.deepEqual((await writes.write(create(orderId, key, 'other'), 0)).result, { refused: 'another-request' })
-  assert.ok('outcome' in (await first).result)
+  const first = writes.write(create(orderId, key), { waitMs: 0 })
+  assert.deepEqual((await writes.write(create(orderId, key, { customerId: 'other' }), { waitMs: 0 })).result, {
+    kind: 'another-request',
+  })
+  assert.equal((await first).result.kind, 'created')
 })
 
 test('no waiter is left behind', async () => {
   const { relay, writes } = cart()
   const [orderId, key] = [unique('o'), unique('k')]
-  await writes.write(create(orderId, key), 0)
-  await writes.write(create(orderId), 0)
-  await writes.write(change(unique('none'), 'paid'), 0)
+  await writes.write(create(orderId, key), { waitMs: 0 })
+  await writes.write(create(orderId), { waitMs: 0 })
+  await writes.write(change(unique('none'), 'paid'), { waitMs: 0 })
   relay.waiting.delete([...relay.waiting.keys()][0]!)
   assert.deepEqual(
     [...relay.waiting.values()].map((waiters) => waiters.size),
@@ -185,12 +167,12 @@ test('a frozen database and a full queue: every write is refused within some sec
     relay: new HandRelay(frozen),
     logger: pino({ level: 'silent' }),
   })
-  // Five of these are a group, so that 20 groups queue.
-  const large: Write['record'] = (now, previous) => ({ ...record(now, previous), value: Buffer.alloc(800 * 1024) })
+  // Eight of these are a group, so that 13 groups queue.
+  const items = Array.from({ length: 1_000 }, () => ({ itemId: '𝒩'.repeat(128), quantity: 1, price: 1 }))
+  const large = Array.from({ length: 100 }, () => create(unique('o'), undefined, { items }))
+  const queued = large.map((write) => writes.write(write, { waitMs: 0 }))
   const began = performance.now()
-  const answers = await Promise.allSettled(
-    Array.from({ length: 100 }, () => writes.write({ ...create(unique('o')), record: large }, 0)),
-  )
+  const answers = await Promise.allSettled(queued)
   const took = performance.now() - began
   assert.deepEqual(new Set(answers.map(({ status }) => status)), new Set(['rejected']))
   assert.ok(took < 8_000, `${took} ms`)
@@ -203,7 +185,7 @@ test('a slow database that goes on: who queues for one order is answered, howeve
   t.after(() => pool.query('DROP FUNCTION slow CASCADE'))
   const { writes } = cart()
   const orderId = unique('contested')
-  const answers = await Promise.all(Array.from({ length: 25 }, () => writes.write(create(orderId), 0)))
-  const kinds = answers.map(({ result }) => ('outcome' in result ? result.outcome.kind : result.refused))
+  const answers = await Promise.all(Array.from({ length: 25 }, () => writes.write(create(orderId), { waitMs: 0 })))
+  const kinds = answers.map(({ result }) => result.kind)
   assert.deepEqual(kinds, ['created', ...Array.from({ length: 24 }, () => 'exists')])
 })

@@ -1,132 +1,195 @@
-// The way of a write: into a group, and then for as long as its client likes, until Kafka has its event.
-
+// The way of a write: into a group, behind a lock if it meets one, and then as long as its client likes, until Kafka has
+// its event.
 import type { ComparedSessions, DatabaseRun } from '@inorder/messaging/outbox/database-run.ts'
 import type { Delivery } from '@inorder/messaging/outbox/delivery.ts'
 import { stillInOutbox } from '@inorder/messaging/outbox/outbox.ts'
 import type { Relay } from '@inorder/messaging/outbox/relay.ts'
 import { GroupCommit } from '@inorder/storage/group-commit.ts'
 import type { Logger } from 'pino'
-import { commitGroup, commitWaiting, isLocked, orderIdOf, type Result, type Write } from './group.ts'
-import { isDecided, KeysUnderWay, type KeyUse } from './idempotency.ts'
-import { LockWaits } from './lock-wait.ts'
+import { commitGroup, commitWaiting, type Locked, type Result, type Write } from './group.ts'
+import { earlierOf, type KeyUse, keyName } from './idempotency.ts'
+import { decide, evolve, orderIdOf } from './order.ts'
+import { largestEvent, recordOf } from './order-record.ts'
+import type { Preferences } from './prefer.ts'
 
+/** What became of a write. */
 export interface Answer {
-  result: Result
+  /** `kafka-away`: rather refused than stored, as the client prefers. */
+  result: Result | { kind: 'too-large' } | { kind: 'kafka-away'; retryAfter: number }
   /** Whether Kafka has acknowledged the event behind the outcome; undefined where there is none. */
   delivery?: 'delivered' | 'pending'
 }
 
+/** How long it may wait for Kafka, and whether it is rather refused than stored while Kafka is unavailable. */
+type Wishes = Pick<Preferences, 'waitMs'> & Partial<Pick<Preferences, 'strict'>>
+
+/** Another session kept the order or the key locked for too long. Nothing of the write is stored. */
+export class OrderLocked extends Error {
+  override name = 'OrderLocked'
+}
+
 /** A group of 500 is 4 MiB at most, and what waits 80: not 500 or 10,000 times the largest order. */
 const bytesOfOne = 8 * 1024
-const weightOf = (write: Write): number =>
-  'create' in write ? Math.ceil((write.record(write.create, null).value?.length ?? 1) / bytesOfOne) : 1
-
 /** A write that meets somebody else's lock is answered within 3 s of its arrival; half a second is for its answer. */
 const longestLockMs = 2_500
 /** So much longer a group may take until its COMMIT is sent: one that meets a frozen database is refused after 3.5 s. */
 const commitMs = 1_000
 /** Of the 10 connections that the cart has; two more are for groups. */
 const connectionsForLocks = 3
+/** Short, so that with more that wait for a lock than are tried at once each has its turn. */
+const turnMs = 200
 
 /** A write, and until when it waits for its group, or for a lock (`performance.now()`). */
 interface Queued {
   write: Write
   until: number
 }
+const keyOf = ({ write }: Queued) => orderIdOf(write.command)
 
 export interface WritesOptions {
   pool: ComparedSessions
   run: Pick<DatabaseRun, 'compared'>
   relay: Pick<Relay, 'delivery' | 'wake'>
   logger: Logger
+  /** As if every write preferred `handling=strict`. */
+  strict?: boolean
 }
 
 export class Writes {
-  readonly #pool: ComparedSessions
-  readonly #run: Pick<DatabaseRun, 'compared'>
+  readonly #options: WritesOptions
   readonly #delivery: Delivery
-  readonly #logger: Logger
-  readonly #keys: KeysUnderWay
-  readonly #commits: GroupCommit<Queued, Result>
-  readonly #lockWaits: LockWaits
+  readonly #groups: GroupCommit<Queued, Result>
+  /** Writes that met a lock, one of an order. Each is tried by itself, on a few of the connections, and delays no other order. */
+  readonly #lockTurns: GroupCommit<Queued, Result | Locked>
+  /** The keys that requests of this process use now, with the hashes of their bodies. */
+  readonly #keysUnderWay = new Map<string, Buffer>()
 
-  constructor({ pool, run, relay, logger }: WritesOptions) {
-    this.#pool = pool
-    this.#keys = new KeysUnderWay(pool)
-    this.#run = run
-    this.#delivery = relay.delivery
-    this.#logger = logger
-    const commit = async <T>(writes: number, run: () => Promise<T>): Promise<T> => {
-      try {
-        const results = await run()
-        // Not in here: what it throws would deny the commit.
-        queueMicrotask(() => relay.wake())
-        return results
-      } catch (error) {
-        logger.error({ err: error, writes }, 'a group of writes was not committed')
-        throw error
-      }
-    }
-    this.#lockWaits = new LockWaits({
-      commit: (write, waitMs) => commit(1, () => commitWaiting(pool, write, waitMs)),
-      maxTried: connectionsForLocks,
-      maxWaiting: 1_000,
-    })
-    this.#commits = new GroupCommit<Queued, Result>({
-      // Rule 1 asks for one use of an idempotency key in a group, too: KeysUnderWay lets no second one come here.
-      key: ({ write }) => orderIdOf(write),
-      weight: ({ write }) => weightOf(write),
-      run: async (group) => {
-        const writes = group.map(({ write }) => write)
-        const oldest = group.reduce((earliest, { until }) => Math.min(earliest, until), Number.POSITIVE_INFINITY)
-        // Past its time already, because many stood before it: it has its turn all the same.
-        const commitBefore = Math.max(oldest, performance.now()) + commitMs
-        const results = await commit(group.length, () => commitGroup(pool, writes, commitBefore))
-        return results.map((result, n) => (isLocked(result) ? this.#waitForLock(group[n]!) : result))
-      },
+  constructor(options: WritesOptions) {
+    this.#options = options
+    this.#delivery = options.relay.delivery
+    this.#groups = new GroupCommit({
+      key: keyOf,
+      weight: ({ write: { record } }) => Math.ceil((record?.value.length ?? 1) / bytesOfOne),
+      run: (group) => this.#commitGroup(group),
       isOverdue: ({ until }) => performance.now() >= until,
       maxGroup: 500,
       maxInFlight: 2,
       maxQueued: 10_000,
       maxOfKey: 1_000,
     })
-  }
-
-  /** Whether a write with this key would store nothing, but be told what became of the first one. */
-  async isRepeat(key: KeyUse): Promise<boolean> {
-    return this.#keys.has(key) || (await isDecided(this.#pool, key))
+    this.#lockTurns = new GroupCommit({
+      key: keyOf,
+      weight: () => 1,
+      run: async ([queued]) => [await this.#tryLocked(queued!)],
+      maxGroup: 1,
+      maxInFlight: connectionsForLocks,
+      maxQueued: 1_000,
+    })
   }
 
   /**
    * Resolves when the write is decided and its event acknowledged, or `waitMs` after the decision.
    * Rejects with QueueFull, OrderLocked, CommitUnknown, or with another error that means that nothing is stored.
    */
-  async write(write: Write, waitMs: number): Promise<Answer> {
-    // Rule 7: the relay may be faster than the answer to the commit, so the waiter is there before the transaction.
-    const own = this.#delivery.expect(write.eventId)
-    const database = this.#run.compared
+  async write(asked: Write, { waitMs, strict = false }: Wishes): Promise<Answer> {
+    const { command, key } = asked
+    let write = asked
+    // 1. What the event of a new order says is known already: it is encoded here, not in the transaction.
+    if (command.type === 'CreateOrder') {
+      const decision = decide(undefined, command)
+      if (decision.kind !== 'accepted') return { result: decision }
+      const record = recordOf(decision.event, evolve(undefined, decision.event), new Date(), asked)
+      if (record.value.length > largestEvent) return { result: { kind: 'too-large' } }
+      write = { ...asked, record }
+    }
+
+    // 2. A repeat of what is stored must not hear that nothing was.
+    const { away, retryAfter } = this.#delivery
+    if (away && (strict || this.#options.strict) && !(key && (await this.#isRepeat(key))))
+      return { result: { kind: 'kafka-away', retryAfter } }
+
+    // 3. Its turn, with the waiter there before: the relay may be faster than the answer to the commit (rule 7).
+    const own = this.#delivery.expect(command.eventId)
+    const database = this.#options.run.compared
     let result: Result
     try {
-      const submit = () => this.#commits.submit({ write, until: performance.now() + longestLockMs })
-      result = await (write.key ? this.#keys.with(write.key, submit) : submit())
+      const submit = () => this.#groups.submit({ write, until: performance.now() + longestLockMs })
+      result = await (key ? this.#firstUse(key, submit) : submit())
     } catch (error) {
       own.forget()
       throw error
     }
-    const event = 'outcome' in result && 'now' in result.outcome ? result.outcome.now.eventId : undefined
-    if (event === write.eventId) return { result, delivery: await own.within(waitMs) }
+
+    // 4. Kafka's acknowledgement, of its own event or of the earlier one that it is told of.
+    const eventId = 'now' in result ? result.now.eventId : undefined
+    if (eventId === command.eventId) return { result, delivery: await own.within(waitMs) }
     own.forget()
-    return event === undefined
-      ? { result }
-      : { result, delivery: await this.#deliveryOfEarlier(event, waitMs, database) }
+    if (eventId === undefined) return { result }
+    return { result, delivery: await this.#deliveryOfEarlier(eventId, waitMs, database) }
   }
 
-  #waitForLock({ write, until }: Queued): Promise<Result> {
-    this.#logger.debug(
-      { orderId: orderIdOf(write) },
-      'another session holds an order or its key locked: the write waits',
+  /**
+   * A second use of a key does not wait for the first: it is told what is stored, which any number of repeats can be at
+   * once, or else that the key is undecided. So a group never has two of one key (rule 1).
+   */
+  async #firstUse(key: KeyUse, submit: () => Promise<Result>): Promise<Result> {
+    const name = keyName(key)
+    const underWay = this.#keysUnderWay.get(name)
+    if (underWay) {
+      const stored = await earlierOf(this.#options.pool, [key]).catch(() => undefined)
+      return stored?.get(name) ?? { kind: underWay.equals(key.hash) ? 'undecided' : 'another-request' }
+    }
+    this.#keysUnderWay.set(name, key.hash)
+    try {
+      return await submit()
+    } finally {
+      this.#keysUnderWay.delete(name)
+    }
+  }
+
+  async #isRepeat(key: KeyUse): Promise<boolean> {
+    return this.#keysUnderWay.has(keyName(key)) || (await earlierOf(this.#options.pool, [key])).size > 0
+  }
+
+  async #commitGroup(group: readonly Queued[]): Promise<(Result | Promise<Result>)[]> {
+    const writes = group.map(({ write }) => write)
+    const oldest = group.reduce((earliest, { until }) => Math.min(earliest, until), Number.POSITIVE_INFINITY)
+    // Past its time already, because many stood before it: it has its turn all the same.
+    const commitBefore = Math.max(oldest, performance.now()) + commitMs
+    const results = await this.#committed(commitGroup(this.#options.pool, writes, commitBefore), writes)
+    return results.map((result, n) => (result.kind === 'locked' ? this.#waitForLock(group[n]!) : result))
+  }
+
+  /** Outside of its group, whose place in flight is free meanwhile; its order's later writes stay behind it. */
+  async #waitForLock(queued: Queued): Promise<Result> {
+    const orderId = keyOf(queued)
+    this.#options.logger.debug({ orderId }, 'another session holds the order or the key of a write locked: it waits')
+    while (performance.now() < queued.until) {
+      const result = await this.#lockTurns.submit(queued)
+      if (result.kind !== 'locked') return result
+    }
+    throw new OrderLocked(
+      `another session of the database holds order ${orderId}, or the idempotency key, locked, and did not release it in time`,
     )
-    return this.#lockWaits.wait(write, until)
+  }
+
+  async #tryLocked({ write, until }: Queued): Promise<Result | Locked> {
+    const left = until - performance.now()
+    if (left <= 0) return { kind: 'locked' }
+    return this.#committed(commitWaiting(this.#options.pool, write, Math.min(left, turnMs)), [write])
+  }
+
+  async #committed<T>(commit: Promise<T>, writes: readonly Write[]): Promise<T> {
+    const { relay, logger } = this.#options
+    try {
+      const results = await commit
+      // Not in here: what it throws would deny the commit.
+      queueMicrotask(() => relay.wake())
+      return results
+    } catch (error) {
+      logger.error({ err: error, writes: writes.length }, 'a group of writes was not committed')
+      throw error
+    }
   }
 
   /** Rules 2 and 6: the event is an earlier write's, perhaps of another instance: what the outbox says counts. */
@@ -135,8 +198,9 @@ export class Writes {
     waitMs: number,
     database: string | undefined,
   ): Promise<'delivered' | 'pending'> {
+    const { pool, run, logger } = this.#options
     // Another database's outbox says nothing of it.
-    const isPublished = async () => !(await this.#isUnpublished(eventId)) && this.#run.compared === database
+    const isPublished = async () => (await stillInOutbox(pool, [eventId])).size === 0 && run.compared === database
     const waiter = this.#delivery.expect(eventId)
     try {
       if (await isPublished()) return 'delivered'
@@ -144,14 +208,10 @@ export class Writes {
       return (await isPublished()) ? 'delivered' : 'pending'
     } catch (error) {
       // It is stored whatever becomes of this question, so an error would be a lie.
-      this.#logger.warn({ err: error, eventId }, 'cannot ask the outbox')
+      logger.warn({ err: error, eventId }, 'cannot ask the outbox')
       return 'pending'
     } finally {
       waiter.forget()
     }
-  }
-
-  async #isUnpublished(eventId: string): Promise<boolean> {
-    return (await stillInOutbox(this.#pool, [eventId])).has(eventId)
   }
 }

@@ -53,12 +53,12 @@ async function cart(...orderIds: string[]) {
     relay: new HandRelay(pool),
     logger: pino({ level: 'silent' }),
   })
-  await Promise.all(orderIds.map((orderId) => writes.write(create(orderId), 0)))
+  await Promise.all(orderIds.map((orderId) => writes.write(create(orderId), { waitMs: 0 })))
   const told: Told[] = []
   const tell = async (name: string, write: Write) => {
     const began = performance.now()
-    const said = await writes.write(write, 0).then(
-      ({ result }) => ('outcome' in result ? result.outcome.kind : result.refused),
+    const said = await writes.write(write, { waitMs: 0 }).then(
+      ({ result }): string => result.kind,
       (error: Error) => error.name,
     )
     told.push({ name, said, ms: performance.now() - began })
@@ -149,17 +149,17 @@ test('many held orders at once delay no other order, and each of their writes is
   await lock.end('COMMIT')
 })
 
-test('thousands of changes of one held order are refused over a bound of their own, and no other order is', async () => {
+test('the changes of one held order are refused over a bound of their own, and no other order is', async () => {
   const [held, free] = [unique('held'), unique('o')]
   const { told, tell } = await cart(held, free)
   const lock = await lockOrder(held)
-  const waiting = Array.from({ length: 11_000 }, (_, n) => tell('held', change(held, `s${n}`)))
+  const waiting = Array.from({ length: 1_100 }, (_, n) => tell('held', change(held, `s${n}`)))
   await tell('other', change(free, 'paid'))
   assert.equal(told.at(-1)?.said, 'changed')
   await Promise.all(waiting)
   await lock.end('COMMIT')
   const refused = told.filter(({ said }) => said === 'QueueFull')
-  assert.deepEqual([told.length, refused.length], [11_001, 10_000])
+  assert.deepEqual([told.length, refused.length], [1_101, 100])
 })
 
 test('a write that a lock holds up does not keep its idempotency key meanwhile', async () => {
@@ -168,7 +168,7 @@ test('a write that a lock holds up does not keep its idempotency key meanwhile',
   const lock = await lockOrder(held)
   const results = await commitGroup(pool, [change(held, 'paid', key), change(free, 'paid', unique('k'))])
   assert.deepEqual(
-    results.map((result) => ('outcome' in result ? result.outcome.kind : result.refused)),
+    results.map((result) => result.kind),
     ['locked', 'changed'],
   )
   assert.equal((await pool.query('SELECT FROM idempotency WHERE key = $1', [key])).rowCount, 0)
@@ -203,8 +203,8 @@ test('a key that another session has inserted and not committed delays no other 
 })
 
 const insertOrder = `
-  INSERT INTO orders SELECT $1, customer_id, order_date, items, total_amount, currency, status, version, gen_random_uuid()
-  FROM orders LIMIT 1`
+  INSERT INTO orders (order_id, version, event_id, status, body)
+  SELECT $1, version, gen_random_uuid(), status, body FROM orders LIMIT 1`
 
 for (const [how, becomes] of [
   ['ROLLBACK', 'created'],
