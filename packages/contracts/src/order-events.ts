@@ -6,6 +6,8 @@ import { longestId } from './order.ts'
 import type { OrderEvent } from './order-event.ts'
 import { decoder, encode, schema } from './order-event-avro.ts'
 
+const versionHeader = 'order-version'
+
 /** Every change of every order, in order. */
 export const orderEvents: Topic<OrderEvent> = {
   name: 'order-events',
@@ -35,6 +37,7 @@ export const orderEvents: Topic<OrderEvent> = {
     ce_subject: orderId,
     ce_time: occurredAt,
     'content-type': 'application/avro',
-    'order-version': String(version),
+    [versionHeader]: String(version),
   }),
+  versionHeader,
 }

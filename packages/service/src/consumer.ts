@@ -87,7 +87,12 @@ export function runConsumer<State, Settings extends TProperties = Record<never, 
       })
       onClose('inbox', () => inbox.close())
 
-      const setAside = new SetAsideOperator({ ...parts, logger, consequence: ofCopy })
+      const setAside = new SetAsideOperator({
+        ...parts,
+        versionHeader: orderEvents.versionHeader,
+        logger,
+        consequence: ofCopy,
+      })
       const startup = new Startup({
         pool,
         logger,

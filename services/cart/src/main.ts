@@ -75,7 +75,12 @@ await runService({
       await scope.register(routes)
       await scope.register(cartOpsRoutes({ pool, evidence: log.evidence }))
     })
-    const setAside = new SetAsideOperator({ ...parts, logger, consequence: ofMissing })
+    const setAside = new SetAsideOperator({
+      ...parts,
+      versionHeader: orderEvents.versionHeader,
+      logger,
+      consequence: ofMissing,
+    })
     await app.register(async (scope) => {
       scope.setErrorHandler(orDatabaseAway)
       await scope.register(setAsideRoutes(setAside))

@@ -27,6 +27,7 @@ export const modelTopic = (name: string) => ({
   describe: ({ id, key, version }: ModelEvent) => ({ eventId: id, key, version }),
   overLimits: (): string | undefined => undefined,
   headers: (): Record<string, string> => ({}),
+  versionHeader: 'version',
 })
 
 /** Knows the one schema. */

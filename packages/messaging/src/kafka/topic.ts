@@ -15,6 +15,8 @@ export interface Topic<Event> {
   overLimits(event: Event): string | undefined
   /** Kafka headers of an event, for people and routers; nothing decides by them. */
   headers(event: Event): Record<string, string>
+  /** That of `headers` which holds the version: what people are shown of a row whose body is not read. */
+  readonly versionHeader: string
 }
 
 export interface KeyCodec<Event> {

@@ -41,7 +41,7 @@ export interface KeyTable<Event> {
 
 export interface RecoverOptions<Event> {
   pool: Pool
-  topicName: string
+  topic: { name: string; versionHeader: string }
   topicId: string
   decoder: Decoder<Event>
   table: KeyTable<Event>
@@ -111,14 +111,14 @@ async function recoverGroup<Event>(
 
 async function recoverLocked<Event>(
   tx: Tx,
-  { topicName, topicId, decoder, table, assertSame }: RecoverOptions<Event>,
+  { topic, topicId, decoder, table, assertSame }: RecoverOptions<Event>,
   staged: readonly Staged[],
 ): Promise<RecoveredGroup<Event>> {
   assertSame(tx)
   const byKey = Map.groupBy(staged, ({ key }) => key)
   const keys = [...byKey.keys()]
   const versions = await table.lock(tx, keys)
-  const unpublished = await unpublishedOf(tx, topicName, keys)
+  const unpublished = await unpublishedOf(tx, topic, keys)
 
   const judged = keys.map((key) => {
     const version = versions.get(key) ?? 0

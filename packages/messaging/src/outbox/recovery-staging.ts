@@ -15,21 +15,25 @@ export interface Staged {
 const largestStatement = 4 * 1024 * 1024
 
 /** Keeps these records, which are in the order of each partition. */
-export async function stage<Event>(db: Tx, entries: readonly DecodedRecord<Event>[]): Promise<void> {
+export async function stage<Event>(
+  db: Tx,
+  entries: readonly DecodedRecord<Event>[],
+  versionHeader: string,
+): Promise<void> {
   let together: DecodedRecord<Event>[] = []
   let bytes = 0
   for (const entry of entries) {
     together.push(entry)
     bytes += entry.record?.value?.length ?? 0
     if (bytes < largestStatement) continue
-    await insert(db, together)
+    await insert(db, together, versionHeader)
     together = []
     bytes = 0
   }
-  if (together.length > 0) await insert(db, together)
+  if (together.length > 0) await insert(db, together, versionHeader)
 }
 
-async function insert<Event>(db: Tx, entries: readonly DecodedRecord<Event>[]): Promise<void> {
+async function insert<Event>(db: Tx, entries: readonly DecodedRecord<Event>[], versionHeader: string): Promise<void> {
   await db.query(
     `INSERT INTO log_event (topic_id, partition, log_offset, key, version, event_id, value, detail)
      SELECT topic_id, partition, log_offset, key, version, event_id, value, detail
@@ -45,13 +49,16 @@ async function insert<Event>(db: Tx, entries: readonly DecodedRecord<Event>[]): 
       entry.version,
       entry.eventId,
       entry.record?.value ?? null,
-      entry.fault ? unreadDetail(entry) : null,
+      entry.fault ? unreadDetail(entry, versionHeader) : null,
     ]),
   )
 }
 
-function unreadDetail<Event>({ partition, offset, fault, record }: DecodedRecord<Event>): string {
-  const header = record?.headers.find(([name]) => name.toString() === 'order-version')?.[1]?.toString() ?? ''
+function unreadDetail<Event>(
+  { partition, offset, fault, record }: DecodedRecord<Event>,
+  versionHeader: string,
+): string {
+  const header = record?.headers.find(([name]) => name.toString() === versionHeader)?.[1]?.toString() ?? ''
   // For people: no version is taken from a header.
   const hint = /^\d{1,15}$/.test(header) ? `; its header says version ${header}` : ''
   return `the record at partition ${partition}, offset ${offset} cannot be read (${fault?.cause}: ${fault?.detail})${hint}`

@@ -58,13 +58,13 @@ export async function rememberRun(db: Tx, identity: string): Promise<boolean> {
 /** What waits in the outbox, by key, each in the order of its versions. The header is our own: no foreign event is written there. */
 export async function unpublishedOf(
   tx: Tx,
-  topic: string,
+  topic: { name: string; versionHeader: string },
   keys: readonly string[],
 ): Promise<Map<string, { version: number; eventId: string }[]>> {
   const { rows } = await tx.query<{ key: Buffer; event_id: string; version: string }>(
-    `SELECT key, event_id, headers->>'order-version' AS version FROM outbox
+    `SELECT key, event_id, headers->>$3 AS version FROM outbox
      WHERE topic = $1 AND key = ANY ($2) ORDER BY id`,
-    [topic, keys.map((key) => Buffer.from(key))],
+    [topic.name, keys.map((key) => Buffer.from(key)), topic.versionHeader],
   )
   const waiting = new Map<string, { version: number; eventId: string }[]>()
   for (const { key, event_id, version } of rows) {

@@ -162,7 +162,7 @@ export class SecondCopy<Event> implements ComparedLog {
     }
     await recoverKeys({
       pool: maintenance,
-      topicName: topic.name,
+      topic,
       topicId: log.id,
       decoder: this.#decoder,
       table,
@@ -176,11 +176,12 @@ export class SecondCopy<Event> implements ComparedLog {
   }
 
   async #stage(topicId: string, records: readonly SourceRecord[]): Promise<void> {
-    const { maintenance, logger } = this.#options
+    const { maintenance, topic, logger } = this.#options
     const entries = await this.#decoder.decodeAll(topicId, records)
     await stage(
       maintenance,
       entries.filter(({ keyless }) => !keyless),
+      topic.versionHeader,
     )
     if (entries.length > 0) this.#behind = true
     const [first, ...others] = entries.filter(({ keyless }) => keyless)

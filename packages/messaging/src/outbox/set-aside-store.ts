@@ -37,18 +37,19 @@ FROM aside LEFT JOIN behind USING (id) ORDER BY aside.id`
 /** The oldest first. */
 export async function setAsideRows(
   db: Tx,
+  versionHeader: string,
   { cause, limit, after }: { cause?: string; limit: number | null; after?: string },
 ): Promise<SetAsideRow[]> {
   const some = rowsWhere('($1::text IS NULL OR cause = $1) AND id > $2 ORDER BY id LIMIT $3')
   const { rows } = await db.query<Row>(some, [cause ?? null, after ?? '0', limit])
-  return rows.map(shown)
+  return rows.map((row) => shown(row, versionHeader))
 }
 
 /** Of one key; a key has at most one. */
-export async function setAsideOf(db: Tx, key: string): Promise<SetAsideRow[]> {
+export async function setAsideOf(db: Tx, versionHeader: string, key: string): Promise<SetAsideRow[]> {
   const ofKey = rowsWhere(`(key = $1 OR '@' || event_id = $2)`)
   const { rows } = await db.query<Row>(ofKey, [Buffer.from(key), key])
-  return rows.map(shown).filter((row) => row.key === key)
+  return rows.map((row) => shown(row, versionHeader)).filter((row) => row.key === key)
 }
 
 /** Those of these that are set aside, locked. */
@@ -127,13 +128,16 @@ export async function setAsideAudit(
   return auditPage(rows, limit)
 }
 
-function shown({ id, event_id, topic, key, headers, cause, detail, set_aside_at, behind }: Row): SetAsideRow {
+function shown(
+  { id, event_id, topic, key, headers, cause, detail, set_aside_at, behind }: Row,
+  versionHeader: string,
+): SetAsideRow {
   return {
     id,
     key: nameOf(key, event_id),
     event: event_id,
     topic,
-    version: versionIn(headers),
+    version: versionIn(headers, versionHeader),
     cause,
     detail,
     since: set_aside_at.toISOString(),
@@ -156,8 +160,8 @@ function nameOf(key: Buffer | null, eventId: string): string {
   }
 }
 
-function versionIn(headers: string): number | null {
+function versionIn(headers: string, versionHeader: string): number | null {
   for (const [name, value] of decodeHeaders(headers))
-    if (name.toString() === 'order-version' && /^\d{1,15}$/.test(value.toString())) return Number(value.toString())
+    if (name.toString() === versionHeader && /^\d{1,15}$/.test(value.toString())) return Number(value.toString())
   return null
 }

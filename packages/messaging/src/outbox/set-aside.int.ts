@@ -42,7 +42,7 @@ const versions = (key: string) =>
     rig.record({
       key: Buffer.from(key),
       value: version === 2 ? Buffer.alloc(60_000, '2') : Buffer.from(String(version)),
-      headers: { 'order-version': String(version) },
+      headers: { version: String(version) },
     }),
   )
 const inLog = async (key: string | null) =>
@@ -53,6 +53,7 @@ const operatorOf = (relay: { wake(): void }, lines: Record<string, unknown>[] = 
     pool: rig.pool,
     maintenance: rig.pool,
     relay,
+    versionHeader: 'version',
     logger: pino({ level: 'info' }, { write: (line: string) => lines.push(JSON.parse(line)) }),
     consequence: ({ key, version }) => `each service misses version ${version} of ${key}`,
   })

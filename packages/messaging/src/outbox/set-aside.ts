@@ -21,6 +21,8 @@ export interface SetAsideOptions {
   /** Of the same database, with a long deadline: what waits behind is counted by looking at all that waits. */
   maintenance: Pool
   relay: { wake(): void }
+  /** Of its records, the topic's: the copies of parked records have those of their originals. */
+  versionHeader: string
   logger: Logger
   /** What is missing once this event is dropped, and what to do about it. */
   consequence(row: { key: string; topic: string; version: number | null }): string
@@ -37,13 +39,13 @@ export class SetAsideOperator implements SetAsideOps {
   }
 
   async setAside({ limit, ...query }: Parameters<SetAsideOps['setAside']>[0]) {
-    const rows = await setAsideRows(this.#options.maintenance, { ...query, limit: limit + 1 })
+    const rows = await this.#rows({ ...query, limit: limit + 1 })
     const page = rows.slice(0, limit)
     return { items: page.map(({ id: _, ...item }) => item), next: rows.length > limit ? page.at(-1)!.id : null }
   }
 
   async setAsideOf(key: string) {
-    const rows = await setAsideOf(this.#options.maintenance, key)
+    const rows = await this.#rowsOf(key)
     return rows.length > 0 ? { key, events: rows.map(({ id: _, ...item }) => item) } : undefined
   }
 
@@ -52,20 +54,20 @@ export class SetAsideOperator implements SetAsideOps {
   }
 
   async redriveSetAside(key: string, redrive: { operator: string; dryRun: boolean }) {
-    const rows = await setAsideOf(this.#options.maintenance, key)
+    const rows = await this.#rowsOf(key)
     return rows.length > 0 ? this.#redrive(rows, redrive) : undefined
   }
 
   async redriveAllSetAside(cause: string, redrive: { operator: string; dryRun: boolean }) {
-    return this.#redrive(await setAsideRows(this.#options.maintenance, { cause, limit: null }), redrive)
+    return this.#redrive(await this.#rows({ cause, limit: null }), redrive)
   }
 
   async discardSetAside(
     key: string,
     { event, reason, operator }: { event: string; reason: string; operator: string },
   ): Promise<SetAsideDiscarded | Refused> {
-    const { pool, maintenance, relay, logger, consequence } = this.#options
-    const rows = await setAsideOf(maintenance, key)
+    const { pool, relay, logger, consequence } = this.#options
+    const rows = await this.#rowsOf(key)
     const row = rows.find((one) => one.event === event)
     const answer = await transaction(pool, async (tx) => {
       const isThere = row && (await lockSetAside(tx, [event])).size > 0
@@ -86,6 +88,14 @@ export class SetAsideOperator implements SetAsideOps {
     const [other] = rows
     if (other) return { refused: 'not-set-aside', detail: `${event} is not set aside; of ${key}, ${other.event} is.` }
     return { refused: 'nothing-set-aside', detail: `No event of ${key} is set aside.` }
+  }
+
+  #rows(query: { cause?: string; limit: number | null; after?: string }): Promise<SetAsideRow[]> {
+    return setAsideRows(this.#options.maintenance, this.#options.versionHeader, query)
+  }
+
+  #rowsOf(key: string): Promise<SetAsideRow[]> {
+    return setAsideOf(this.#options.maintenance, this.#options.versionHeader, key)
   }
 
   async #redrive(
