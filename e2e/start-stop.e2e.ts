@@ -122,6 +122,16 @@ test('what is given is used, and its part is not started', async () => {
   await one.endsCleanly()
 })
 
+test('data that another release made: one line says what to do, and nothing is left running', async () => {
+  const env = { DATABASE_URL: `postgres://postgres@127.0.0.1:${offset + 5433}`, INORDER_SERVICES: 'cart' }
+  const swap = () => withDatabase((db) => db.query('UPDATE migrations_outbox SET md5 = reverse(md5)'))
+  await swap()
+  const one = launch(starter, { ...(await onGivenParts()), ...env })
+  await one.endsCleanly(1)
+  await swap()
+  assert.match(one.lines.at(-1) ?? '', /^cart ended .* another release made this database .*INORDER_DATA.*Never delete/)
+})
+
 test('a part that ends is started again, with a line that says so', async () => {
   for (const name of ['kafka', 'registry', 'postgres', 'cart']) {
     const { pid, address } = stack.stackFile().parts.find((part) => part.name === name) ?? assert.fail(name)

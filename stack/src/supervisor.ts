@@ -40,8 +40,8 @@ export class Supervisor {
       const ended = await this.readyOrEnded(part, child)
       if (!ended) return this.keepRunning(part, child, performance.now(), firstPause)
       if (attempt >= (part.attempts ?? 1)) {
-        const why =
-          lastLine(this.logging.try(() => readFileSync(this.logPath(part), 'utf8')) ?? '') ?? 'it said nothing'
+        const log = this.logging.try(() => readFileSync(this.logPath(part), 'utf8')) ?? ''
+        const why = told(lastLine(log) ?? 'it said nothing')
         throw new StartFailure(`${part.name} ${ended} before it was ready: ${why} (more in ${this.logPath(part)})`)
       }
       await this.pause(500)
@@ -111,6 +111,15 @@ const hasEnded = (child: ChildProcess) => !child.pid || child.exitCode !== null 
 
 const howItEnded = (child: ChildProcess) =>
   child.pid ? `ended (${child.signalCode ?? `exit code ${child.exitCode}`})` : 'could not be run'
+
+/** A service writes JSON: its error's message alone is for people. */
+function told(line: string): string {
+  try {
+    return JSON.parse(line).err.message
+  } catch {
+    return line
+  }
+}
 
 /** One log a start, and the one before: what the last run said is there to look at, and logs do not grow for ever. */
 function keepLastLog(path: string): void {

@@ -18,6 +18,10 @@ export interface StartupOptions {
 const patienceMs = 5_000
 const backoff = { firstMs: 500, longestMs: 2_000 }
 
+// A new database beside the old Kafka reads every event again, and has its effects, such as charges, performed again.
+const otherData =
+  'Start that release again, or start this one with another data folder (INORDER_DATA). Never delete the databases alone: this service would read all of Kafka anew, and charges would be made again'
+
 export class Startup {
   readonly #options: StartupOptions
   #prepared = false
@@ -35,7 +39,8 @@ export class Startup {
       await prepare()
     }
     const onFailure = (error: unknown) => {
-      if (error instanceof SharedSessions || error instanceof MigrationChanged) throw error
+      if (error instanceof MigrationChanged) throw new Error(`${error.message}. ${otherData}`, { cause: error })
+      if (error instanceof SharedSessions) throw error
       logger.warn({ err: error }, 'the database is not ready; trying again')
     }
     await retry(prepareAll, { ...backoff, signal: stopping, onFailure })

@@ -48,7 +48,22 @@ test('a start that fails half-way leaves nothing, and the next goes through once
   assert.deepEqual(await rows(`SELECT to_regclass('third')::text AS third`), [{ third: 'third' }])
 })
 
-test('a migration that was changed after it ran is refused for good, by a name of its own', async () => {
+test('a migration that was changed after it ran is refused for good, by a name of its own, before anything is made', async () => {
+  const next = await mkdtemp(join(tmpdir(), 'migrations-'))
+  await writeFile(join(next, '001.do.fourth.sql'), 'CREATE TABLE fourth (id integer);')
+  const refused = () =>
+    assert.rejects(
+      migrate(database.url, [
+        { path: next, name: 'next' },
+        { path, name: 'test' },
+      ]),
+      MigrationChanged,
+    )
   await writeFile(join(path, '001.do.first.sql'), 'CREATE TABLE first (id bigint);')
-  await assert.rejects(migrate(database.url, [{ path, name: 'test' }]), MigrationChanged)
+  await refused()
+  // As squashed files find a database that was made with more of them.
+  for (const name of ['002.do.second.sql', '003.do.third.sql']) await rm(join(path, name))
+  await refused()
+  assert.deepEqual(await rows(`SELECT to_regclass('fourth') AS fourth`), [{ fourth: null }])
+  await rm(next, { recursive: true })
 })
