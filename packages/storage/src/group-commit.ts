@@ -17,7 +17,7 @@ export class Overdue extends Error {
   override name = 'Overdue'
 }
 
-export interface GroupCommitOptions<Request, Outcome> {
+export interface GroupCommitOptions<Request, Result> {
   /** Requests of one key are done one by one, in their order. */
   key(request: Request): string
   /** 1 for a small one, more for what takes the room of several: what follows counts these. */
@@ -26,7 +26,7 @@ export interface GroupCommitOptions<Request, Outcome> {
    * One transaction. Gives for each request, in their order, its outcome, or a promise of it where the request is continued
    * outside the group. If it rejects, each of them gets the error.
    */
-  run(group: readonly Request[]): Promise<readonly (Outcome | Promise<Outcome>)[]>
+  run(group: readonly Request[]): Promise<readonly (Result | Promise<Result>)[]>
   /**
    * Asked when a group or a continued request failed, of the requests that are in no group yet: whether it is too late to
    * try another. They are rejected with Overdue, or with the error of the continued request that they followed. While
@@ -40,34 +40,34 @@ export interface GroupCommitOptions<Request, Outcome> {
   maxOfKey?: number
 }
 
-interface Entry<Request, Outcome> {
+interface Queued<Request, Result> {
   request: Request
   key: string
   weight: number
-  resolve(outcome: Outcome): void
+  resolve(outcome: Result): void
   reject(error: unknown): void
 }
 
 /** The first is ready, in flight or continued. */
-interface KeyQueue<Request, Outcome> {
-  entries: Entry<Request, Outcome>[]
+interface KeyQueue<Request, Result> {
+  entries: Queued<Request, Result>[]
   weight: number
 }
 
-export class GroupCommit<Request, Outcome> {
-  readonly #options: GroupCommitOptions<Request, Outcome>
-  readonly #queues = new Map<string, KeyQueue<Request, Outcome>>()
-  readonly #ready: Entry<Request, Outcome>[] = []
+export class GroupCommit<Request, Result> {
+  readonly #options: GroupCommitOptions<Request, Result>
+  readonly #queues = new Map<string, KeyQueue<Request, Result>>()
+  readonly #ready: Queued<Request, Result>[] = []
   #queued = 0
   #inFlight = 0
   #scheduled = false
 
-  constructor(options: GroupCommitOptions<Request, Outcome>) {
+  constructor(options: GroupCommitOptions<Request, Result>) {
     this.#options = options
   }
 
   /** Resolves with the request's outcome once its group is committed. Rejects with QueueFull, or with the group's error. */
-  submit(request: Request): Promise<Outcome> {
+  submit(request: Request): Promise<Result> {
     const { maxQueued, maxOfKey = maxQueued } = this.#options
     if (this.#queued >= maxQueued) return Promise.reject(new QueueFull('too many requests are waiting'))
     const key = this.#options.key(request)
@@ -87,7 +87,7 @@ export class GroupCommit<Request, Outcome> {
     })
   }
 
-  #makeReady(entry: Entry<Request, Outcome>): void {
+  #makeReady(entry: Queued<Request, Result>): void {
     this.#ready.push(entry)
     if (this.#scheduled) return
     this.#scheduled = true
@@ -119,7 +119,7 @@ export class GroupCommit<Request, Outcome> {
   }
 
   /** The first that are ready, but at least one. */
-  #nextGroup(): readonly Entry<Request, Outcome>[] {
+  #nextGroup(): readonly Queued<Request, Result>[] {
     let count = 0
     let weight = 0
     do weight += this.#ready[count++]!.weight
@@ -128,7 +128,7 @@ export class GroupCommit<Request, Outcome> {
     return this.#ready.splice(0, count)
   }
 
-  async #commit(group: readonly Entry<Request, Outcome>[]): Promise<void> {
+  async #commit(group: readonly Queued<Request, Result>[]): Promise<void> {
     try {
       const outcomes = await this.#options.run(group.map((entry) => entry.request))
       for (const [i, entry] of group.entries()) {
@@ -145,12 +145,12 @@ export class GroupCommit<Request, Outcome> {
     this.#start()
   }
 
-  #answer(entry: Entry<Request, Outcome>, outcome: Outcome): void {
+  #answer(entry: Queued<Request, Result>, outcome: Result): void {
     entry.resolve(outcome)
     this.#letGo(entry)
   }
 
-  async #continue(entry: Entry<Request, Outcome>, outcome: Promise<Outcome>): Promise<void> {
+  async #continue(entry: Queued<Request, Result>, outcome: Promise<Result>): Promise<void> {
     try {
       this.#answer(entry, await outcome)
     } catch (error) {
@@ -160,7 +160,7 @@ export class GroupCommit<Request, Outcome> {
   }
 
   /** The next of its key is ready; after a failure, those for which it is too late are answered with it, in their order. */
-  #letGo({ key }: Entry<Request, Outcome>, failure?: unknown): void {
+  #letGo({ key }: Queued<Request, Result>, failure?: unknown): void {
     const queue = this.#queues.get(key)!
     takeFirst(queue)
     while (failure !== undefined && queue.entries[0] && this.#options.isOverdue?.(queue.entries[0].request)) {
@@ -173,7 +173,7 @@ export class GroupCommit<Request, Outcome> {
   }
 }
 
-function takeFirst<Request, Outcome>(queue: KeyQueue<Request, Outcome>): Entry<Request, Outcome> {
+function takeFirst<Request, Result>(queue: KeyQueue<Request, Result>): Queued<Request, Result> {
   const first = queue.entries.shift()!
   queue.weight -= first.weight
   return first

@@ -1,9 +1,9 @@
 import type { Tx } from '@inorder/storage/transaction.ts'
-import type { Allocation, Decision, Order } from './allocation.ts'
+import type { Allocation, Decision, OrderDemand } from './allocation.ts'
 
 /** What a round of the allocator looks at, read under its locks. */
 export interface Round {
-  orders: Order[]
+  orders: OrderDemand[]
   available: Map<string, number>
   ahead: Map<string, number>
   /** Rows of demand_change. */
@@ -30,13 +30,13 @@ export async function readRound(tx: Tx, limit: number): Promise<Round | undefine
     // No scans, as in the inbox: this must not depend on when a table was last analysed.
     tx.query(`SELECT pg_advisory_xact_lock(hashtextextended('stock', 0)), set_config('enable_seqscan', 'off', true)`),
     tx.query<{ first: number }>(`SELECT nextval('arrivals')::float8 AS first`),
-    tx.query<{ seq: string; arrival: number | null } & Omit<Order, 'arrival'>>(
+    tx.query<{ seq: string; arrival: number | null } & Omit<OrderDemand, 'arrival'>>(
       `SELECT seq, order_id AS "orderId", arrival::float8, ${demand}, status
        FROM (SELECT seq, order_id FROM demand_change ORDER BY seq LIMIT $1) AS change
        JOIN demand USING (order_id) LEFT JOIN reservation USING (order_id) ORDER BY seq`,
       [limit],
     ),
-    tx.query<{ itemId: string; orderId: string | null } & Omit<Order, 'orderId'>>(
+    tx.query<{ itemId: string; orderId: string | null } & Omit<OrderDemand, 'orderId'>>(
       // Of all queues together those who came first: taken queue by queue, most would still wait in one that was not taken.
       `WITH due AS (SELECT item_id FROM stock WHERE recheck IS NOT NULL ORDER BY recheck LIMIT ${mostQueues}),
        first AS (
@@ -52,7 +52,7 @@ export async function readRound(tx: Tx, limit: number): Promise<Round | undefine
   if (changes.length === 0 && waiting.length === 0) return undefined
 
   // Each order once, as it is now, those that changed in the order of their changes.
-  const orders = new Map<string, Order>()
+  const orders = new Map<string, OrderDemand>()
   const first = drawn.rows[0]!.first
   for (const [n, { seq: _, ...order }] of changes.entries())
     if (!orders.has(order.orderId)) orders.set(order.orderId, { ...order, arrival: order.arrival ?? first + n })
@@ -67,7 +67,7 @@ export async function readRound(tx: Tx, limit: number): Promise<Round | undefine
 }
 
 /** Locks the stock of all items of these orders, in sorted order, and finds who else waits for it. */
-async function readItems(tx: Tx, orders: readonly Order[]): Promise<Pick<Round, 'available' | 'ahead'>> {
+async function readItems(tx: Tx, orders: readonly OrderDemand[]): Promise<Pick<Round, 'available' | 'ahead'>> {
   const itemIds = [...new Set(orders.flatMap((order) => order.demand.lines.map(({ itemId }) => itemId)))]
   const [stock, ahead] = await Promise.all([
     tx.query<{ id: string; available: number }>(

@@ -10,7 +10,7 @@ import type { Demand, Line } from './demand.ts'
 
 export type Status = 'reserved' | 'backordered' | 'shipped' | 'released'
 
-export interface Order {
+export interface OrderDemand {
   orderId: string
   /** The lower, the earlier. */
   arrival: number
@@ -20,7 +20,7 @@ export interface Order {
 }
 
 export interface Decision {
-  order: Order
+  order: OrderDemand
   status: Status
   /** What was not there when it was shipped. */
   short: Line[]
@@ -45,7 +45,7 @@ export interface Allocation {
  * is the first to wait for an item. `available` holds what is on hand and not reserved.
  */
 export function allocate(
-  orders: readonly Order[],
+  orders: readonly OrderDemand[],
   available: ReadonlyMap<string, number>,
   ahead: ReadonlyMap<string, number>,
 ): Allocation {
@@ -60,7 +60,7 @@ export function allocate(
     const { reserved = 0, shipped = 0 } = items.get(itemId) ?? {}
     return (available.get(itemId) ?? 0) - reserved - shipped
   }
-  const decide = (order: Order, status: Status, short: Line[] = []) => {
+  const decide = (order: OrderDemand, status: Status, short: Line[] = []) => {
     decisions.push({ order, status, short })
     const leavesQueues = order.status === 'backordered'
     const givesBack = order.status === 'reserved' && status === 'released'
@@ -84,7 +84,7 @@ export function allocate(
 
   // 2. What is there goes to those who want it, in order of arrival. Who cannot have all lines holds up all behind it.
   const firstWaiting = new Map(ahead)
-  const isFirst = (itemId: string, { arrival }: Order) => arrival < (firstWaiting.get(itemId) ?? Infinity)
+  const isFirst = (itemId: string, { arrival }: OrderDemand) => arrival < (firstWaiting.get(itemId) ?? Infinity)
   const wanting = orders.filter(
     ({ demand, status }) => demand.state === 'open' && (status === null || status === 'backordered'),
   )

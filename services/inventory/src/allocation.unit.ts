@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { allocate, type Order, type Status } from './allocation.ts'
+import { allocate, type OrderDemand, type Status } from './allocation.ts'
 import type { Demand } from './demand.ts'
 
 type Wanted = Record<string, number>
@@ -10,7 +10,7 @@ const order = (
   wanted: Wanted,
   status: Status | null = null,
   state: Demand['state'] = 'open',
-): Order => ({
+): OrderDemand => ({
   orderId,
   arrival: orderId.charCodeAt(0),
   status,
@@ -18,7 +18,7 @@ const order = (
 })
 
 const given = (available: Wanted, ahead: Wanted = {}) => ({
-  when: (...orders: Order[]) => {
+  when: (...orders: OrderDemand[]) => {
     const { decisions, items } = allocate(orders, new Map(Object.entries(available)), new Map(Object.entries(ahead)))
     const decided = Object.fromEntries(decisions.map((one) => [one.order.orderId, one.status]))
     return {

@@ -5,7 +5,7 @@ import type { Decoder } from '../kafka/decode.ts'
 import { type Fault, faultOf, placeName } from '../kafka/event.ts'
 import type { Topic } from '../kafka/topic.ts'
 import { addLate } from './audit.ts'
-import { type Changes, judge, noChanges, type Outcome, settle } from './decide.ts'
+import { type Changes, judge, noChanges, settle, type Tried } from './decide.ts'
 import { addEffects, effectRows } from './effect-rows.ts'
 import type { Handler } from './handler.ts'
 import { type Entry, type KeyState, newKeyState } from './key-state.ts'
@@ -65,8 +65,8 @@ export async function applyEntries<State, Event>(
     while (candidate) {
       if (search) search.trying = { arriving: entry, record: candidate }
       const verdict = search?.verdicts.get(placeName(candidate.topicId, candidate))
-      const outcome = verdict ? { fault: verdict } : attempt(tx, handler, keyState, candidate)
-      candidate = settle(keyState, candidate, outcome instanceof Promise ? await outcome : outcome, changes)
+      const tried = verdict ? { fault: verdict } : attempt(tx, handler, keyState, candidate)
+      candidate = settle(keyState, candidate, tried instanceof Promise ? await tried : tried, changes)
     }
   }
   if (search) search.trying = undefined
@@ -110,7 +110,7 @@ function attemptInMemory<State, Event>(
   handler: Handler<State, Event>,
   keyState: KeyState<State, Event>,
   entry: Entry<Event>,
-): Outcome<State> {
+): Tried<State> {
   if (!entry.decoded) return { fault: entry.fault ?? faultOf('undecodable', 'it was not read') }
   try {
     const { state, effects } = handler.apply(keyState.state, entry.decoded.event)
@@ -125,18 +125,18 @@ async function attemptSaved<State, Event>(
   handler: Handler<State, Event>,
   keyState: KeyState<State, Event>,
   entry: Entry<Event>,
-): Promise<Outcome<State>> {
+): Promise<Tried<State>> {
   if (!entry.decoded) return attemptInMemory(tx, handler, keyState, entry)
   try {
     return await savepoint(tx, async () => {
       if (keyState.version > 0 && keyState.state === undefined) {
         keyState.state = (await handler.load(tx, [keyState.key])).get(keyState.key)
       }
-      const outcome = attemptInMemory(tx, handler, keyState, entry)
-      if ('fault' in outcome) return outcome
-      await handler.save(tx, new Map([[keyState.key, outcome.state]]))
-      await addEffects(tx, outcome.effects ?? [])
-      return { state: outcome.state }
+      const tried = attemptInMemory(tx, handler, keyState, entry)
+      if ('fault' in tried) return tried
+      await handler.save(tx, new Map([[keyState.key, tried.state]]))
+      await addEffects(tx, tried.effects ?? [])
+      return { state: tried.state }
     })
   } catch (error) {
     const refusal = refusalOf(error)

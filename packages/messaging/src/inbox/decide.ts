@@ -10,7 +10,7 @@
 //           -> applied, and after it each waiting version whose turn has come, as far as this transaction has read
 //              them; if there may be more the key is due
 //
-// `judge` names the record to apply, if any; the caller tries it and gives the outcome to `settle`, which names the
+// `judge` names the record to apply, if any; the caller tries it and gives what came of it to `settle`, which names the
 // next. So the same decisions serve a batch in memory and the run under savepoints that looks for a guilty row.
 
 import type { Fault } from '../kafka/event.ts'
@@ -39,7 +39,7 @@ export const noChanges = <State, Event>(): Changes<State, Event> => ({
   healed: 0,
 })
 
-export type Outcome<State> =
+export type Tried<State> =
   | { readonly state: State; readonly effects?: readonly EffectRow[] | undefined }
   | { readonly fault: Fault }
 
@@ -79,23 +79,23 @@ export function judge<State, Event>(
   return entry
 }
 
-/** Books the outcome of applying `entry`, and names the waiting record whose turn has come, if there is one. */
+/** Books what came of applying `entry`, and names the waiting record whose turn has come, if there is one. */
 export function settle<State, Event>(
   keyState: KeyState<State, Event>,
   entry: Entry<Event>,
-  outcome: Outcome<State>,
+  tried: Tried<State>,
   changes: Changes<State, Event>,
 ): Entry<Event> | undefined {
   const { decoded } = entry
-  if ('fault' in outcome || !decoded) {
-    const fault = 'fault' in outcome ? outcome.fault : { cause: 'undecodable', detail: 'it was not decoded' }
+  if ('fault' in tried || !decoded) {
+    const fault = 'fault' in tried ? tried.fault : { cause: 'undecodable', detail: 'it was not decoded' }
     return put(keyState, entry, { ...fault, state: 'head', attempts: (entry.place?.attempts ?? 0) + 1 }, changes)
   }
   keyState.version = decoded.version
   keyState.eventId = decoded.eventId
-  keyState.state = outcome.state
-  changes.applied.push({ key: keyState.key, event: decoded.event, state: outcome.state })
-  if (outcome.effects) changes.effects.push(...outcome.effects)
+  keyState.state = tried.state
+  changes.applied.push({ key: keyState.key, event: decoded.event, state: tried.state })
+  if (tried.effects) changes.effects.push(...tried.effects)
   if (entry.place) {
     changes.healed++
     changes.moved.add(entry)

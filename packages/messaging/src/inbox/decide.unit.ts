@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
-import { type Changes, judge, noChanges, type Outcome, settle } from './decide.ts'
+import { type Changes, judge, noChanges, settle, type Tried } from './decide.ts'
 import { type Entry, isHeld, type KeyState, newKeyState } from './key-state.ts'
 import { apply, type ModelEvent, type ModelKey, type ModelRecord, modelOf } from './model.fixture.ts'
 import { someRecords } from './random-records.fixture.ts'
@@ -25,7 +25,7 @@ function entryOf({ place, key, event }: ModelRecord): Entry<ModelEvent> {
   }
 }
 
-function attempt(keyState: TestKeyState, { decoded }: Entry<ModelEvent>): Outcome<string[]> {
+function attempt(keyState: TestKeyState, { decoded }: Entry<ModelEvent>): Tried<string[]> {
   if (!decoded) return { fault: { cause: 'undecodable', detail: 'garbage' } }
   try {
     return { state: apply(keyState.state, decoded.event) }

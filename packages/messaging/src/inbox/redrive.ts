@@ -27,7 +27,7 @@ export interface Progress {
   readonly audit: number | undefined
 }
 
-export type Outcome<State, Event> = { readonly saved?: Saved<State, Event> } & (
+export type Advanced<State, Event> = { readonly saved?: Saved<State, Event> } & (
   | { readonly refused: Refused }
   | { readonly answer: Redriven }
   | { readonly progress: Progress }
@@ -37,7 +37,7 @@ const longestList = 1_000
 
 /**
  * One transaction of an action: it begins, or goes on with what the key is due for, which may be somebody else's. Without
- * an action it only goes on; then the answer, which nobody waits for, is missing from the outcome.
+ * an action it only goes on; then there is no answer, as nobody waits for one.
  */
 export async function advance<State, Event>(
   tx: Tx,
@@ -47,7 +47,7 @@ export async function advance<State, Event>(
   context: BatchContext<State, Event>,
   size: Size,
   atHand: AtHand,
-): Promise<Outcome<State, Event> | undefined> {
+): Promise<Advanced<State, Event> | undefined> {
   if (action?.discard && audit === undefined) await lockPositionOf(tx, action.discard.event)
   // 1. The key's row; in the next statements what is parked of it (rule 14).
   const locked = await lockKey<State, Event>(tx, key)

@@ -10,8 +10,8 @@ export interface Delivery {
 
 export interface Waiter {
   /** `pending` when Kafka has not acknowledged the event after so many ms, or at once when it is or goes away. */
-  within(ms: number): Promise<Outcome>
+  within(ms: number): Promise<EventDelivery>
   forget(): void
 }
 
-export type Outcome = 'delivered' | 'pending'
+export type EventDelivery = 'delivered' | 'pending'

@@ -1,4 +1,4 @@
-import type { Outcome, Waiter } from './delivery.ts'
+import type { EventDelivery, Waiter } from './delivery.ts'
 
 /** Requests that wait for an event, by its id. Most events have one or none, so each holds the next in a chain. */
 export class Waiters {
@@ -39,8 +39,8 @@ class Waiting implements Waiter {
   readonly #all: Map<string, Waiting>
   readonly #eventId: string
   readonly #isAway: () => boolean
-  #outcome: Outcome | undefined
-  #resolve: ((outcome: Outcome) => void) | undefined
+  #outcome: EventDelivery | undefined
+  #resolve: ((outcome: EventDelivery) => void) | undefined
   #timer: NodeJS.Timeout | undefined
 
   constructor(all: Map<string, Waiting>, eventId: string, isAway: () => boolean) {
@@ -49,7 +49,7 @@ class Waiting implements Waiter {
     this.#isAway = isAway
   }
 
-  within(ms: number): Promise<Outcome> {
+  within(ms: number): Promise<EventDelivery> {
     if (this.#outcome === undefined && (ms <= 0 || this.#isAway())) this.forget()
     if (this.#outcome !== undefined) return Promise.resolve(this.#outcome)
     return new Promise((resolve) => {
@@ -67,7 +67,7 @@ class Waiting implements Waiter {
     if (this.#resolve) this.forget()
   }
 
-  settle(outcome: Outcome): void {
+  settle(outcome: EventDelivery): void {
     if (this.#outcome !== undefined) return
     this.#outcome = outcome
     clearTimeout(this.#timer)
