@@ -1,10 +1,13 @@
 import assert from 'node:assert/strict'
 import { suite, test } from 'node:test'
+import { Decoder } from '@inorder/messaging/kafka/decode.ts'
+import { frame } from '@inorder/messaging/kafka/wire-format.ts'
 import { anyEvent } from '@inorder/testing/any-order.ts'
 import fc from 'fast-check'
 import { overLimits } from './event-limits.ts'
 import { Item, Order } from './order.ts'
 import type { OrderEvent } from './order-event.ts'
+import { orderEvents } from './order-events.ts'
 
 /** A limit that the HTTP door's schema sets. */
 const limit = (schema: object, name: 'maxLength' | 'maxItems' | 'maximum'): number => Reflect.get(schema, name)
@@ -76,4 +79,29 @@ suite('an event over a limit says which', () => {
   ]
   for (const [field, event] of over)
     test(`${field}: ${overLimits(event)}`, () => assert.ok(overLimits(event)?.startsWith(`${field} `)))
+})
+
+test('rule 16: an event over a limit of the storage is poison, with the limit it is over', async () => {
+  const decoder = new Decoder(orderEvents, { schemaOf: async () => orderEvents.value.schema })
+  const order = {
+    orderId: 'o',
+    customerId: 'c'.repeat(9_000),
+    orderDate: '2026-11-23T14:20:19.000Z',
+    items: [{ itemId: 'i', quantity: 1, price: 1 }],
+    totalAmount: 1,
+    currency: 'USD',
+    status: 'new',
+  }
+  const event = { eventId: crypto.randomUUID(), type: 'OrderCreated', orderId: 'o', version: 1, order }
+  const body = (more: object) =>
+    orderEvents.value.encode({ ...event, occurredAt: order.orderDate, previousStatus: null, ...more })
+  const read = async (more: object) =>
+    (
+      await decoder.decodeAll('topic', [
+        { partition: 0, offset: 0n, timestamp: 0n, key: Buffer.from('o'), headers: [], value: frame(1, body(more)) },
+      ])
+    ).map((entry) => [entry.key, entry.version, entry.fault?.cause])
+  assert.deepEqual(await read({}), [['o', null, 'out-of-bounds']])
+  assert.deepEqual(await read({ order: { ...order, customerId: 'c' } }), [['o', 1, undefined]])
+  assert.deepEqual(await read({ order: { ...order, customerId: 'c' }, eventId: 'x' }), [['o', null, 'out-of-bounds']])
 })

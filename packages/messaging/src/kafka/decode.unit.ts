@@ -1,6 +1,5 @@
 import assert from 'node:assert/strict'
 import { suite, test } from 'node:test'
-import { orderEvents } from '@inorder/contracts/order-events.ts'
 import { modelTopic } from '../inbox/model-topic.fixture.ts'
 import { Decoder } from './decode.ts'
 import { RegistryAway, UnknownSchema } from './registry.ts'
@@ -96,29 +95,4 @@ suite('rule 16: schemas', () => {
     assert.equal((await decoder.decodeAll('topic', all)).length, 1_000)
     assert.equal(answered.size, 1_000 - before)
   })
-})
-
-test('rule 16: an event over a limit of the storage is poison, with the limit it is over', async () => {
-  const decoder = new Decoder(orderEvents, { schemaOf: async () => orderEvents.value.schema })
-  const order = {
-    orderId: 'o',
-    customerId: 'c'.repeat(9_000),
-    orderDate: '2026-11-23T14:20:19.000Z',
-    items: [{ itemId: 'i', quantity: 1, price: 1 }],
-    totalAmount: 1,
-    currency: 'USD',
-    status: 'new',
-  }
-  const event = { eventId: crypto.randomUUID(), type: 'OrderCreated', orderId: 'o', version: 1, order }
-  const body = (more: object) =>
-    orderEvents.value.encode({ ...event, occurredAt: order.orderDate, previousStatus: null, ...more })
-  const read = async (more: object) =>
-    (await decoder.decodeAll('topic', [{ ...record, value: frame(1, body(more)) }])).map((entry) => [
-      entry.key,
-      entry.version,
-      entry.fault?.cause,
-    ])
-  assert.deepEqual(await read({}), [['o', null, 'out-of-bounds']])
-  assert.deepEqual(await read({ order: { ...order, customerId: 'c' } }), [['o', 1, undefined]])
-  assert.deepEqual(await read({ order: { ...order, customerId: 'c' }, eventId: 'x' }), [['o', null, 'out-of-bounds']])
 })

@@ -21,7 +21,7 @@ test('a record goes out as it was added: key, value, headers, and the partition 
   const relay = await rig.relay()
   await rig.add([
     rig.record({
-      key: Buffer.from('order-é'),
+      key: Buffer.from('key-é'),
       value: Buffer.from([0, 255, 1]),
       headers: { text: 'ä"\\\0', bytes: Buffer.from([0, 255]), empty: '' },
     }),
@@ -31,7 +31,7 @@ test('a record goes out as it was added: key, value, headers, and the partition 
   relay.wake()
   await drained()
   const log = await rig.log()
-  const record = log.find(({ key }) => key === 'order-é')!
+  const record = log.find(({ key }) => key === 'key-é')!
   assert.deepEqual(record.value, Buffer.from([0, 255, 1]))
   assert.deepEqual(
     record.headers,

@@ -1,12 +1,12 @@
 // How the event's schema may change, against the real registry.
 import assert from 'node:assert/strict'
 import { suite, test } from 'node:test'
-import { orderEvents } from '@inorder/contracts/order-events.ts'
+import { SchemaRegistry } from '@inorder/messaging/kafka/registry.ts'
+import { frame, unframe } from '@inorder/messaging/kafka/wire-format.ts'
 import { anyEvent } from '@inorder/testing/any-order.ts'
 import { registryUrl, unique } from '@inorder/testing/parts.ts'
 import fc from 'fast-check'
-import { SchemaRegistry } from './registry.ts'
-import { frame, unframe } from './wire-format.ts'
+import { orderEvents } from './order-events.ts'
 
 const { schema, encode, decoder } = orderEvents.value
 const [event] = fc.sample(anyEvent, { numRuns: 1, seed: 20261123 })
