@@ -1,10 +1,9 @@
 import { isUtf8 } from 'node:buffer'
-import { createHash } from 'node:crypto'
 import type { Topic } from '@inorder/messaging/kafka/topic.ts'
 import { overLimits, textFault } from './event-limits.ts'
 import { longestId } from './order.ts'
 import type { OrderEvent } from './order-event.ts'
-import { decoder, encode, schema } from './order-event-avro.ts'
+import { orderEventAvro } from './order-event-avro.ts'
 
 const versionHeader = 'order-version'
 
@@ -25,7 +24,7 @@ export const orderEvents: Topic<OrderEvent> = {
       return orderId
     },
   },
-  value: { schema, fingerprint: createHash('sha256').update(schema).digest('hex'), encode, decoder },
+  value: orderEventAvro,
   describe: ({ eventId, orderId, version }) => ({ eventId, key: orderId, version }),
   overLimits,
   // CloudEvents' Kafka binding, binary mode.

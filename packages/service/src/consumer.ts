@@ -9,8 +9,8 @@ import { EffectRunner } from '@inorder/messaging/effects/runner.ts'
 import type { EffectKind } from '@inorder/messaging/inbox/effect.ts'
 import type { Handler } from '@inorder/messaging/inbox/handler.ts'
 import { type Applied, consume, type Inbox } from '@inorder/messaging/inbox/inbox.ts'
+import { copiesOf } from '@inorder/messaging/inbox/parked-copies.ts'
 import { SetAsideOperator } from '@inorder/messaging/outbox/set-aside.ts'
-import { migrate } from '@inorder/storage/migrate.ts'
 import type { Pool } from 'pg'
 import type { Logger } from 'pino'
 import { type Static, type TObject, type TProperties, Type } from 'typebox'
@@ -65,40 +65,33 @@ export function runConsumer<State, Settings extends TProperties = Record<never, 
     async start(service) {
       const { logger, metrics, stopping, onClose } = service
       const config = service.config as ServiceConfig & Static<TObject<typeof groupConfig>> & Static<TObject<Settings>>
-      // What it publishes are copies of records that it could not apply.
-      const topics = [{ name: orderEvents.parkedName, partitions: orderEvents.partitions }]
-      const parts = openParts({ ...service, config }, topics)
-      const { url, pool, registry, relay } = parts
+      const parts = openParts({ ...service, config }, [copiesOf(orderEvents)])
+      const { pool, registry } = parts
       const consumer = build({ settings: config, pool, logger, onClose })
 
-      const effects = consumer.effects && new EffectRunner({ pool, kinds: consumer.effects, logger, metrics })
+      const effects = consumer.effects && new EffectRunner({ ...parts, kinds: consumer.effects })
       if (effects) onClose('effects', () => effects.close())
       const inbox = consume(orderEvents, consumer.handler, {
         ...parts,
         group: name,
         groupInstanceId: config.GROUP_INSTANCE_ID,
-        logger,
-        metrics,
         onApplied: (applied) => {
           consumer.onApplied?.(applied)
           effects?.wake()
         },
-        onCopies: () => relay.wake(),
       })
       onClose('inbox', () => inbox.close())
 
       const setAside = new SetAsideOperator({
         ...parts,
         versionHeader: orderEvents.versionHeader,
-        logger,
         consequence: ofCopy,
       })
       const startup = new Startup({
         pool,
         logger,
         async prepare() {
-          await migrate(url, migrationsOf(name, migrations))
-          await relay.start()
+          await parts.start(migrationsOf(name, migrations))
           consumer.start?.()
           inbox.start()
           effects?.start()

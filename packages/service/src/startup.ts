@@ -1,6 +1,6 @@
 // What has to be there before a service is ready. It listens before that, and answers 503 while the database is away.
 import { MigrationChanged } from '@inorder/storage/migrate.ts'
-import { assertSessionPooling, SharedSessions, takesWrites } from '@inorder/storage/pool.ts'
+import { SharedSessions, takesWrites } from '@inorder/storage/pool.ts'
 import { retry } from '@inorder/storage/retry.ts'
 import type { Pool } from 'pg'
 import type { Logger } from 'pino'
@@ -33,17 +33,13 @@ export class Startup {
 
   /** Resolves when the database is prepared. Rejects when trying again does not help, or `stopping` ends it. */
   async run(stopping: AbortSignal): Promise<void> {
-    const { pool, prepare, logger } = this.#options
-    const prepareAll = async () => {
-      await assertSessionPooling(pool)
-      await prepare()
-    }
+    const { prepare, logger } = this.#options
     const onFailure = (error: unknown) => {
       if (error instanceof MigrationChanged) throw new Error(`${error.message}. ${otherData}`, { cause: error })
       if (error instanceof SharedSessions) throw error
       logger.warn({ err: error }, 'the database is not ready; trying again')
     }
-    await retry(prepareAll, { ...backoff, signal: stopping, onFailure })
+    await retry(prepare, { ...backoff, signal: stopping, onFailure })
     this.#prepared = true
     this.#meetOthers()
   }

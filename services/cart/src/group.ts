@@ -1,5 +1,5 @@
 // A group of writes, in one transaction.
-import { addToOutbox, type OutboxRecord } from '@inorder/messaging/outbox/outbox.ts'
+import { addToOutbox, type EventRecord, type OutboxRecord, type Source } from '@inorder/messaging/outbox/outbox.ts'
 import {
   isLockTimeout,
   type Last,
@@ -20,14 +20,14 @@ import {
   type Outcome,
   orderIdOf,
 } from './order.ts'
-import { type OrderRecord, recordOf, type Source } from './order-record.ts'
+import { recordOf } from './order-record.ts'
 import { createOrders, lockIfFree, lockOrder, updateLocked } from './store.ts'
 
 export interface Write extends Source {
   readonly command: Command
   readonly key?: KeyUse | undefined
   /** Of a new order's event: what it says is known before the transaction, and encoded there. */
-  readonly record?: OrderRecord | undefined
+  readonly record?: EventRecord | undefined
 }
 
 /** What became of a write; `data`: the database refuses a value of it. */

@@ -4,14 +4,12 @@ import { createApp } from '@inorder/http/app.ts'
 import { serviceConfig } from '@inorder/http/config.ts'
 import { runService } from '@inorder/http/service.ts'
 import { SecondCopy } from '@inorder/messaging/outbox/recovery.ts'
-import { rememberSchema } from '@inorder/messaging/outbox/schemas.ts'
 import { SetAsideOperator } from '@inorder/messaging/outbox/set-aside.ts'
 import { orDatabaseAway } from '@inorder/service/database-away.ts'
 import { auditRoutes } from '@inorder/service/ops-audit.ts'
 import { setAsideRoutes } from '@inorder/service/ops-set-aside.ts'
 import { openParts } from '@inorder/service/parts.ts'
 import { Startup } from '@inorder/service/startup.ts'
-import { migrate } from '@inorder/storage/migrate.ts'
 import { Type } from 'typebox'
 import { logNotRead } from './answers.ts'
 import { forgetOldKeys } from './idempotency.ts'
@@ -37,17 +35,15 @@ await runService({
   async start(service) {
     const { config, logger, metrics, stopping, onClose } = service
     const parts = openParts(service, [orderEvents])
-    const { url, instance, pool, maintenance, registry, relay, run } = parts
+    const { instance, pool, maintenance, registry, relay, run } = parts
     const { subject, value } = orderEvents
-    const log = new SecondCopy({ ...parts, topic: orderEvents, logger, table: recoveredOrders })
+    const log = new SecondCopy({ ...parts, topic: orderEvents, table: recoveredOrders })
     onClose('log', () => log.close())
     const startup = new Startup({
       pool,
       logger,
       async prepare() {
-        await migrate(url, migrations)
-        await rememberSchema(pool, value.fingerprint, subject, value.schema)
-        await relay.start(log)
+        await parts.start(migrations, log)
       },
       contacts: () => ({ kafka: relay.contact, registry: registry.idOf(subject, value.schema) }),
     })
@@ -78,7 +74,6 @@ await runService({
     const setAside = new SetAsideOperator({
       ...parts,
       versionHeader: orderEvents.versionHeader,
-      logger,
       consequence: ofMissing,
     })
     await app.register(async (scope) => {

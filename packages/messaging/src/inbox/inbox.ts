@@ -10,6 +10,7 @@ import { placeName } from '../kafka/event.ts'
 import { readRecord } from '../kafka/record-at.ts'
 import type { SchemaRegistry } from '../kafka/registry.ts'
 import type { Topic } from '../kafka/topic.ts'
+import type { Relay } from '../outbox/relay.ts'
 import type { Saved } from './apply.ts'
 import type { BatchResult } from './batch.ts'
 import { dueKeysLoop } from './due-keys.ts'
@@ -37,8 +38,8 @@ export interface InboxOptions<State, Event> {
   metrics: Registry
   /** After each commit, the events it applied, in their order: for waiting readers and the log. Must not throw. */
   onApplied?(applied: readonly Applied<State, Event>[]): void
-  /** After a commit that put copies of parked records into the outbox: wakes this process's relay. */
-  onCopies?(): void
+  /** Publishes the copies of parked records, from the outbox of the same database. */
+  relay?: Pick<Relay, 'wake'>
 }
 
 export interface Applied<State, Event> {
@@ -190,7 +191,7 @@ export class Inbox<State, Event> {
 
   /** What a batch and a redrive have in common. */
   #saved(saved: Saved<State, Event>): void {
-    const { logger, onApplied, onCopies } = this.#options
+    const { logger, onApplied, relay } = this.#options
     const metrics = this.#metrics
     metrics.applied.inc(saved.applied.length)
     metrics.duplicates.inc(saved.duplicates)
@@ -208,7 +209,7 @@ export class Inbox<State, Event> {
       )
     if (saved.due) this.#due.wake()
     if (saved.applied.length > 0) onApplied?.(saved.applied)
-    if (saved.copies.length > 0) onCopies?.()
+    if (saved.copies.length > 0) relay?.wake()
   }
 }
 

@@ -42,7 +42,7 @@ export class Operator<State, Event> implements Ops {
     this.acceptLoss = options.acceptLoss
   }
 
-  parkedKeys(query: Parameters<Ops['parkedKeys']>[0]) {
+  parkedKeys(query?: Parameters<Ops['parkedKeys']>[0]) {
     return parkedKeys(this.#options.pool, query)
   }
 

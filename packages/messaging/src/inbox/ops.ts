@@ -105,7 +105,8 @@ export const Loss = Type.Object({
 
 export interface Redrive {
   operator: string
-  dryRun: boolean
+  /** Says what would become of each event, and changes nothing. */
+  dryRun?: boolean
 }
 
 export interface Discard {
@@ -114,12 +115,12 @@ export interface Discard {
   event: string
   reason: string
   /** Of a head: also its version. Of the first event that waits: the versions missing before it. */
-  skipVersion: boolean
+  skipVersion?: boolean
 }
 
 export interface Ops {
   /** By key; with a cause, those that it holds up. */
-  parkedKeys(query: { cause?: string; limit: number; after?: string }): Promise<List<ParkedKey>>
+  parkedKeys(query?: { cause?: string; limit?: number; after?: string }): Promise<List<ParkedKey>>
   /** Undefined when nothing of it is parked. */
   parkedOf(key: string): Promise<ParkedDetail | undefined>
   redrive(key: string, redrive: Redrive): Promise<Redriven | Refused>

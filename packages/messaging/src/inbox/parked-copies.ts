@@ -4,7 +4,17 @@ import { placeName } from '../kafka/event.ts'
 import type { Reference } from '../kafka/record.ts'
 import type { Topic } from '../kafka/topic.ts'
 import { addToOutbox } from '../outbox/outbox.ts'
+import type { PublishedTopic } from '../outbox/relay.ts'
 import type { Entry } from './key-state.ts'
+
+/** What a consumer of the topic publishes. */
+export const copiesOf = ({
+  parkedName,
+  partitions,
+}: Pick<Topic<unknown>, 'parkedName' | 'partitions'>): PublishedTopic => ({
+  name: parkedName,
+  partitions,
+})
 
 /**
  * Puts a copy of each record that blocks its key or is in conflict into the outbox, for the topic of parked records:

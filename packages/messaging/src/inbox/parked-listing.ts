@@ -21,7 +21,7 @@ ORDER BY page.key`
 /** Keys of which something is parked, by id; with a cause, those that it holds up, not those that only wait behind. */
 export async function parkedKeys(
   pool: Pool,
-  { cause, limit, after }: { cause?: string; limit: number; after?: string },
+  { cause, limit = 100, after }: { cause?: string; limit?: number; after?: string } = {},
 ): Promise<List<ParkedKey>> {
   const { rows } = await pool.query<{ key: string; cause: string; event: string; count: string; since: Date }>(
     parkedPage,

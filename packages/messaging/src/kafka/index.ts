@@ -1,5 +1,7 @@
-// The package's front door to Kafka and the schema registry; see README.md. Nothing in the workspace imports it.
-export { KafkaAdmin, type NewTopic } from './admin.ts'
-export { KafkaAway, KafkaRefused, TopicMissing } from './errors.ts'
+// @inorder/messaging/kafka: what is in a topic. README.md explains it; the workspace imports the files themselves.
+export { avroCodec } from './avro-codec.ts'
+export { type AvroTopic, avroTopic } from './avro-topic.ts'
+export { createTopic } from './create-topic.ts'
 export { RegistryAway, SchemaRegistry } from './registry.ts'
+export { textKey } from './text-key.ts'
 export type { KeyCodec, Topic, ValueCodec } from './topic.ts'

@@ -1,5 +1,6 @@
 import type { Tx } from '@inorder/storage/transaction.ts'
 import { keyHash } from '../kafka/partitioner.ts'
+import type { Topic } from '../kafka/topic.ts'
 import { encodeHeaders } from './headers.ts'
 
 export interface OutboxRecord {
@@ -13,6 +14,29 @@ export interface OutboxRecord {
   readonly headers: Readonly<Record<string, string | Buffer>>
   /** The instance whose request waits for the record. */
   readonly origin: string
+}
+
+/** Where an event comes from: the instance that waits for it, and the W3C trace of the request, if that has one. */
+export interface Source {
+  origin: string
+  traceparent?: string | undefined
+}
+
+export type EventRecord = OutboxRecord & { value: Buffer }
+
+/** An event as what the log is told. Without a trace it begins one, named after it. */
+export function outboxRecord<Event>(topic: Topic<Event>, event: Event, { origin, traceparent }: Source): EventRecord {
+  const { eventId } = topic.describe(event)
+  const trace = eventId.replaceAll('-', '')
+  return {
+    eventId,
+    topic: topic.name,
+    key: topic.key.encode(event),
+    value: topic.value.encode(event),
+    fingerprint: topic.value.fingerprint,
+    headers: { ...topic.headers(event), traceparent: traceparent ?? `00-${trace}-${trace.slice(16)}-00` },
+    origin,
+  }
 }
 
 // All bytes travel as one parameter, cut up there: as arrays of bytea (hex, escaped) the same took twice the time.

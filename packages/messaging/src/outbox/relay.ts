@@ -11,9 +11,18 @@ import { Leadership } from './leadership.ts'
 import { outboxMetrics } from './metrics.ts'
 import { Publisher } from './publisher.ts'
 import type { ComparedLog } from './recovery.ts'
-import { SchemaIds } from './schemas.ts'
+import { rememberSchema, SchemaIds } from './schemas.ts'
 import { declareTopic, type OutboxRow, readTopics } from './store.ts'
 import { Waiters } from './waiters.ts'
+
+export interface PublishedTopic {
+  name: string
+  /** Counts until Kafka was asked. */
+  partitions: number
+  /** With the schema that its values are written with: rows name it. */
+  subject?: string
+  value?: { schema: string; fingerprint: string }
+}
 
 export interface RelayOptions {
   pool: Pool
@@ -23,8 +32,8 @@ export interface RelayOptions {
   url: string
   brokers: string[]
   registry: SchemaRegistry
-  /** What it publishes to; `partitions` counts until Kafka was asked. */
-  topics: readonly { name: string; partitions: number }[]
+  /** What it publishes to. */
+  topics: readonly PublishedTopic[]
   /** This process, `cart-2`: the `origin` of its rows. Two that run at once must not share it. */
   instance: string
   run: DatabaseRun
@@ -112,7 +121,10 @@ export class Relay {
     this.#publisher.log = log
     const { pool, topics } = this.#options
     const known = await readTopics(pool)
-    for (const { name, partitions } of topics) if (!known.has(name)) await declareTopic(pool, name, partitions)
+    for (const { name, partitions, subject, value } of topics) {
+      if (!known.has(name)) await declareTopic(pool, name, partitions)
+      if (subject && value) await rememberSchema(pool, value.fingerprint, subject, value.schema)
+    }
     this.#channel.start()
     this.#leadership.start()
     this.#lastHeard = performance.now()
