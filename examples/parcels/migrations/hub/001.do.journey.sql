@@ -1,0 +1,4 @@
+CREATE TABLE journey (
+  parcel_id text PRIMARY KEY,
+  depots    text[] NOT NULL
+);
