@@ -33,6 +33,7 @@ function anyValue(schema: Field & { maximum?: number }): fc.Arbitrary<any> {
   if (format === 'money') return anyInteger(0, 100_000, unitsOf(maximum)).map(amountOf)
   if (format === 'utc-time') return anyTime
   if (format === 'currency') return fc.constantFrom(...currencies.keys())
+  if (type === 'boolean') return fc.boolean()
   return type === 'integer' ? anyInteger(1, 20, maximum) : anyText(maxLength)
 }
 
