@@ -1,7 +1,6 @@
-import { isUtf8 } from 'node:buffer'
+import { textKey } from '@inorder/messaging/kafka/text-key.ts'
 import type { Topic } from '@inorder/messaging/kafka/topic.ts'
-import { overLimits, textFault } from './event-limits.ts'
-import { longestId } from './order.ts'
+import { overLimits } from './event-limits.ts'
 import type { OrderEvent } from './order-event.ts'
 import { orderEventAvro } from './order-event-avro.ts'
 
@@ -13,17 +12,7 @@ export const orderEvents: Topic<OrderEvent> = {
   parkedName: 'order-events.parked',
   partitions: 6,
   subject: 'order-events-value',
-  key: {
-    encode: ({ orderId }) => Buffer.from(orderId),
-    decode(key) {
-      if (!isUtf8(key)) throw new RangeError('the key is not UTF-8')
-      const orderId = key.toString()
-      // No path and no cursor could name an order over the limits.
-      const fault = textFault(orderId, longestId)
-      if (fault) throw new RangeError(`the key${fault}`)
-      return orderId
-    },
-  },
+  key: textKey(({ orderId }) => orderId),
   value: orderEventAvro,
   describe: ({ eventId, orderId, version }) => ({ eventId, key: orderId, version }),
   overLimits,
