@@ -59,7 +59,7 @@ export async function applyBatch<State, Event>(
   const saved = await applyEntries(tx, open, locked, context, singly, search)
   const duplicates = saved.duplicates + fresh.length - open.length
 
-  // 3. The positions; and last, under a lock of the whole topic, the ids that are new.
+  // 3. The positions; and last, under a lock of the whole topic, the keys that are new.
   await movePositions(tx, topicId, moved)
   await addTopicKeys(tx, topic.name, locked.created)
   return { ...saved, duplicates, size: entries.length, positions: moved }
