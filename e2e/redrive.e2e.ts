@@ -160,7 +160,7 @@ suite('redrive and discard', () => {
     assert.match(stray.key, /^@order-events:\d+:\d+$/)
     const [head] = await parkedOf(stray.key, 1)
     const discard = { reason: 'a test', event: head?.event }
-    const gone = { orderId: stray.key, applied: 0, remaining: 0 }
+    const gone = { key: stray.key, applied: 0, remaining: 0 }
     assert.deepEqual(await redriven(ofOrder(stray.key, 'discard'), discard), gone)
     assertProblem(await shop.parked(stray.key), 404, 'nothing-parked')
   })

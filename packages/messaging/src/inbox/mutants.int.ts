@@ -45,8 +45,8 @@ describe('the property fails for an inbox in which', { concurrency: 2 }, () =>
     },
     'a stream may start ahead of the position': {
       file: 'inbox/batch.ts',
-      from: 'if (from > position) throw',
-      to: 'if (from > position + 1_000n) throw',
+      from: 'if (from > position)',
+      to: 'if (from > position + 1_000n)',
     },
     'what a batch brings a second time is looked at again': {
       file: 'inbox/batch.ts',
