@@ -34,7 +34,7 @@ export function requestHash(body: unknown): Buffer {
 // Waits for another transaction that is inserting the same key, and inserts nothing if that one commits.
 const insertKeys = `
   INSERT INTO idempotency (key, operation, request_hash)
-  SELECT key, operation, request_hash FROM unnest($1::text[], $2::text[], $3::bytea[]) AS new (key, operation, request_hash)
+  SELECT * FROM unnest($1::text[], $2::text[], $3::bytea[]) AS new (key, operation)
   ORDER BY key COLLATE "C", operation COLLATE "C"
   ON CONFLICT DO NOTHING
   RETURNING key, operation`

@@ -12,7 +12,7 @@ import type { Pool } from 'pg'
 import { Type } from 'typebox'
 import { fail } from './answers.ts'
 import { heldOrders } from './held-store.ts'
-import { type Release, release } from './recovery.ts'
+import { release } from './recovery.ts'
 
 const closed = { additionalProperties: false }
 const tags = ['ops']
@@ -86,31 +86,22 @@ export const cartOpsRoutes =
       async (request) => {
         const { key } = request.params
         const decision = { ...request.body, operator: operatorOf(request) }
-        return { key, version: await released(key, decision) }
+        const done = await release(pool, evidence, key, decision).catch((error) => {
+          if (error instanceof RegistryAway)
+            throw problem('registry-away', 'The schema of the newest event cannot be asked for. Nothing was changed.')
+          return fail(error)
+        })
+        if ('version' in done) return { key, version: done.version }
+        switch (done.refused) {
+          case 'not-held':
+            throw problem('nothing-held', `Order ${key} is not held.`)
+          case 'too-low':
+            throw wrongVersion(`must be ${done.least} or higher: such versions are given away`)
+          case 'no-state':
+            throw wrongVersion('must be 0: nothing of this order can be read, so that it can only be created anew')
+        }
       },
     )
-
-    async function released(orderId: string, decision: Release): Promise<number> {
-      const done = await release(pool, evidence, orderId, decision).catch((error) => {
-        if (error instanceof RegistryAway)
-          throw problem('registry-away', 'The schema of the newest event cannot be asked for. Nothing was changed.')
-        return fail(error)
-      })
-      if ('version' in done) return done.version
-      switch (done.refused) {
-        case 'not-held':
-          throw problem('nothing-held', `Order ${orderId} is not held.`)
-        case 'too-low':
-          throw invalidRequest([
-            { field: 'version', message: `must be ${done.least} or higher: such versions are given away` },
-          ])
-        case 'no-state':
-          throw invalidRequest([
-            {
-              field: 'version',
-              message: 'must be 0: nothing of this order can be read, so that it can only be created anew',
-            },
-          ])
-      }
-    }
   }
+
+const wrongVersion = (message: string) => invalidRequest([{ field: 'version', message }])

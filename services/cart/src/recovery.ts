@@ -2,7 +2,7 @@
 import type { OrderEvent } from '@inorder/contracts/order-event.ts'
 import type { KeyTable } from '@inorder/messaging/outbox/log-recovery.ts'
 import { addReleaseAudit, type HeldEvidence } from '@inorder/messaging/outbox/release.ts'
-import { sqlFault, type Tx, transaction } from '@inorder/storage/transaction.ts'
+import { savepoint, sqlFault, type Tx, transaction } from '@inorder/storage/transaction.ts'
 import type { Pool } from 'pg'
 import { endHold, lockHeld, lockRecovered, saveHolds } from './held-store.ts'
 import { overwriteOrders } from './store.ts'
@@ -41,39 +41,37 @@ export async function release(
   pool: Pool,
   log: HeldEvidence<OrderEvent>,
   orderId: string,
-  decision: Release,
+  { operator, reason, version }: Release,
 ): Promise<Released> {
   await log.learn(pool, orderId)
-  try {
-    return await transaction(pool, (tx) => releaseLocked(tx, log, orderId, decision, true))
-  } catch (error) {
-    if (sqlFault(error) !== 'row') throw error
-    return transaction(pool, (tx) => releaseLocked(tx, log, orderId, decision, false))
-  }
+  return transaction<Released>(pool, async (tx) => {
+    const held = await lockHeld(tx, orderId)
+    if (!held) return { refused: 'not-held' }
+    const newest = await log.newest(tx, orderId)
+    const least = Math.max(held.version, newest?.version ?? 0)
+    const next = version ?? least
+    if (next < least) return { refused: 'too-low', least }
+
+    const event = newest && newest.version > held.version ? newest.event : undefined
+    const becomesIt = event !== undefined && (await takes(tx, event))
+    if (next > 0 && held.version === 0 && !becomesIt) return { refused: 'no-state' }
+    await endHold(tx, orderId, next)
+    await log.forget(tx, orderId)
+    const { cause, missing, newest: above } = held.hold
+    const before = { version: held.version, hold: { cause, missing, newest: above } }
+    const after = { version: next }
+    await addReleaseAudit(tx, { operator, key: orderId, reason, before, after, answer: { key: orderId, ...after } })
+    return after
+  })
 }
 
-async function releaseLocked(
-  tx: Tx,
-  log: HeldEvidence<OrderEvent>,
-  orderId: string,
-  { operator, reason, version }: Release,
-  takesState: boolean,
-): Promise<Released> {
-  const held = await lockHeld(tx, orderId)
-  if (!held) return { refused: 'not-held' }
-  const newest = await log.newest(tx, orderId)
-  const least = Math.max(held.version, newest?.version ?? 0)
-  const next = version ?? least
-  if (next < least) return { refused: 'too-low', least }
-
-  const state = takesState && newest && newest.version > held.version ? newest.event : undefined
-  if (next > 0 && held.version === 0 && !state) return { refused: 'no-state' }
-  if (state) await overwriteOrders(tx, [state])
-  await endHold(tx, orderId, next)
-  await log.forget(tx, orderId)
-  const { cause, missing, newest: above } = held.hold
-  const before = { version: held.version, hold: { cause, missing, newest: above } }
-  const after = { version: next }
-  await addReleaseAudit(tx, { operator, key: orderId, reason, before, after, answer: { key: orderId, version: next } })
-  return { version: next }
+/** Whether the database takes the order as this event has it. */
+async function takes(tx: Tx, event: OrderEvent): Promise<boolean> {
+  try {
+    await savepoint(tx, () => overwriteOrders(tx, [event]))
+    return true
+  } catch (error) {
+    if (sqlFault(error) !== 'row') throw error
+    return false
+  }
 }

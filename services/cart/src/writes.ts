@@ -2,7 +2,7 @@
 // its event.
 import type { ComparedSessions, DatabaseRun } from '@inorder/messaging/outbox/database-run.ts'
 import type { Delivery } from '@inorder/messaging/outbox/delivery.ts'
-import { stillInOutbox } from '@inorder/messaging/outbox/outbox.ts'
+import { type EventRecord, stillInOutbox } from '@inorder/messaging/outbox/outbox.ts'
 import type { Relay } from '@inorder/messaging/outbox/relay.ts'
 import { GroupCommit } from '@inorder/storage/group-commit.ts'
 import type { Logger } from 'pino'
@@ -39,12 +39,9 @@ const connectionsForLocks = 3
 /** Short, so that with more that wait for a lock than are tried at once each has its turn. */
 const turnMs = 200
 
-/** A write, and until when it waits for its group, or for a lock (`performance.now()`). */
-interface Queued {
-  write: Write
-  until: number
-}
-const keyOf = ({ write }: Queued) => orderIdOf(write.command)
+/** `until`: so long it waits for its group, or for a lock (`performance.now()`). */
+type Queued = Write & { until: number }
+const keyOf = ({ command }: Queued) => orderIdOf(command)
 
 export interface WritesOptions {
   pool: ComparedSessions
@@ -69,7 +66,7 @@ export class Writes {
     this.#delivery = options.relay.delivery
     this.#groups = new GroupCommit({
       key: keyOf,
-      weight: ({ write: { record } }) => Math.ceil((record?.value.length ?? 1) / bytesOfOne),
+      weight: ({ record }) => Math.ceil((record?.value.length ?? 1) / bytesOfOne),
       run: (group) => this.#commitGroup(group),
       isOverdue: ({ until }) => performance.now() >= until,
       maxGroup: 500,
@@ -93,14 +90,14 @@ export class Writes {
    */
   async write(asked: Write, { waitMs, strict = false }: Wishes): Promise<Answer> {
     const { command, key } = asked
-    let write = asked
+
     // 1. What the event of a new order says is known already: it is encoded here, not in the transaction.
+    let record: EventRecord | undefined
     if (command.type === 'CreateOrder') {
       const decision = decide(undefined, command)
       if (decision.kind !== 'accepted') return { result: decision }
-      const record = recordOf(decision.event, evolve(undefined, decision.event), new Date(), asked)
+      record = recordOf(decision.event, evolve(undefined, decision.event), new Date(), asked)
       if (record.value.length > largestEvent) return { result: { kind: 'too-large' } }
-      write = { ...asked, record }
     }
 
     // 2. A repeat of what is stored must not hear that nothing was.
@@ -113,7 +110,7 @@ export class Writes {
     const database = this.#options.run.compared
     let result: Result
     try {
-      const submit = () => this.#groups.submit({ write, until: performance.now() + longestLockMs })
+      const submit = () => this.#groups.submit({ ...asked, record, until: performance.now() + longestLockMs })
       result = await (key ? this.#firstUse(key, submit) : submit())
     } catch (error) {
       own.forget()
@@ -152,11 +149,10 @@ export class Writes {
   }
 
   async #commitGroup(group: readonly Queued[]): Promise<(Result | Promise<Result>)[]> {
-    const writes = group.map(({ write }) => write)
     const oldest = group.reduce((earliest, { until }) => Math.min(earliest, until), Number.POSITIVE_INFINITY)
     // Past its time already, because many stood before it: it has its turn all the same.
     const commitBefore = Math.max(oldest, performance.now()) + commitMs
-    const results = await this.#committed(commitGroup(this.#options.pool, writes, commitBefore), writes)
+    const results = await this.#committed(commitGroup(this.#options.pool, group, commitBefore), group.length)
     return results.map((result, n) => (result.kind === 'locked' ? this.#waitForLock(group[n]!) : result))
   }
 
@@ -173,13 +169,13 @@ export class Writes {
     )
   }
 
-  async #tryLocked({ write, until }: Queued): Promise<Result | Locked> {
-    const left = until - performance.now()
+  async #tryLocked(queued: Queued): Promise<Result | Locked> {
+    const left = queued.until - performance.now()
     if (left <= 0) return { kind: 'locked' }
-    return this.#committed(commitWaiting(this.#options.pool, write, Math.min(left, turnMs)), [write])
+    return this.#committed(commitWaiting(this.#options.pool, queued, Math.min(left, turnMs)), 1)
   }
 
-  async #committed<T>(commit: Promise<T>, writes: readonly Write[]): Promise<T> {
+  async #committed<T>(commit: Promise<T>, writes: number): Promise<T> {
     const { relay, logger } = this.#options
     try {
       const results = await commit
@@ -187,7 +183,7 @@ export class Writes {
       queueMicrotask(() => relay.wake())
       return results
     } catch (error) {
-      logger.error({ err: error, writes: writes.length }, 'a group of writes was not committed')
+      logger.error({ err: error, writes }, 'a group of writes was not committed')
       throw error
     }
   }
