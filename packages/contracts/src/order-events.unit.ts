@@ -138,6 +138,12 @@ suite('an order event', () => {
   })
 })
 
+test('every decimal of the schema is money, with its scale', () => {
+  const decimals = schema.match(/\{[^{}]*"logicalType":"decimal"[^{}]*\}/g) ?? assert.fail('none')
+  for (const decimal of decimals)
+    assert.deepEqual(JSON.parse(decimal), { type: 'bytes', logicalType: 'decimal', precision: 19, scale: 4 })
+})
+
 suite('the first release', () => {
   const first = avsc.Type.forSchema(JSON.parse(firstSchema))
 

@@ -20,12 +20,12 @@ type Value = any
 /** Done to the field `name` of `holder`, which may change it. */
 export type Step = (holder: Value, name: string | number) => Fault
 /** The step for a field with this schema; undefined: nothing is to be done with such a field. */
-type StepOf = (field: Field, required: boolean) => Step | undefined
+type StepOf = (field: Field) => Step | undefined
 
 /** Takes the steps until one finds a fault. Undefined where no field has a step. */
 export function walkOf(schema: TSchema, stepOf: StepOf): ((value: Value) => Fault) | undefined {
-  const { items, properties = {}, required = [] } = schema as Field
-  const step = items && stepInto(items, true, stepOf)
+  const { items, properties = {} } = schema as Field
+  const step = items && stepInto(items, stepOf)
   if (step) {
     return (values) => {
       for (let n = 0; n < values.length; n++) {
@@ -36,7 +36,7 @@ export function walkOf(schema: TSchema, stepOf: StepOf): ((value: Value) => Faul
     }
   }
   const steps = Object.entries(properties).flatMap(([name, field]) => {
-    const step = stepInto(field, required.includes(name), stepOf)
+    const step = stepInto(field, stepOf)
     return step ? [{ name, step }] : []
   })
   if (steps.length === 0) return undefined
@@ -50,8 +50,8 @@ export function walkOf(schema: TSchema, stepOf: StepOf): ((value: Value) => Faul
 }
 
 /** The field's own step, then those of what is in it. */
-function stepInto(field: Field, required: boolean, stepOf: StepOf): Step | undefined {
-  const step = stepOf(field, required)
+function stepInto(field: Field, stepOf: StepOf): Step | undefined {
+  const step = stepOf(field)
   const inner = walkOf(field, stepOf)
   if (!inner) return step
   return (holder, name) => step?.(holder, name) ?? (holder[name] == null ? undefined : inner(holder[name]))
