@@ -52,7 +52,7 @@ suite('three brokers', () => {
     return `kafka-${JSON.parse(state).leaderId}`
   }
   /** 202 at once, also when asked to wait; strict is refused. */
-  async function isAway(prefix: string): Promise<void> {
+  async function isUnavailable(prefix: string): Promise<void> {
     await until('orders are 202 at once', async () => {
       const answer = await create(prefix)
       return answer.status === 202 && answer.ms < 500
@@ -99,7 +99,7 @@ suite('three brokers', () => {
       return admin.incrementalAlterConfigs({ resources: [resource] })
     }
     await wantInSync('3')
-    await isAway('too-few')
+    await isUnavailable('too-few')
     await wantInSync('2')
     await isBack('enough')
     await assertArrived(stack, shop, changed)
@@ -107,7 +107,7 @@ suite('three brokers', () => {
 
   test('a second broker is killed: orders are stored, 202 at once; all arrive when both are back', async () => {
     await keepDown(brokers.find((broker) => !down.includes(broker)) ?? assert.fail('no broker runs'))
-    await isAway('two-down')
+    await isUnavailable('two-down')
     for (const broker of down.splice(0)) stack.thaw(broker)
     await isBack('both-back')
     await assertArrived(stack, shop, changed)

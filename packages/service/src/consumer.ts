@@ -14,7 +14,7 @@ import { SetAsideOperator } from '@inorder/messaging/outbox/set-aside.ts'
 import type { Pool } from 'pg'
 import type { Logger } from 'pino'
 import { type Static, type TObject, type TProperties, Type } from 'typebox'
-import { orDatabaseAway } from './database-away.ts'
+import { orDatabaseUnavailable } from './database-unavailable.ts'
 import { migrationsOf } from './migrations.ts'
 import { opsRoutes } from './ops.ts'
 import { setAsideRoutes } from './ops-set-aside.ts'
@@ -104,7 +104,7 @@ export function runConsumer<State, Settings extends TProperties = Record<never, 
       const ready = async () => [...new Set([...(await startup.missing()), ...inbox.missing()])]
       const app = await createApp({ service: name, logger, metrics, ready, openapi, access: config })
       await app.register(async (scope) => {
-        scope.setErrorHandler(orDatabaseAway)
+        scope.setErrorHandler(orDatabaseUnavailable)
         await scope.register(consumer.routes(inbox))
         await scope.register(opsRoutes(inbox.ops, effects))
         await scope.register(setAsideRoutes(setAside))

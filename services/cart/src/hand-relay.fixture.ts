@@ -5,17 +5,17 @@ import type pg from 'pg'
 export class HandRelay {
   readonly #pool: pg.Pool
   readonly waiting = new Map<string, Set<() => void>>()
-  away = false
+  unavailable = false
   /** Called after each commit. */
   wake: () => void = () => {}
   readonly delivery: Delivery
 
   constructor(pool: pg.Pool) {
     this.#pool = pool
-    const isAway = () => this.away
+    const isUnavailable = () => this.unavailable
     this.delivery = {
-      get away() {
-        return isAway()
+      get unavailable() {
+        return isUnavailable()
       },
       retryAfter: 7,
       expect: (eventId) => this.#expect(eventId),
@@ -28,7 +28,7 @@ export class HandRelay {
     this.waiting.set(eventId, waiters.add(resolve))
     const delivered = promise.then(() => 'delivered' as const)
     return {
-      within: (ms) => Promise.race([delivered, ending(this.away ? 0 : ms)]),
+      within: (ms) => Promise.race([delivered, ending(this.unavailable ? 0 : ms)]),
       forget: () => waiters.delete(resolve),
     }
   }

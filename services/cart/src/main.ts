@@ -3,9 +3,9 @@ import { orderEvents } from '@inorder/contracts/order-events.ts'
 import { createApp } from '@inorder/http/app.ts'
 import { serviceConfig } from '@inorder/http/config.ts'
 import { runService } from '@inorder/http/service.ts'
-import { SecondCopy } from '@inorder/messaging/outbox/recovery.ts'
+import { LogRecovery } from '@inorder/messaging/outbox/recovery.ts'
 import { SetAsideOperator } from '@inorder/messaging/outbox/set-aside.ts'
-import { orDatabaseAway } from '@inorder/service/database-away.ts'
+import { orDatabaseUnavailable } from '@inorder/service/database-unavailable.ts'
 import { auditRoutes } from '@inorder/service/ops-audit.ts'
 import { setAsideRoutes } from '@inorder/service/ops-set-aside.ts'
 import { openParts } from '@inorder/service/parts.ts'
@@ -37,7 +37,7 @@ await runService({
     const parts = openParts(service, [orderEvents])
     const { instance, pool, maintenance, registry, relay, run } = parts
     const { subject, value } = orderEvents
-    const log = new SecondCopy({ ...parts, topic: orderEvents, table: recoveredOrders })
+    const log = new LogRecovery({ ...parts, topic: orderEvents, table: recoveredOrders })
     onClose('log', () => log.close())
     const startup = new Startup({
       pool,
@@ -77,7 +77,7 @@ await runService({
       consequence: ofMissing,
     })
     await app.register(async (scope) => {
-      scope.setErrorHandler(orDatabaseAway)
+      scope.setErrorHandler(orDatabaseUnavailable)
       await scope.register(setAsideRoutes(setAside))
       await scope.register(auditRoutes((query) => setAside.setAsideAudit(query)))
     })

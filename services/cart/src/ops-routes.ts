@@ -6,7 +6,7 @@ import { problem } from '@inorder/contracts/problems.ts'
 import { answersOf } from '@inorder/http/answers.ts'
 import { invalidRequest } from '@inorder/http/field-errors.ts'
 import { operatorOf } from '@inorder/http/operator.ts'
-import { RegistryAway } from '@inorder/messaging/kafka/registry.ts'
+import { RegistryUnavailable } from '@inorder/messaging/kafka/registry.ts'
 import type { HeldEvidence } from '@inorder/messaging/outbox/release.ts'
 import type { Pool } from 'pg'
 import { Type } from 'typebox'
@@ -87,7 +87,7 @@ export const cartOpsRoutes =
         const { key } = request.params
         const decision = { ...request.body, operator: operatorOf(request) }
         const done = await release(pool, evidence, key, decision).catch((error) => {
-          if (error instanceof RegistryAway)
+          if (error instanceof RegistryUnavailable)
             throw problem('registry-away', 'The schema of the newest event cannot be asked for. Nothing was changed.')
           return fail(error)
         })

@@ -58,7 +58,7 @@ before(async () => {
   base = await app.listen({ host: '127.0.0.1', port: 0 })
 })
 beforeEach(() => {
-  relay.away = false
+  relay.unavailable = false
   relay.wake = () => void relay.publishAll()
   proxy.fate = () => 'through'
 })
@@ -288,18 +288,18 @@ test('Prefer: how long a write waits for Kafka', async () => {
   const second = await timed('wait=1')
   assert.ok(second > 900 && second < 1_900, `${second}`)
   assert.ok((await timed()) > 1_900)
-  relay.away = true
+  relay.unavailable = true
   assert.ok((await timed('wait=5')) < 500, 'Kafka is known to be away')
 })
 
 test('strict: 503 while Kafka is away, and nothing is stored', async () => {
-  relay.away = true
+  relay.unavailable = true
   const orderId = unique('o')
   const { status, headers, body } = await create({ orderId, itemsNum: 1 }, { prefer: 'handling=strict, wait=5' })
   assert.deepEqual([status, headers.get('retry-after'), body.type], [503, '7', '/problems/kafka-away'])
   assert.equal(headers.get('preference-applied'), 'handling=strict')
   assert.equal((await call('GET', `/orders/${orderId}`)).status, 404)
-  relay.away = false
+  relay.unavailable = false
   assert.equal((await create({ orderId, itemsNum: 1 }, { prefer: 'handling=strict' })).status, 201)
 })
 

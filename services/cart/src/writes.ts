@@ -101,8 +101,8 @@ export class Writes {
     }
 
     // 2. A repeat of what is stored must not hear that nothing was.
-    const { away, retryAfter } = this.#delivery
-    if (away && (strict || this.#options.strict) && !(key && (await this.#isRepeat(key))))
+    const { unavailable, retryAfter } = this.#delivery
+    if (unavailable && (strict || this.#options.strict) && !(key && (await this.#isRepeat(key))))
       return { result: { kind: 'kafka-away', retryAfter } }
 
     // 3. Its turn, with the waiter there before: the relay may be faster than the answer to the commit (rule 7).

@@ -11,7 +11,7 @@ import { partitionOf } from '@inorder/messaging/kafka/partitioner.ts'
 import { SerialProducer } from '@inorder/messaging/kafka/producer.ts'
 import { SchemaRegistry } from '@inorder/messaging/kafka/registry.ts'
 import { frame } from '@inorder/messaging/kafka/wire-format.ts'
-import { orDatabaseAway } from '@inorder/service/database-away.ts'
+import { orDatabaseUnavailable } from '@inorder/service/database-unavailable.ts'
 import { migrationsOf } from '@inorder/service/migrations.ts'
 import { opsRoutes } from '@inorder/service/ops.ts'
 import { migrate } from '@inorder/storage/migrate.ts'
@@ -104,7 +104,7 @@ export async function startOrder({ topic, cluster, url }: Surroundings, kafka = 
     access: { HOST: '127.0.0.1' },
   })
   await app.register(async (scope) => {
-    scope.setErrorHandler(orDatabaseAway)
+    scope.setErrorHandler(orDatabaseUnavailable)
     await scope.register(orderRoutes({ pool, logger, waits, topic: topic.name, inbox }))
     await scope.register(opsRoutes(inbox.ops))
   })

@@ -47,7 +47,7 @@ const longestRetryAfterMs = 60_000
  * After a failure its place is not given to another effect at once: otherwise, with the receiver away and much to do,
  * 100 places would try as fast as they can be refused.
  */
-const restMs = 1_000
+const pauseMs = 1_000
 /** What runs at the end has this long, then it is given back: the next instance takes it, with the same key. */
 const closeWithinMs = 1_000
 
@@ -213,7 +213,7 @@ export class EffectRunner implements EffectOps {
     if (became !== 'again' || park === 'third equal') return
     if (!this.#failing.has(kind)) logger.warn({ err: error, key, effect, kind }, 'effects fail, and are tried again')
     this.#failing.add(kind)
-    await sleep(Math.random() * restMs, attempt.signal)
+    await sleep(Math.random() * pauseMs, attempt.signal)
   }
 
   effectsOf(key: string): Promise<ShownEffect[]> {

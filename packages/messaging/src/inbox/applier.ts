@@ -18,8 +18,8 @@ const maxRecords = 1_000
  * for twice the time that it took, and under load the next one is larger; after a silence a record is taken at once.
  */
 const enoughRecords = 300
-const restFactor = 2
-const longestRestMs = 10
+const pauseFactor = 2
+const longestPauseMs = 10
 /** Batches under way at once, each of partitions of its own: one is decoded while the other is in the database. */
 const lanes = 2
 export const backoff = { firstMs: 100, longestMs: 5_000 }
@@ -43,7 +43,7 @@ export class Applier<State, Event> {
   /** Batches of partitions that are stuck. */
   #again: Work<Event>[] = []
   /** `performance.now()` of the end of the rest. */
-  #restsUntil = 0
+  #pausedUntil = 0
 
   constructor(options: ApplierOptions<State, Event>) {
     const { pool, context, logger } = options
@@ -61,8 +61,8 @@ export class Applier<State, Event> {
           const begun = performance.now()
           const rest = await this.#apply(stream, work)
           const ended = performance.now()
-          const restMs = Math.min(restFactor * (ended - begun), longestRestMs)
-          if (work.taken.records.length < enoughRecords) this.#restsUntil = ended + restMs
+          const pauseMs = Math.min(pauseFactor * (ended - begun), longestPauseMs)
+          if (work.taken.records.length < enoughRecords) this.#pausedUntil = ended + pauseMs
           if (rest) this.#again.push(rest)
           stream.done(rest ? without(work.taken, rest.taken) : work.taken)
           onDone()
@@ -82,9 +82,9 @@ export class Applier<State, Event> {
    */
   async #next(stream: RecordStream): Promise<Work<Event> | undefined> {
     while (!this.#ended) {
-      const restMs = this.#restsUntil - performance.now()
-      if (restMs > 0) {
-        await sleep(restMs, this.#options.ending)
+      const pauseMs = this.#pausedUntil - performance.now()
+      if (pauseMs > 0) {
+        await sleep(pauseMs, this.#options.ending)
         continue
       }
       const [first] = this.#again.sort((a, b) => a.dueAt - b.dueAt)

@@ -39,7 +39,7 @@ export interface Search<Event> {
 }
 
 /**
- * Applies these records, in their order, to the keys that are locked, and saves what came of it. With `singly` each
+ * Applies these records, in their order, to the keys that are locked, and saves what came of it. With `oneByOne` each
  * event is loaded, applied and saved under a savepoint of its own, and one that the database refuses is parked like one
  * that `apply` refuses.
  */
@@ -48,15 +48,15 @@ export async function applyEntries<State, Event>(
   entries: readonly Entry<Event>[],
   locked: LockedKeys<State, Event>,
   context: BatchContext<State, Event>,
-  singly: boolean,
+  oneByOne: boolean,
   search?: Search<Event>,
 ): Promise<Saved<State, Event>> {
   const { topic, handler } = context
   const { keyStates } = locked
   const changes = noChanges<State, Event>()
-  if (!singly) await loadStates(tx, handler, keyStates)
+  if (!oneByOne) await loadStates(tx, handler, keyStates)
 
-  const attempt = singly ? attemptSaved : attemptInMemory
+  const attempt = oneByOne ? attemptSaved : attemptInMemory
   for (const entry of entries) {
     // A key may have the very name under which a record that belongs to none is kept.
     const known = entry.keyless ? undefined : keyStates.get(entry.key)
@@ -71,7 +71,7 @@ export async function applyEntries<State, Event>(
   }
   if (search) search.trying = undefined
 
-  if (!singly && changes.applied.length > 0) await handler.save(tx, statesOf(changes, keyStates))
+  if (!oneByOne && changes.applied.length > 0) await handler.save(tx, statesOf(changes, keyStates))
   await addEffects(tx, changes.effects)
   await saveKeys(tx, locked)
   await savePlaces(tx, topic.name, changes.moved)

@@ -34,7 +34,7 @@ export async function applyBatch<State, Event>(
   tx: Tx,
   { topicId, entries, spans }: Batch<Event>,
   context: BatchContext<State, Event>,
-  singly: boolean,
+  oneByOne: boolean,
   search?: Search<Event>,
 ): Promise<BatchResult<State, Event>> {
   const { topic } = context
@@ -55,8 +55,8 @@ export async function applyBatch<State, Event>(
   // 2. Keys; then, in the next statement, what is parked of them; then their states, and each event in order.
   const open = await withoutDiscarded(tx, fresh, discarded)
   const locked = await lockKeys<State, Event>(tx, open)
-  await readParked(tx, locked, open, context.decoder, singly)
-  const saved = await applyEntries(tx, open, locked, context, singly, search)
+  await readParked(tx, locked, open, context.decoder, oneByOne)
+  const saved = await applyEntries(tx, open, locked, context, oneByOne, search)
   const duplicates = saved.duplicates + fresh.length - open.length
 
   // 3. The positions; and last, under a lock of the whole topic, the keys that are new.
@@ -83,7 +83,7 @@ async function readParked<State, Event>(
   { keyStates, rows }: LockedKeys<State, Event>,
   arriving: readonly Entry<Event>[],
   decoder: Decoder<Event>,
-  singly: boolean,
+  oneByOne: boolean,
 ): Promise<void> {
   const ofHeld = arriving.filter((entry) => !entry.keyless && rows.get(entry.key)?.held)
   if (ofHeld.length === 0) return
@@ -99,7 +99,7 @@ async function readParked<State, Event>(
   }
   if (healing.size === 0) return
   for (const keyState of healing) keyState.horizon = Infinity
-  const share = healShare(healing.size, singly)
+  const share = healShare(healing.size, oneByOne)
   for (const { key, topicId, record, place, version, isLast } of await waitingRecords(tx, [...healing], share)) {
     const keyState = keyStates.get(key)!
     remember(keyState, entryOf(decoder.decode(topicId, record), place))

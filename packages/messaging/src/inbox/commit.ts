@@ -40,7 +40,7 @@ export class PartitionsStuck<Event> extends Error {
 }
 
 /** One by one takes four statements an event: a transaction of more would meet its deadline on a slow day, for ever. */
-const mostSingly = 50
+const mostOneByOne = 50
 
 type OnCommitted<State, Event> = (result: BatchResult<State, Event>) => void
 
@@ -95,17 +95,17 @@ export class Committer<State, Event> {
     isolate: boolean,
   ): Promise<Stuck<Event> | undefined> {
     const [partition] = part.spans.keys()
-    let singly = isolate || this.#suspects.has(partition!)
+    let oneByOne = isolate || this.#suspects.has(partition!)
     let limit = Number.POSITIVE_INFINITY
     for (let rest: Batch<Event> | undefined = part; rest; ) {
       const [head, tail]: ReturnType<typeof cut<Event>> = cut(
         rest,
-        Math.min(limit, this.#most, singly ? mostSingly : Number.POSITIVE_INFINITY),
+        Math.min(limit, this.#most, oneByOne ? mostOneByOne : Number.POSITIVE_INFINITY),
       )
       const search: Search<Event> = { verdicts: this.#suspects.verdicts }
       const size = head.entries.length
       try {
-        onCommitted(await this.#run(head, singly, search))
+        onCommitted(await this.#run(head, oneByOne, search))
         if (size === this.#most) this.#most *= 2
         limit = Number.POSITIVE_INFINITY
         rest = tail
@@ -114,8 +114,8 @@ export class Committer<State, Event> {
         const refusal = refusalOf(error)
         if (!isSaid(error) || (refusal === 'outage' && !isolate)) throw error
         if (refusal === 'time-limit' && size > 1) continue
-        if (refusal !== 'time-limit' && !singly) {
-          singly = true
+        if (refusal !== 'time-limit' && !oneByOne) {
+          oneByOne = true
           continue
         }
         // One of several: the ones before it first, then it alone.
@@ -138,13 +138,13 @@ export class Committer<State, Event> {
   }
 
   /** In one transaction. */
-  async #run(part: Batch<Event>, singly: boolean, search?: Search<Event>): Promise<BatchResult<State, Event>> {
+  async #run(part: Batch<Event>, oneByOne: boolean, search?: Search<Event>): Promise<BatchResult<State, Event>> {
     try {
-      return await transaction(this.#pool, (tx) => applyBatch(tx, part, this.#context, singly, search))
+      return await transaction(this.#pool, (tx) => applyBatch(tx, part, this.#context, oneByOne, search))
     } catch (error) {
       if (!(error instanceof SchemasMissing)) throw error
       await this.#context.decoder.learn(error.ids)
-      return this.#run(part, singly, search)
+      return this.#run(part, oneByOne, search)
     }
   }
 

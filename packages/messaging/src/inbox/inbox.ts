@@ -5,7 +5,7 @@ import type { Registry } from 'prom-client'
 import { KafkaAdmin } from '../kafka/admin.ts'
 import { TopicConsumer } from '../kafka/consumer.ts'
 import { Decoder } from '../kafka/decode.ts'
-import { KafkaAway, KafkaRefused } from '../kafka/errors.ts'
+import { KafkaRefused, KafkaUnavailable } from '../kafka/errors.ts'
 import { placeName } from '../kafka/event.ts'
 import { readRecord } from '../kafka/record-at.ts'
 import type { SchemaRegistry } from '../kafka/registry.ts'
@@ -172,7 +172,7 @@ export class Inbox<State, Event> {
       const { id, ends } = await this.#admin.ends(this.#topic.name, endsDeadlineMs)
       return id === topicId ? ends : []
     } catch (error) {
-      if (!(error instanceof KafkaAway || error instanceof KafkaRefused)) throw error
+      if (!(error instanceof KafkaUnavailable || error instanceof KafkaRefused)) throw error
       return []
     }
   }

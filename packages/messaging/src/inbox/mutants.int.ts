@@ -35,8 +35,8 @@ describe('the property fails for an inbox in which', { concurrency: 2 }, () =>
     },
     'the position moves past a batch that failed': {
       file: 'inbox/commit.ts',
-      from: 'return await transaction(this.#pool, (tx) => applyBatch(tx, part, this.#context, singly, search))',
-      to: `const run = transaction(this.#pool, (tx) => applyBatch(tx, part, this.#context, singly, search))
+      from: 'return await transaction(this.#pool, (tx) => applyBatch(tx, part, this.#context, oneByOne, search))',
+      to: `const run = transaction(this.#pool, (tx) => applyBatch(tx, part, this.#context, oneByOne, search))
       return await run.catch(async (error) => {
         const { movePositions } = await import('./store.ts')
         await movePositions(this.#pool, part.topicId, new Map([...part.spans].map(([at, { next }]) => [at, next])))

@@ -3,7 +3,7 @@
 import { rolledBack } from '@inorder/storage/transaction.ts'
 import type { Pool } from 'pg'
 import type { Logger } from 'pino'
-import { RegistryAway } from '../kafka/registry.ts'
+import { RegistryUnavailable } from '../kafka/registry.ts'
 import type { Refused } from '../outbox/ops.ts'
 import type { BatchContext, Saved } from './apply.ts'
 import { auditEntries } from './audit.ts'
@@ -127,8 +127,8 @@ export class Operator<State, Event> implements Ops {
       }
       answer = await run(pool, key, action, context, told, 'refused' in atHand ? new Map() : atHand)
     } catch (error) {
-      if (!(error instanceof RegistryAway)) throw error
-      return registryAway(error)
+      if (!(error instanceof RegistryUnavailable)) throw error
+      return registryUnavailable(error)
     }
     if (!answer) throw new Error(`the redrive of ${key} has no answer`)
     if ('refused' in answer || steps === 0) return answer
@@ -151,13 +151,13 @@ export class Operator<State, Event> implements Ops {
         settled(pool, (tx) => rolledBack(tx, () => dryRun(tx, key, context, size, atHand)), context)
       return (await untilRefused(one)).outcome
     } catch (error) {
-      if (!(error instanceof RegistryAway)) throw error
-      return registryAway(error)
+      if (!(error instanceof RegistryUnavailable)) throw error
+      return registryUnavailable(error)
     }
   }
 }
 
-const registryAway = (error: RegistryAway): Refused => ({
+const registryUnavailable = (error: RegistryUnavailable): Refused => ({
   refused: 'registry-away',
   detail: `The schema registry does not answer: ${error.message}.`,
 })

@@ -1,7 +1,7 @@
 // What is kept by reference is read from the log again before it is redriven, outside of any transaction.
 
 import type { Pool } from 'pg'
-import { KafkaAway } from '../kafka/errors.ts'
+import { KafkaUnavailable } from '../kafka/errors.ts'
 import { placeName } from '../kafka/event.ts'
 import { digestOf } from '../kafka/large-records.ts'
 import type { SourceRecord } from '../kafka/record.ts'
@@ -9,7 +9,7 @@ import type { Refused } from '../outbox/ops.ts'
 import { firstReference } from './parked-turns.ts'
 import type { AtHand } from './redrive-steps.ts'
 
-/** The record at this place of the log; undefined: it is gone. Rejects with KafkaAway. */
+/** The record at this place of the log; undefined: it is gone. Rejects with KafkaUnavailable. */
 export type ReadRecord = (place: {
   topicId: string
   partition: number
@@ -30,7 +30,7 @@ export async function fromLog(pool: Pool, key: string, readRecord: ReadRecord): 
   try {
     found = await readRecord({ topicId, partition: record.partition, offset: record.offset })
   } catch (error) {
-    if (!(error instanceof KafkaAway)) throw error
+    if (!(error instanceof KafkaUnavailable)) throw error
     const detail = `${name} is kept in Kafka alone, which does not answer. Try again.`
     return isHead ? { refused: { refused: 'kafka-away', detail } } : new Map()
   }

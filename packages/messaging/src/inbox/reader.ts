@@ -11,7 +11,7 @@ import { backoffMs, sleep } from '@inorder/storage/retry.ts'
 import type { Pool } from 'pg'
 import type { Logger } from 'pino'
 import type { TopicConsumer } from '../kafka/consumer.ts'
-import { KafkaAway, KafkaRefused } from '../kafka/errors.ts'
+import { KafkaRefused, KafkaUnavailable } from '../kafka/errors.ts'
 import type { OpenTransaction, RecordStream } from '../kafka/record-stream.ts'
 import { Applier, backoff } from './applier.ts'
 import type { BatchContext } from './apply.ts'
@@ -179,7 +179,7 @@ export class Reader<State, Event> {
       await this.#compare(stream)
       this.#unavailable = false
     } catch (error) {
-      this.#unavailable = error instanceof KafkaAway
+      this.#unavailable = error instanceof KafkaUnavailable
       if (error instanceof OffsetGap || error instanceof TopicReplaced) stream.fail(error)
       else this.#options.logger.debug({ err: error }, 'the log could not be asked for')
     }

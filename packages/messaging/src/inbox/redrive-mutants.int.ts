@@ -3,8 +3,8 @@ import { eachIsCaught, holds } from './mutants.fixture.ts'
 
 holds('any history leaves the same where a step takes two records', {
   file: 'inbox/redrive-sizes.ts',
-  from: '{ together: 500, singly: 50, least: 4 }',
-  to: '{ together: 2, singly: 1, least: 1 }',
+  from: '{ together: 500, oneByOne: 50, least: 4 }',
+  to: '{ together: 2, oneByOne: 1, least: 1 }',
 })
 
 describe('the property fails for a redrive or a discard in which', { concurrency: 2 }, () =>

@@ -12,10 +12,10 @@ import { type Action, advance, type Progress } from './redrive.ts'
 import { stepBytes, stepSize } from './redrive-sizes.ts'
 import { type AtHand, beginning, type Size } from './redrive-steps.ts'
 
-const together: Size = { records: stepSize.together, bytes: stepBytes, singly: false }
-const singly: Size = { records: stepSize.singly, bytes: stepBytes, singly: true }
+const together: Size = { records: stepSize.together, bytes: stepBytes, oneByOne: false }
+const oneByOne: Size = { records: stepSize.oneByOne, bytes: stepBytes, oneByOne: true }
 /** So many steps one by one go over what one step together had refused; together again it would be refused again. */
-const stepsSingly = Math.ceil(together.records / singly.records)
+const stepsOneByOne = Math.ceil(together.records / oneByOne.records)
 
 /**
  * Does the action, or goes on with what the key is due for. `onSaved` is told after each commit. When it throws, what
@@ -34,8 +34,8 @@ export async function run<State, Event>(
     if (progress.cursor.phase === 'reading') await learn(pool, key, progress, context)
     const one = (size: Size) =>
       settled(pool, (tx) => advance(tx, key, action, progress, context, size, atHand), context)
-    const taken = left > 0 ? { outcome: await one(singly), refused: false } : await untilRefused(one)
-    left = taken.refused ? stepsSingly - 1 : Math.max(0, left - 1)
+    const taken = left > 0 ? { outcome: await one(oneByOne), refused: false } : await untilRefused(one)
+    left = taken.refused ? stepsOneByOne - 1 : Math.max(0, left - 1)
     const { outcome } = taken
     if (outcome?.saved) onSaved(outcome.saved)
     if (!outcome) return undefined
@@ -51,7 +51,7 @@ export async function untilRefused<T>(one: (size: Size) => Promise<T>): Promise<
     return { outcome: await one(together), refused: false }
   } catch (error) {
     if (refusalOf(error) === 'outage') throw error
-    return { outcome: await one(singly), refused: true }
+    return { outcome: await one(oneByOne), refused: true }
   }
 }
 

@@ -2,7 +2,7 @@
 // and then it would never be done.
 
 /** Records of one key in one step; `least` is what a batch takes of a key whatever else it heals. */
-export const stepSize = { together: 500, singly: 50, least: 4 }
+export const stepSize = { together: 500, oneByOne: 50, least: 4 }
 /** Of key and value; the first record is taken whatever its size. */
 export const stepBytes = 8 * 1024 * 1024
 
@@ -12,9 +12,9 @@ export interface Share {
 }
 
 /** What a batch that closes the gaps of so many keys takes of what waits in each of them. */
-export const healShare = (keys: number, singly: boolean): Share => ({
-  records: singly
-    ? Math.max(1, Math.floor(stepSize.singly / keys))
+export const healShare = (keys: number, oneByOne: boolean): Share => ({
+  records: oneByOne
+    ? Math.max(1, Math.floor(stepSize.oneByOne / keys))
     : Math.max(stepSize.least, Math.floor(stepSize.together / keys)),
   bytes: stepBytes / keys,
 })

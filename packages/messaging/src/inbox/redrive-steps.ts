@@ -50,7 +50,7 @@ export interface Size {
   readonly records: number
   readonly bytes: number
   /** Each event under a savepoint of its own. */
-  readonly singly: boolean
+  readonly oneByOne: boolean
 }
 
 /** By name, the bytes of records that are kept by reference, read from the log before. */
@@ -107,7 +107,7 @@ export async function takeStep<State, Event>(
     const isAll = !hasTurn || !turns.more
     keyState.blocked = false
     const own = [...(hasTurn ? entries : []), ...(isAll ? stopping : [])]
-    saved = await applyEntries(tx, [...own, ...anew.strays], locked, context, size.singly)
+    saved = await applyEntries(tx, [...own, ...anew.strays], locked, context, size.oneByOne)
     const applied = new Set(saved.applied.map(({ event }) => event))
     for (const entry of own) {
       const becomes = entry.decoded && applied.has(entry.decoded.event) ? 'applied' : 'duplicate'

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
 import { unique } from '@inorder/testing/parts.ts'
-import { RegistryAway, UnknownSchema } from '../kafka/registry.ts'
+import { RegistryUnavailable, UnknownSchema } from '../kafka/registry.ts'
 import { modelHandler, modelRegistry, recordOf } from './model-topic.fixture.ts'
 import { parkedEvents } from './parked-listing.ts'
 import { event, type InboxRig, ids, inboxRig, poison } from './rig.fixture.ts'
@@ -183,7 +183,7 @@ test('a registry that is away is a refusal, not poison', async () => {
   const registry = { schemaOf: () => Promise.reject(trouble) }
   const { operator, commitRecords } = consumer({ registry })
   await commitRecords([newer(0, o, 1)], 0, 1)
-  trouble = new RegistryAway('GET /schemas/ids/8: refused')
+  trouble = new RegistryUnavailable('GET /schemas/ids/8: refused')
   const before = await parkedEvents(pool, o)
   const answer = await operator.redrive(o, ann)
   assert.equal('refused' in answer && answer.refused, 'registry-away')

@@ -5,7 +5,7 @@ import { brokers, unique } from '@inorder/testing/parts.ts'
 import { until } from '@inorder/testing/until.ts'
 import { Admin } from '@platformatic/kafka'
 import { KafkaAdmin } from './admin.ts'
-import { KafkaAway, RecordTooLarge, TopicMissing } from './errors.ts'
+import { KafkaUnavailable, RecordTooLarge, TopicMissing } from './errors.ts'
 import { SerialProducer } from './producer.ts'
 
 const cluster = { brokers: brokers().split(','), clientId: 'admin-test' }
@@ -55,7 +55,7 @@ test('a topic that is not there is told from a Kafka that is not', async () => {
   await assert.rejects(kafka.ends('no-such-topic', deadline), TopicMissing)
   await assert.rejects(kafka.probe('no-such-topic', deadline), TopicMissing)
   const nobody = new KafkaAdmin({ brokers: ['127.0.0.1:1'], clientId: 'admin-test' })
-  await assert.rejects(nobody.topic('t', deadline), KafkaAway)
+  await assert.rejects(nobody.topic('t', deadline), KafkaUnavailable)
   await nobody.close()
 })
 
@@ -74,7 +74,7 @@ test('a deadline holds against a broker that takes the connection and says nothi
     () => producer.send([record(name, 0, 1)], 300),
   ]) {
     const began = performance.now()
-    await assert.rejects(question(), KafkaAway)
+    await assert.rejects(question(), KafkaUnavailable)
     assert.ok(performance.now() - began < 1_500)
   }
   proxy.fate = () => 'through'

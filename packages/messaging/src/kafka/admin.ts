@@ -26,7 +26,7 @@ type NewPartitions = Parameters<Admin['createPartitions']>[0]['topics'][number]
 const logEnd = -1n
 const logStart = -2n
 
-/** Questions to Kafka. Each ends at its deadline (ms), also when a broker is frozen: KafkaAway, KafkaRefused, TopicMissing. */
+/** Questions to Kafka. Each ends at its deadline (ms), also when a broker is frozen: KafkaUnavailable, KafkaRefused, TopicMissing. */
 export class KafkaAdmin {
   readonly #cluster: Cluster
   #client: Admin | undefined

@@ -1,5 +1,5 @@
 import type { Base } from '@platformatic/kafka'
-import { KafkaAway, KafkaRefused, RecordTooLarge, TopicMissing } from './errors.ts'
+import { KafkaRefused, KafkaUnavailable, RecordTooLarge, TopicMissing } from './errors.ts'
 
 export interface Cluster {
   brokers: readonly string[]
@@ -30,14 +30,14 @@ const tooLarge = ['MESSAGE_TOO_LARGE', 'RECORD_LIST_TOO_LARGE']
 /** What an error of the client says about Kafka: an answer (KafkaRefused and its kin), or none that we know of. */
 export function kafkaError(error: unknown, topic: string): Error {
   const last = lastOf(error)
-  if (last instanceof KafkaAway) return last
+  if (last instanceof KafkaUnavailable) return last
   if (/^Unknown topic/.test(last.message) || answer(last) === 'UNKNOWN_TOPIC_OR_PARTITION')
     return new TopicMissing(topic)
   const code = answer(last)
   if (code && tooLarge.includes(code)) return new RecordTooLarge(`${topic}: ${code}`, { cause: last })
   if (code) return new KafkaRefused(`${topic}: ${code}`, { cause: last })
   if ('hasStaleMetadata' in last) return new KafkaRefused(`${topic}: a partition has no leader`, { cause: last })
-  return new KafkaAway(`${topic}: ${last.message}`, { cause: last })
+  return new KafkaUnavailable(`${topic}: ${last.message}`, { cause: last })
 }
 
 /** Errors of several tries come as one: the last try is the one that counts. */

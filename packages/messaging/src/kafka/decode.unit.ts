@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { suite, test } from 'node:test'
 import { modelTopic } from '../inbox/model-topic.fixture.ts'
 import { Decoder } from './decode.ts'
-import { RegistryAway, UnknownSchema } from './registry.ts'
+import { RegistryUnavailable, UnknownSchema } from './registry.ts'
 import { frame } from './wire-format.ts'
 
 const record = { partition: 0, offset: 0n, timestamp: 0n, key: Buffer.from('o'), headers: [] }
@@ -36,12 +36,12 @@ function registryOf(known: Set<number>) {
 
 suite('rule 16: schemas', () => {
   test('an id that no registry gives away is unknown, and nobody is asked', async () => {
-    const registry = { schemaOf: (id: number) => Promise.reject(new RegistryAway(`asked for ${id}`)) }
+    const registry = { schemaOf: (id: number) => Promise.reject(new RegistryUnavailable(`asked for ${id}`)) }
     const decoder = new Decoder(modelTopic('unread'), registry)
     const read = (id: number) => decoder.decodeAll('topic', [naming(id)])
     assert.equal((await read(2 ** 31))[0]?.fault?.cause, 'unknown-schema')
     assert.equal((await read(2 ** 32 - 1))[0]?.fault?.cause, 'unknown-schema')
-    await assert.rejects(read(2 ** 31 - 1), RegistryAway)
+    await assert.rejects(read(2 ** 31 - 1), RegistryUnavailable)
   })
 
   test('a thousand unknown ids are asked for side by side, a bounded number at a time', async () => {
@@ -80,14 +80,14 @@ suite('rule 16: schemas', () => {
     let away = true
     const registry = {
       schemaOf: async (id: number) => {
-        if (away && id === 500) throw new RegistryAway('it went away')
+        if (away && id === 500) throw new RegistryUnavailable('it went away')
         answered.add(id)
         throw new UnknownSchema(`no schema ${id}`)
       },
     }
     const decoder = new Decoder(modelTopic('unread'), registry)
     const all = Array.from({ length: 1_000 }, (_, n) => naming(n + 1))
-    await assert.rejects(decoder.decodeAll('topic', all), RegistryAway)
+    await assert.rejects(decoder.decodeAll('topic', all), RegistryUnavailable)
     const before = answered.size
     assert.ok(before < 1_000, `${before} were asked for`)
     away = false

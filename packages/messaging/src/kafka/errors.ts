@@ -1,6 +1,6 @@
 /** Kafka did not answer in time, or could not be reached: what was sent may or may not have arrived. */
-export class KafkaAway extends Error {
-  override readonly name: string = 'KafkaAway'
+export class KafkaUnavailable extends Error {
+  override readonly name: string = 'KafkaUnavailable'
 }
 
 /** Kafka answered: it does not do this now (a partition without enough replicas, no permission). It may later. */

@@ -2,6 +2,6 @@
 export { avroCodec } from './avro-codec.ts'
 export { type AvroTopic, avroTopic } from './avro-topic.ts'
 export { createTopic } from './create-topic.ts'
-export { RegistryAway, SchemaRegistry } from './registry.ts'
+export { RegistryUnavailable, SchemaRegistry } from './registry.ts'
 export { textKey } from './text-key.ts'
 export type { KeyCodec, Topic, ValueCodec } from './topic.ts'

@@ -5,7 +5,7 @@ import { brokers, unique } from '@inorder/testing/parts.ts'
 import { until } from '@inorder/testing/until.ts'
 import { Admin, Producer } from '@platformatic/kafka'
 import { KafkaAdmin } from './admin.ts'
-import { KafkaAway, KafkaRefused } from './errors.ts'
+import { KafkaRefused, KafkaUnavailable } from './errors.ts'
 import { readLog } from './log-reader.ts'
 import { SerialProducer } from './producer.ts'
 
@@ -116,6 +116,6 @@ test('rule 12: a broker that says nothing any more is no end of the log', async 
     readLog(there, piece, async () => {
       proxy.fate = () => 'swallowed'
     }),
-    KafkaAway,
+    KafkaUnavailable,
   )
 })

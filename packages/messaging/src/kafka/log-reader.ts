@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto'
 import { FetchIsolationLevels } from '@platformatic/kafka'
 import { type Cluster, clientOptions, discard, kafkaError } from './client.ts'
 import { within } from './deadline.ts'
-import { KafkaAway } from './errors.ts'
+import { KafkaUnavailable } from './errors.ts'
 import { isControl, isTransactional, type LogBatch, lastOffset } from './log-batch.ts'
 import { LogConsumer, type Unread } from './log-consumer.ts'
 import type { SourceRecord } from './record.ts'
@@ -25,7 +25,7 @@ const { READ_COMMITTED, READ_UNCOMMITTED } = FetchIsolationLevels
  * again, which never are, gets them all, and somebody else's open transaction does not hold it up. Records of transactions
  * there are left out, whatever becomes of them. A batch that cannot be read comes as one record with a `reference`.
  *
- * Rejects with KafkaAway when nothing comes for a while, with KafkaRefused when the piece is not in the log any more.
+ * Rejects with KafkaUnavailable when nothing comes for a while, with KafkaRefused when the piece is not in the log any more.
  */
 export async function readLog(
   cluster: Cluster,
@@ -57,7 +57,7 @@ interface PartitionPiece {
 
 async function* partitionOf(consumer: LogConsumer, piece: PartitionPiece): AsyncGenerator<SourceRecord[]> {
   const { topic, topicId, partition, from, to } = piece
-  const silent = () => new KafkaAway(`reading ${topic}/${partition}: nothing came within ${silenceMs} ms`)
+  const silent = () => new KafkaUnavailable(`reading ${topic}/${partition}: nothing came within ${silenceMs} ms`)
   let stable = to
   let lastNews = performance.now()
   for (let next = from; next < to; ) {

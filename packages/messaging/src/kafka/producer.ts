@@ -26,7 +26,7 @@ export class SerialProducer {
   }
 
   /**
-   * Resolves when Kafka has acknowledged all of them. Rejects with KafkaAway (they may be in the log or get there yet),
+   * Resolves when Kafka has acknowledged all of them. Rejects with KafkaUnavailable (they may be in the log or get there yet),
    * RecordTooLarge or KafkaRefused (as well, if they are of several partitions); the client is then thrown away.
    */
   async send(records: readonly ProducerRecord[], deadlineMs: number): Promise<void> {

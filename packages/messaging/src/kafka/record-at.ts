@@ -6,7 +6,7 @@ import type { SourceRecord } from './record.ts'
 
 const deadlineMs = 3_000
 
-/** The record at a place of the log; undefined: it is not there any more. Rejects with KafkaAway. */
+/** The record at a place of the log; undefined: it is not there any more. Rejects with KafkaUnavailable. */
 export async function readRecord(
   cluster: Cluster,
   admin: KafkaAdmin,

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { createServer } from 'node:http'
 import { test } from 'node:test'
 import { registryUrl, unique } from '@inorder/testing/parts.ts'
-import { RegistryAway, SchemaRegistry, UnknownSchema } from './registry.ts'
+import { RegistryUnavailable, SchemaRegistry, UnknownSchema } from './registry.ts'
 
 const registry = () => new SchemaRegistry({ url: registryUrl(), deadlineMs: 5_000 })
 
@@ -55,8 +55,8 @@ test('an incompatible schema is refused, and so is a decimal of another scale, w
 test('an id that the registry does not know is told from a registry that is away', async () => {
   await assert.rejects(registry().schemaOf(2_000_000_000), UnknownSchema)
   const away = new SchemaRegistry({ url: 'http://127.0.0.1:1', deadlineMs: 500 })
-  await assert.rejects(away.schemaOf(1), RegistryAway)
-  await assert.rejects(away.idOf('s', '"string"'), RegistryAway)
+  await assert.rejects(away.schemaOf(1), RegistryUnavailable)
+  await assert.rejects(away.idOf('s', '"string"'), RegistryUnavailable)
 })
 
 test('whatever else a registry answers, or if it answers nothing, it counts as away and is asked again', async () => {
@@ -71,8 +71,8 @@ test('whatever else a registry answers, or if it answers nothing, it counts as a
   ]
   for (const answer of answers) {
     const fake = await pretended(() => answer)
-    await assert.rejects(fake.registry.schemaOf(1), RegistryAway, JSON.stringify(answer))
-    await assert.rejects(fake.registry.schemaOf(1), RegistryAway)
+    await assert.rejects(fake.registry.schemaOf(1), RegistryUnavailable, JSON.stringify(answer))
+    await assert.rejects(fake.registry.schemaOf(1), RegistryUnavailable)
     assert.equal(fake.asked(), 2)
     fake.close()
   }

@@ -3,8 +3,8 @@
 import { assertDecimalsUnchanged } from './decimal-guard.ts'
 
 /** No answer, or none that can be trusted: trying again helps. */
-export class RegistryAway extends Error {
-  override readonly name = 'RegistryAway'
+export class RegistryUnavailable extends Error {
+  override readonly name = 'RegistryUnavailable'
 }
 
 /** The registry answered, and has no schema with this id. */
@@ -39,7 +39,7 @@ export class SchemaRegistry {
     return cached(this.#ids, `${subject} ${schema}`, () => this.#register(subject, schema))
   }
 
-  /** The text of a schema. Rejects with UnknownSchema or RegistryAway. */
+  /** The text of a schema. Rejects with UnknownSchema or RegistryUnavailable. */
   schemaOf(id: number): Promise<string> {
     return cached(this.#schemas, id, async () => {
       const answer = await this.#ask('GET', `/schemas/ids/${id}`)
@@ -86,7 +86,7 @@ export class SchemaRegistry {
       })
       return { status: response.status, body: await response.json() }
     } catch (error) {
-      throw new RegistryAway(`${method} ${path}: ${(error as Error).message}`, { cause: error })
+      throw new RegistryUnavailable(`${method} ${path}: ${(error as Error).message}`, { cause: error })
     }
   }
 }
@@ -116,4 +116,5 @@ function field<Value>(answer: Answer, name: string, is: (value: unknown) => valu
 }
 
 const codeOf = ({ status, body }: Answer): unknown => (status === 404 ? member(body, 'error_code') : undefined)
-const unexpected = ({ status, body }: Answer) => new RegistryAway(`unexpected answer ${status} ${JSON.stringify(body)}`)
+const unexpected = ({ status, body }: Answer) =>
+  new RegistryUnavailable(`unexpected answer ${status} ${JSON.stringify(body)}`)

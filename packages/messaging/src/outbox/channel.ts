@@ -8,7 +8,7 @@ import { endOf, endSession, keepSession, openSession } from './session.ts'
 
 export type Message =
   /** The leader, each second and at each change. */
-  | { from: string; away: boolean }
+  | { from: string; unavailable: boolean }
   /** The leader: these events of other instances are in Kafka. */
   | { from: string; acked: string[] }
   /** A follower: there are new rows. */

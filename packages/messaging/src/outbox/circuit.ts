@@ -12,7 +12,7 @@ export class Circuit {
     this.#onChange = onChange
   }
 
-  get away(): boolean {
+  get unavailable(): boolean {
     return this.#state !== 'closed'
   }
 

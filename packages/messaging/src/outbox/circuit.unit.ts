@@ -8,7 +8,7 @@ test('open until the first acknowledgement and from each failure to the next one
   const lines: string[] = []
   const logger = pino({}, { write: (line: string) => lines.push(JSON.parse(line).msg) })
   const circuit = new Circuit(logger, (away) => changes.push(away))
-  assert.equal(circuit.away, true)
+  assert.equal(circuit.unavailable, true)
   circuit.open(new Error('not there yet'))
   circuit.open(new Error('still not'))
   circuit.close()
@@ -16,7 +16,7 @@ test('open until the first acknowledgement and from each failure to the next one
   await circuit.contact
   circuit.open(new Error('gone'))
   circuit.open(new Error('still gone'))
-  assert.equal(circuit.away, true)
+  assert.equal(circuit.unavailable, true)
   circuit.close()
   assert.deepEqual(changes, [true, false, true, false])
   assert.equal(lines.length, 4)

@@ -1,7 +1,7 @@
 /** What became of an event that a request stored. */
 export interface Delivery {
   /** Kafka is known not to take events now; until it has acknowledged something again. */
-  readonly away: boolean
+  readonly unavailable: boolean
   /** Seconds after which asking again makes sense. */
   readonly retryAfter: number
   /** Rule 7: before the transaction that stores the event is sent. Ends with `within` or `forget`. */

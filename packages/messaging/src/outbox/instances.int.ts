@@ -45,13 +45,13 @@ test('rule 11: what Kafka does is known to each instance within about 3 s, witho
     )
     proxy.fate = () => 'swallowed'
     const began = performance.now()
-    await until('both know', () => leader.delivery.away && follower.delivery.away)
+    await until('both know', () => leader.delivery.unavailable && follower.delivery.unavailable)
     const took = performance.now() - began
     assert.ok(took < 6_000, `it took ${took} ms`)
     assert.deepEqual(await Promise.all(waiters), ['pending', 'pending'])
     assert.equal(await follower.delivery.expect('another').within(60_000), 'pending', 'nor does anybody begin to wait')
     proxy.fate = () => 'through'
-    await until('both know that it is back', () => !leader.delivery.away && !follower.delivery.away)
+    await until('both know that it is back', () => !leader.delivery.unavailable && !follower.delivery.unavailable)
   }))
 
 test('rule 11: without a heartbeat for 3 s Kafka counts as away', () =>
@@ -64,16 +64,16 @@ test('rule 11: without a heartbeat for 3 s Kafka counts as away', () =>
     const beat = () => silent.query('SELECT pg_notify($1, $2)', [channelName, '{"from":"silent","away":false}'])
     await until('a heartbeat was heard', async () => {
       await beat()
-      return !relay.delivery.away
+      return !relay.delivery.unavailable
     })
     const last = performance.now()
     const waiter = relay.delivery.expect('00000000-0000-0000-0000-000000000000').within(60_000)
     assert.equal(await waiter, 'pending')
     const took = performance.now() - last
     assert.ok(took > 2_500 && took < 6_000, `it took ${took} ms`)
-    assert.ok(relay.delivery.away)
+    assert.ok(relay.delivery.unavailable)
     await silent.end()
-    await until('it leads, and has seen Kafka for itself', () => !relay.delivery.away)
+    await until('it leads, and has seen Kafka for itself', () => !relay.delivery.unavailable)
   }))
 
 test('rule 10: through losses and changes of the leader the first occurrences of each key ascend', () =>

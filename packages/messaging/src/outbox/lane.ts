@@ -85,15 +85,15 @@ export class Lane implements LaneRead {
     this.again(true)
   }
 
-  /** Calls `onRested` when it may be read again; later from failure to failure. */
-  rest(error: Error, onRested: () => void): void {
+  /** Calls `onBackedOff` when it may be read again; later from failure to failure. */
+  rest(error: Error, onBackedOff: () => void): void {
     this.trouble = error
     this.alone = true
     this.#state = 'resting'
     this.#timer = setTimeout(
       () => {
         this.again()
-        onRested()
+        onBackedOff()
       },
       backoffMs(++this.failures, backoff),
     )

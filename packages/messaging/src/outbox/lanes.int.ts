@@ -230,9 +230,9 @@ test('the circuit closes also if what could not be sent has gone from the outbox
       proxy.fate = () => 'swallowed'
       await rig.add(numbered(rig, 'taken over', 1))
       relay.wake()
-      await until('the send is overdue', () => relay.delivery.away)
+      await until('the send is overdue', () => relay.delivery.unavailable)
       await rig.pool.query('DELETE FROM outbox')
       proxy.fate = () => 'through'
-      await until('Kafka counts as there', () => !relay.delivery.away)
+      await until('Kafka counts as there', () => !relay.delivery.unavailable)
     }),
   ))

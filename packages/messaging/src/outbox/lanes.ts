@@ -1,7 +1,7 @@
 import type { Pool } from 'pg'
 import type { Logger } from 'pino'
 import type { Cluster } from '../kafka/client.ts'
-import { KafkaAway, RecordTooLarge } from '../kafka/errors.ts'
+import { KafkaUnavailable, RecordTooLarge } from '../kafka/errors.ts'
 import { type ProducerRecord, SerialProducer } from '../kafka/producer.ts'
 import { frame } from '../kafka/wire-format.ts'
 import type { Circuit } from './circuit.ts'
@@ -75,7 +75,9 @@ export class Lanes {
 
   /** Nothing that Kafka could take waits: all is published, or rests for another reason than Kafka's absence. */
   get quiet(): boolean {
-    return this.#lanes.every((lane) => (lane.trouble ? !(lane.trouble instanceof KafkaAway) : lane.idle && lane.empty))
+    return this.#lanes.every((lane) =>
+      lane.trouble ? !(lane.trouble instanceof KafkaUnavailable) : lane.idle && lane.empty,
+    )
   }
 
   /** There may be new rows. */
@@ -91,7 +93,7 @@ export class Lanes {
 
   /** Kafka answers again: nobody needs to rest longer. */
   hurry(): void {
-    for (const lane of this.#lanes) if (lane.trouble instanceof KafkaAway) lane.hurry()
+    for (const lane of this.#lanes) if (lane.trouble instanceof KafkaUnavailable) lane.hurry()
     this.#read()
   }
 
@@ -211,7 +213,7 @@ export class Lanes {
   async #failed(chunks: readonly Chunk[], error: Error): Promise<void> {
     this.#options.metrics.failures.inc()
     for (const { lane, rows } of chunks) {
-      if (chunks.length > 1 && !(error instanceof KafkaAway)) lane.again(true)
+      if (chunks.length > 1 && !(error instanceof KafkaUnavailable)) lane.again(true)
       else await this.#laneFailed(lane, rows, error)
     }
     this.#read()
@@ -230,7 +232,7 @@ export class Lanes {
         trouble = failure as Error
       }
     }
-    if (error instanceof KafkaAway) circuit.open(error)
+    if (error instanceof KafkaUnavailable) circuit.open(error)
     if (!lane.trouble) logger.warn({ topic, partition, cause: trouble.message }, 'a partition takes no events')
     lane.rest(trouble, () => {
       this.#measure()

@@ -16,7 +16,7 @@ export function outboxMetrics(registry: Registry) {
     published: counter('outbox_published_total', 'Events that Kafka has acknowledged'),
     failures: counter('outbox_send_failures_total', 'Sends that failed or were overdue'),
     resting: gauge('outbox_resting_lanes', 'Partitions to which nothing is sent for a moment after a failure'),
-    away: gauge('outbox_kafka_away', '1 while Kafka is known not to take events'),
+    unavailable: gauge('outbox_kafka_away', '1 while Kafka is known not to take events'),
     leads: gauge('outbox_leads', '1 while this instance publishes'),
   }
 }

@@ -59,7 +59,7 @@ export class Publisher {
       let pauseMs = tickMs
       try {
         // What Kafka's first answer brings about is looked at soon.
-        if ((await this.#tick()) && this.#options.circuit.away) pauseMs = soonMs
+        if ((await this.#tick()) && this.#options.circuit.unavailable) pauseMs = soonMs
         if (tick % ticksBetweenMeasures === 0) this.#measure()
       } catch (error) {
         if (!ended.aborted) {
@@ -75,7 +75,7 @@ export class Publisher {
     }
     await this.#lanes?.finish()
     // So that the next start has nothing to read.
-    if (!lost.aborted && this.#lanes && this.log && !circuit.away) {
+    if (!lost.aborted && this.#lanes && this.log && !circuit.unavailable) {
       const ends = this.#kafka.probe(this.log.topicName, probeDeadlineMs).then((log) => this.#saveEnds(log))
       await ends.catch((error) => logger.debug({ err: error }, 'the positions in the log were not saved'))
     }
@@ -94,7 +94,7 @@ export class Publisher {
       // An event that Kafka took meanwhile says more than a question it did not answer.
       const taken = this.#lanes !== undefined && performance.now() - this.#lanes.lastAcknowledged < tickMs
       if (!taken) circuit.open(trouble)
-    } else if (circuit.away) {
+    } else if (circuit.unavailable) {
       this.#lanes?.hurry()
       if (this.#lanes?.quiet) circuit.close()
     }

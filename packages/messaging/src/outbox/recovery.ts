@@ -3,11 +3,11 @@ import type { Pool } from 'pg'
 import type { Logger } from 'pino'
 import { KafkaAdmin, type TopicLog } from '../kafka/admin.ts'
 import { Decoder } from '../kafka/decode.ts'
-import { KafkaAway, KafkaRefused } from '../kafka/errors.ts'
+import { KafkaRefused, KafkaUnavailable } from '../kafka/errors.ts'
 import { placeName } from '../kafka/event.ts'
 import { readLog } from '../kafka/log-reader.ts'
 import type { SourceRecord } from '../kafka/record.ts'
-import { RegistryAway, type SchemaRegistry } from '../kafka/registry.ts'
+import { RegistryUnavailable, type SchemaRegistry } from '../kafka/registry.ts'
 import type { Topic } from '../kafka/topic.ts'
 import { type DatabaseRun, NotCompared } from './database-run.ts'
 import { type KeyTable, type RecoveredGroup, recoverKeys } from './log-recovery.ts'
@@ -16,7 +16,7 @@ import { currentRun, readPublished, rememberRun, savePublished } from './recover
 import { type HeldEvidence, heldEvidence } from './release.ts'
 import { tellIfReplaced } from './replaced-topic.ts'
 
-export interface SecondCopyOptions<Event> {
+export interface LogRecoveryOptions<Event> {
   pool: Pool
   /** Of the same database, with a long deadline. */
   maintenance: Pool
@@ -45,9 +45,9 @@ const backoff = { firstMs: 1_000, longestMs: 2_000 }
 const mostReadAgain = 20
 
 /** Rule 12: the log is a producer's second copy. One whose database was restored takes over from it what it has forgotten. */
-export class SecondCopy<Event> implements ComparedLog {
+export class LogRecovery<Event> implements ComparedLog {
   readonly topicName: string
-  readonly #options: SecondCopyOptions<Event>
+  readonly #options: LogRecoveryOptions<Event>
   readonly #kafka: KafkaAdmin
   readonly #decoder: Decoder<Event>
   /** For the operator of keys that are held. */
@@ -58,7 +58,7 @@ export class SecondCopy<Event> implements ComparedLog {
   #saved = ''
   #settling: Promise<void> | undefined
 
-  constructor(options: SecondCopyOptions<Event>) {
+  constructor(options: LogRecoveryOptions<Event>) {
     const { brokers, registry, topic, instance } = options
     this.#options = options
     this.topicName = topic.name
@@ -228,4 +228,4 @@ export class SecondCopy<Event> implements ComparedLog {
 }
 
 const isAbsence = (error: unknown) =>
-  error instanceof KafkaAway || error instanceof KafkaRefused || error instanceof RegistryAway
+  error instanceof KafkaUnavailable || error instanceof KafkaRefused || error instanceof RegistryUnavailable

@@ -93,7 +93,7 @@ test('without the registry events wait, and go out when it is back', async () =>
   relay.wake()
   await until('the registry was asked twice', () => asked >= 2)
   assert.ok((await rig.waiting()) > 0)
-  assert.equal(relay.delivery.away, false, 'Kafka is there')
+  assert.equal(relay.delivery.unavailable, false, 'Kafka is there')
   away = false
   await drained()
   await rig.stop(relay)

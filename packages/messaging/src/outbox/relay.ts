@@ -70,16 +70,16 @@ export class Relay {
     const metrics = outboxMetrics(options.metrics)
     this.#options = options
     this.#circuit = new Circuit(logger, (away) => {
-      metrics.away.set(away ? 1 : 0)
+      metrics.unavailable.set(away ? 1 : 0)
       if (this.#leading) this.#channel.send(this.#heartbeat())
       if (away) this.#waiters.giveUp()
     })
-    metrics.away.set(1)
+    metrics.unavailable.set(1)
     const circuit = this.#circuit
-    this.#waiters = new Waiters(() => circuit.away)
+    this.#waiters = new Waiters(() => circuit.unavailable)
     this.delivery = {
-      get away() {
-        return circuit.away
+      get unavailable() {
+        return circuit.unavailable
       },
       retryAfter: retryAfterSeconds,
       expect: (eventId) => this.#waiters.expect(eventId),
@@ -170,7 +170,7 @@ export class Relay {
   }
 
   #heartbeat(): string {
-    return encode({ from: this.#options.instance, away: this.#circuit.away })
+    return encode({ from: this.#options.instance, unavailable: this.#circuit.unavailable })
   }
 
   #heard(message: Message): void {
@@ -178,7 +178,7 @@ export class Relay {
     else if ('wake' in message) this.#publisher.wake()
     else if (!this.#leading) {
       this.#lastHeard = performance.now()
-      if (message.away) this.#circuit.open(new Error(`${message.from}, which publishes, says so`))
+      if (message.unavailable) this.#circuit.open(new Error(`${message.from}, which publishes, says so`))
       else this.#circuit.close()
     }
   }

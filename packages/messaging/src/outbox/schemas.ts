@@ -20,7 +20,7 @@ export class SchemaIds {
     this.#registry = registry
   }
 
-  /** Learns the ids of these schemas. Rejects with RegistryAway when it cannot now. */
+  /** Learns the ids of these schemas. Rejects with RegistryUnavailable when it cannot now. */
   async learn(fingerprints: Iterable<string | null>): Promise<void> {
     for (const fingerprint of fingerprints) {
       if (fingerprint === null || this.#ids.has(fingerprint)) continue

@@ -3,10 +3,10 @@ import type { EventDelivery, Waiter } from './delivery.ts'
 /** Requests that wait for an event, by its id. Most events have one or none, so each holds the next in a chain. */
 export class Waiters {
   readonly #byEvent = new Map<string, Waiting>()
-  readonly #isAway: () => boolean
+  readonly #isUnavailable: () => boolean
 
-  constructor(isAway: () => boolean) {
-    this.#isAway = isAway
+  constructor(isUnavailable: () => boolean) {
+    this.#isUnavailable = isUnavailable
   }
 
   get size(): number {
@@ -14,7 +14,7 @@ export class Waiters {
   }
 
   expect(eventId: string): Waiter {
-    const waiting = new Waiting(this.#byEvent, eventId, this.#isAway)
+    const waiting = new Waiting(this.#byEvent, eventId, this.#isUnavailable)
     waiting.next = this.#byEvent.get(eventId)
     this.#byEvent.set(eventId, waiting)
     return waiting
@@ -27,7 +27,7 @@ export class Waiters {
     for (; waiting; waiting = waiting.next) waiting.settle('delivered')
   }
 
-  /** Answers everybody who waits now; whoever has not begun to finds out by `isAway`. */
+  /** Answers everybody who waits now; whoever has not begun to finds out by `isUnavailable`. */
   giveUp(): void {
     for (const first of [...this.#byEvent.values()])
       for (let waiting: Waiting | undefined = first; waiting; waiting = waiting.next) waiting.giveUp()
@@ -38,19 +38,19 @@ class Waiting implements Waiter {
   next: Waiting | undefined
   readonly #all: Map<string, Waiting>
   readonly #eventId: string
-  readonly #isAway: () => boolean
+  readonly #isUnavailable: () => boolean
   #outcome: EventDelivery | undefined
   #resolve: ((outcome: EventDelivery) => void) | undefined
   #timer: NodeJS.Timeout | undefined
 
-  constructor(all: Map<string, Waiting>, eventId: string, isAway: () => boolean) {
+  constructor(all: Map<string, Waiting>, eventId: string, isUnavailable: () => boolean) {
     this.#all = all
     this.#eventId = eventId
-    this.#isAway = isAway
+    this.#isUnavailable = isUnavailable
   }
 
   within(ms: number): Promise<EventDelivery> {
-    if (this.#outcome === undefined && (ms <= 0 || this.#isAway())) this.forget()
+    if (this.#outcome === undefined && (ms <= 0 || this.#isUnavailable())) this.forget()
     if (this.#outcome !== undefined) return Promise.resolve(this.#outcome)
     return new Promise((resolve) => {
       this.#resolve = resolve

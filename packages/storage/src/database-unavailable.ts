@@ -34,10 +34,10 @@ const ofTheDriver = [
  * Whether the database did not answer, or answered with something that is nobody's data. False for what the database
  * refuses of a row, and for mistakes in code.
  */
-export function isDatabaseAway(error: unknown): boolean {
+export function isDatabaseUnavailable(error: unknown): boolean {
   if (sqlState(error) !== undefined) return sqlFault(error) === 'transient'
   // One for each address of the server.
-  if (error instanceof AggregateError) return error.errors.length > 0 && error.errors.every(isDatabaseAway)
+  if (error instanceof AggregateError) return error.errors.length > 0 && error.errors.every(isDatabaseUnavailable)
   if (!(error instanceof Error)) return false
   if ('code' in error && typeof error.code === 'string') return ofTheNetwork.has(error.code)
   return ofTheDriver.some((words) => error.message.startsWith(words))

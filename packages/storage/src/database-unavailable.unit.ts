@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import pg from 'pg'
-import { isDatabaseAway } from './database-away.ts'
+import { isDatabaseUnavailable } from './database-unavailable.ts'
 
 const ofServer = (code: string) => Object.assign(new pg.DatabaseError('no', 2, 'error'), { code })
 const ofSystem = (code: string) => Object.assign(new Error(`connect ${code}`), { code })
@@ -17,7 +17,7 @@ for (const [what, error] of [
   ['a server that froze', new Error('Query read timeout')],
   ['no session to be had', new Error('timeout exceeded when trying to connect')],
 ] as const)
-  test(`away: ${what}`, () => assert.equal(isDatabaseAway(error), true))
+  test(`away: ${what}`, () => assert.equal(isDatabaseUnavailable(error), true))
 
 for (const [what, error] of [
   ['a value that the database refuses', ofServer('22003')],
@@ -27,4 +27,4 @@ for (const [what, error] of [
   ['a file that is not there', ofSystem('ENOENT')],
   ['several errors, of which one is a mistake', new AggregateError([ofSystem('ECONNREFUSED'), new TypeError('x')])],
 ] as const)
-  test(`not away: ${what}`, () => assert.equal(isDatabaseAway(error), false))
+  test(`not away: ${what}`, () => assert.equal(isDatabaseUnavailable(error), false))

@@ -1,13 +1,13 @@
 import { problem } from '@inorder/contracts/problems.ts'
 import { NoAnswer } from '@inorder/http/no-answer.ts'
-import { isDatabaseAway } from '@inorder/storage/database-away.ts'
+import { isDatabaseUnavailable } from '@inorder/storage/database-unavailable.ts'
 import { CommitUnknown } from '@inorder/storage/transaction.ts'
 import type { FastifyRequest } from 'fastify'
 
 /** Error handler of routes that use the database: its absence has a name, everything else goes on to the app's handler. */
-export function orDatabaseAway(error: Error, request: FastifyRequest): never {
+export function orDatabaseUnavailable(error: Error, request: FastifyRequest): never {
   if (error instanceof CommitUnknown) throw new NoAnswer(error.message, { cause: error })
-  if (!isDatabaseAway(error)) throw error
+  if (!isDatabaseUnavailable(error)) throw error
   request.log.warn({ err: error, url: request.url }, 'the database did not answer')
   throw problem('database-away', 'The database does not answer. Try again.')
 }
