@@ -15,7 +15,7 @@ export const lifecycle = {
   },
 } as const satisfies { first: readonly string[]; moves: Record<string, readonly string[]> }
 
-export type Status = keyof typeof lifecycle.moves
+type Status = keyof typeof lifecycle.moves
 
 /** What a status means; undefined: nothing. */
 export const meaningOf = (status: string): Status | undefined =>
