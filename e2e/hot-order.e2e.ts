@@ -7,7 +7,8 @@ import { fillOutbox } from './full-outbox.ts'
 import { cartAndOrder, Shop, versionOf } from './shop.ts'
 import { eventsByOrder } from './topic.ts'
 
-const changes = 5_000
+/** 5,000 by hand; fewer in every run. */
+const changes = Number(process.env.HOT_CHANGES ?? 2_000)
 /** 200,000 by hand; fewer in every run. */
 const rows = Number(process.env.OUTBOX_ROWS ?? 20_000)
 
