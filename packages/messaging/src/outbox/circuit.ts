@@ -24,7 +24,7 @@ export class Circuit {
   open(cause: Error): void {
     if (this.#state === 'open') return
     this.#state = 'open'
-    this.#logger.warn({ cause: cause.message }, 'Kafka is away: keys are stored and go out later')
+    this.#logger.warn({ cause: cause.message }, 'Kafka is unavailable: events are stored and go out later')
     this.#onChange(true)
   }
 

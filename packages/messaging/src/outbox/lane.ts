@@ -9,6 +9,7 @@ import type { SerialProducer } from '../kafka/producer.ts'
 import type { LaneRead, LaneRows, OutboxRow } from './store.ts'
 
 const largestChunk = 512 * 1024
+/** Of a lane that Kafka or the registry refuses, or does not answer. Ceilings: a wait is anything below them. */
 const backoff = { firstMs: 100, longestMs: 2_000 }
 /** More of them would make each read slower than waiting for the deletion does. */
 const maxAcknowledged = 256

@@ -39,8 +39,9 @@ interface Chunk {
 }
 
 /**
- * A leader's lanes: reads all that are idle with one statement, and sends what they got in one request, of about this
- * size at most. The producer is that of the first: a lane is in one request at a time, so each producer is as well.
+ * A leader's lanes: reads all that are idle with one statement, and sends what they got in requests of about
+ * `enoughTogether` bytes. A request goes through the producer of its first lane: a lane is in one request at a time, so
+ * each producer is as well.
  */
 export class Lanes {
   readonly #options: LanesOptions
