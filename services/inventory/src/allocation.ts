@@ -26,6 +26,12 @@ export interface Decision {
   short: Line[]
 }
 
+/** How an order ends: whether its goods leave the house, and what becomes of its reservation. */
+const endings: Record<Exclude<Demand['state'], 'open'>, { leaves: boolean; becomes: Status }> = {
+  shipped: { leaves: true, becomes: 'shipped' },
+  cancelled: { leaves: false, becomes: 'released' },
+}
+
 export interface ItemChange {
   /** Added to what is reserved. */
   reserved: number
@@ -71,15 +77,16 @@ export function allocate(
   for (const order of orders) {
     const { status, demand } = order
     if (demand.state === 'open' || status === 'shipped' || status === 'released') continue
+    const { leaves, becomes } = endings[demand.state]
     const short: Line[] = []
     for (const { itemId, quantity } of demand.lines) {
       if (status === 'reserved') changeOf(itemId).reserved -= quantity
-      if (demand.state === 'cancelled') continue
+      if (!leaves) continue
       const there = Math.min(quantity, availableOf(itemId))
       changeOf(itemId).shipped += there
       if (there < quantity) short.push({ itemId, quantity: quantity - there })
     }
-    decide(order, demand.state === 'shipped' ? 'shipped' : 'released', short)
+    decide(order, becomes, short)
   }
 
   // 2. What is there goes to those who want it, in order of arrival. Who cannot have all lines holds up all behind it.
