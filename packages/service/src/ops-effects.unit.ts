@@ -1,11 +1,9 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { createApp } from '@inorder/http/app.ts'
 import type { EffectOps } from '@inorder/messaging/effects/ops.ts'
 import type { Ops } from '@inorder/messaging/inbox/ops.ts'
-import { pino } from 'pino'
-import { Registry } from 'prom-client'
 import { opsRoutes } from './ops.ts'
+import { opsApp } from './ops-app.fixture.ts'
 
 const parked = {
   effect: 'b2f7d1f0-0000-4000-8000-000000000000:1',
@@ -50,14 +48,7 @@ async function appOf(asked: unknown[] = []) {
       return { items, next: null, totals: { keys: 1, released: 1, failed: 0 } }
     },
   }
-  const app = await createApp({
-    service: 'test',
-    logger: pino({ level: 'silent' }),
-    metrics: new Registry(),
-    ready: async () => [],
-    openapi: { title: 'Test', description: 'The operator’s routes.' },
-    access: { HOST: '127.0.0.1' },
-  })
+  const app = await opsApp()
   const inbox: Pick<Ops, 'stateOf'> = {
     stateOf: async (key) => ({
       key,

@@ -1,9 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { createApp } from '@inorder/http/app.ts'
 import type { SetAsideOps } from '@inorder/messaging/outbox/ops.ts'
-import { pino } from 'pino'
-import { Registry } from 'prom-client'
+import { opsApp } from './ops-app.fixture.ts'
 import { auditRoutes } from './ops-audit.ts'
 import { setAsideRoutes } from './ops-set-aside.ts'
 
@@ -48,14 +46,7 @@ async function appOf(asked: unknown[] = []) {
       return { items: [{ ...entry, reason: 'too large', before: { setAside: item }, after }], next: null }
     }),
   }
-  const app = await createApp({
-    service: 'test',
-    logger: pino({ level: 'silent' }),
-    metrics: new Registry(),
-    ready: async () => [],
-    openapi: { title: 'Test', description: 'The operator’s routes.' },
-    access: { HOST: '127.0.0.1' },
-  })
+  const app = await opsApp()
   await app.register(setAsideRoutes(ops))
   await app.register(auditRoutes((query) => ops.setAsideAudit(query)))
   return app

@@ -1,10 +1,8 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { createApp } from '@inorder/http/app.ts'
 import type { Ops } from '@inorder/messaging/inbox/ops.ts'
-import { pino } from 'pino'
-import { Registry } from 'prom-client'
 import { opsRoutes } from './ops.ts'
+import { opsApp } from './ops-app.fixture.ts'
 
 const parkedEvent = {
   event: 'b2f7d1f0-0000-4000-8000-000000000000/3/17',
@@ -73,14 +71,7 @@ async function appOf(queries: unknown[] = []) {
     stateOf: async (key) =>
       key === 'unknown' ? undefined : { ...detail(key), eventId: null, appliedAt: null, held: true },
   }
-  const app = await createApp({
-    service: 'test',
-    logger: pino({ level: 'silent' }),
-    metrics: new Registry(),
-    ready: async () => [],
-    openapi: { title: 'Test', description: 'The operator’s routes.' },
-    access: { HOST: '127.0.0.1' },
-  })
+  const app = await opsApp()
   await app.register(opsRoutes(ops))
   return app
 }

@@ -1,4 +1,4 @@
-import { setTimeout as pause } from 'node:timers/promises'
+import { sleep } from './retry.ts'
 
 /**
  * Looks into the database for work: when it is woken, and else each `pollMs`, for what another instance left there.
@@ -39,7 +39,7 @@ export class WokenLoop {
     while (!this.#closing) {
       this.#alarm = new AbortController()
       await this.#look()
-      await pause(this.#pollMs, undefined, { signal: this.#alarm.signal }).catch(() => undefined)
+      await sleep(this.#pollMs, this.#alarm.signal)
     }
   }
 }

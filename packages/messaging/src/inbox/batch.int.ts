@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { after, before, test } from 'node:test'
+import { after, test } from 'node:test'
 import type { Tx } from '@inorder/storage/transaction.ts'
 import { unique } from '@inorder/testing/parts.ts'
 import fc from 'fast-check'
@@ -8,19 +8,11 @@ import { modelOf } from './model.fixture.ts'
 import { modelHandler, modelTopic, recordOf } from './model-topic.fixture.ts'
 import { parkedEvents, parkedKeys } from './parked-listing.ts'
 import { someRecords } from './random-records.fixture.ts'
-import { type Context, event, type InboxRig, inboxRig, poison } from './rig.fixture.ts'
+import { type Context, event, inboxRig, poison } from './rig.fixture.ts'
 import { TopicKeys } from './topic-keys.ts'
 
-let rig: InboxRig
-let pool: InboxRig['pool']
-let consumer: InboxRig['consumer']
-let stored: InboxRig['stored']
-
-before(async () => {
-  rig = await inboxRig()
-  ;({ pool, consumer, stored } = rig)
-})
-after(() => rig.close())
+const { pool, consumer, stored, close } = await inboxRig()
+after(close)
 
 test('rule 13: a batch is dropped below the position, and refused when it leaves an offset gap', async () => {
   const o = unique('o')

@@ -1,19 +1,11 @@
 import assert from 'node:assert/strict'
-import { after, before, test } from 'node:test'
+import { after, test } from 'node:test'
 import { unique } from '@inorder/testing/parts.ts'
 import { recordOf } from './model-topic.fixture.ts'
-import { event, type InboxRig, ids, inboxRig, poison } from './rig.fixture.ts'
+import { event, ids, inboxRig, poison } from './rig.fixture.ts'
 
-let rig: InboxRig
-let pool: InboxRig['pool']
-let consumer: InboxRig['consumer']
-let stored: InboxRig['stored']
-
-before(async () => {
-  rig = await inboxRig()
-  ;({ pool, consumer, stored } = rig)
-})
-after(() => rig.close())
+const { pool, consumer, stored, close } = await inboxRig()
+after(close)
 
 const ann = { operator: 'ann', dryRun: false }
 const giveUp = (event: string, skipVersion = false) => ({ operator: 'ann', event, reason: 'a test', skipVersion })

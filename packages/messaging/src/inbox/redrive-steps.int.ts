@@ -1,6 +1,6 @@
 // Keys of which more is parked than one transaction should take.
 import assert from 'node:assert/strict'
-import { after, before, test } from 'node:test'
+import { after, test } from 'node:test'
 import type { Tx } from '@inorder/storage/transaction.ts'
 import { unique } from '@inorder/testing/parts.ts'
 import { until } from '@inorder/testing/until.ts'
@@ -10,18 +10,10 @@ import { dueKeysLoop } from './due-keys.ts'
 import type { ModelRecord } from './model.fixture.ts'
 import { modelHandler } from './model-topic.fixture.ts'
 import { run } from './redrive-runs.ts'
-import { event, type InboxRig, inboxRig, poison } from './rig.fixture.ts'
+import { event, inboxRig, poison } from './rig.fixture.ts'
 
-let rig: InboxRig
-let pool: InboxRig['pool']
-let consumer: InboxRig['consumer']
-let stored: InboxRig['stored']
-
-before(async () => {
-  rig = await inboxRig()
-  ;({ pool, consumer, stored } = rig)
-})
-after(() => rig.close())
+const { pool, consumer, stored, close } = await inboxRig()
+after(close)
 
 const many = 2_000
 const mostOfOne = 600

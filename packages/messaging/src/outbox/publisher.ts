@@ -1,4 +1,4 @@
-import { setTimeout as pause } from 'node:timers/promises'
+import { sleep } from '@inorder/storage/retry.ts'
 import { KafkaAdmin } from '../kafka/admin.ts'
 import { KafkaRefused, TopicMissing } from '../kafka/errors.ts'
 import { CompleteIds } from './complete-ids.ts'
@@ -68,10 +68,7 @@ export class Publisher {
           if (!this.#lanes) circuit.open(error as Error)
         }
       }
-      if (!ended.aborted)
-        await pause(Math.max(began + pauseMs - performance.now(), 0), undefined, { signal: ended }).catch(
-          () => ended.aborted,
-        )
+      await sleep(Math.max(began + pauseMs - performance.now(), 0), ended)
     }
     await this.#lanes?.finish()
     // So that the next start has nothing to read.
