@@ -14,14 +14,14 @@ import { standstills, stuckOf, type Work, without } from './work.ts'
 
 const maxRecords = 1_000
 /**
- * A batch of a few records costs nearly as much as one of a hundred. So after one of less than so many the reader rests
+ * A batch of a few records costs nearly as much as one of a hundred. So after one of less than so many the reader pauses
  * for twice the time that it took, and under load the next one is larger; after a silence a record is taken at once.
  */
 const enoughRecords = 300
 const pauseFactor = 2
 const longestPauseMs = 10
 /** Batches under way at once, each of partitions of its own: one is decoded while the other is in the database. */
-const lanes = 2
+const batchesAtOnce = 2
 export const backoff = { firstMs: 100, longestMs: 5_000 }
 
 export interface ApplierOptions<State, Event> {
@@ -29,8 +29,8 @@ export interface ApplierOptions<State, Event> {
   context: BatchContext<State, Event>
   logger: Logger
   ending: AbortSignal
-  /** Before records are applied: whether they are those that the positions ask for. `odd`: offsets are missing, or came twice. */
-  check(stream: RecordStream, odd: boolean): Promise<void>
+  /** Before records are applied: whether they are those that the positions ask for. `outOfSequence`: offsets are missing, or came twice. */
+  check(stream: RecordStream, outOfSequence: boolean): Promise<void>
   /** After each commit. */
   onCommitted(result: BatchResult<State, Event>, seconds: number): void
   onRetry(): void
@@ -42,7 +42,7 @@ export class Applier<State, Event> {
   readonly #committer: Committer<State, Event>
   /** Batches of partitions that are stuck. */
   #again: Work<Event>[] = []
-  /** `performance.now()` of the end of the rest. */
+  /** `performance.now()` of the end of the pause. */
   #pausedUntil = 0
 
   constructor(options: ApplierOptions<State, Event>) {
@@ -55,7 +55,7 @@ export class Applier<State, Event> {
   /** Until the stream fails, or the reader ends. `onDone`: a batch went through. */
   async run(stream: RecordStream, onDone: () => void): Promise<void> {
     this.#again = []
-    const lane = async () => {
+    const worker = async () => {
       try {
         for (let work = await this.#next(stream); work; work = await this.#next(stream)) {
           const begun = performance.now()
@@ -72,7 +72,7 @@ export class Applier<State, Event> {
         throw error
       }
     }
-    const ends = await Promise.allSettled(Array.from({ length: lanes }, lane))
+    const ends = await Promise.allSettled(Array.from({ length: batchesAtOnce }, worker))
     for (const end of ends) if (end.status === 'rejected') throw end.reason
   }
 
@@ -92,7 +92,8 @@ export class Applier<State, Event> {
       stream.assertUsable()
       if (waitMs <= 0) return this.#again.shift()
       const taken = stream.take(maxRecords)
-      if (taken.spans.size > 0 || taken.odd || stream.starts) return { taken, stored: new Map(), failures: 0, dueAt: 0 }
+      if (taken.spans.size > 0 || taken.outOfSequence || stream.starts)
+        return { taken, stored: new Map(), failures: 0, dueAt: 0 }
       await this.#changedWithin(waitMs, stream)
     }
     return undefined
@@ -109,7 +110,7 @@ export class Applier<State, Event> {
       })
     try {
       await this.#untilDone('applying', stream, work, async () => {
-        await this.#options.check(stream, taken.odd)
+        await this.#options.check(stream, taken.outOfSequence)
         if (work.entries && taken.spans.size > 0) await this.#commit(stream, work, work.entries)
       })
     } catch (error) {

@@ -10,7 +10,7 @@ import { addEffects, effectRows } from './effect-rows.ts'
 import type { Handler } from './handler.ts'
 import { type Entry, type KeyState, newKeyState } from './key-state.ts'
 import { addCopies } from './parked-copies.ts'
-import { savePlaces } from './parked-store.ts'
+import { saveParked } from './parked-store.ts'
 import { type LockedKeys, saveKeys } from './store.ts'
 import { refusedFault } from './suspects.ts'
 
@@ -74,7 +74,7 @@ export async function applyEntries<State, Event>(
   if (!oneByOne && changes.applied.length > 0) await handler.save(tx, statesOf(changes, keyStates))
   await addEffects(tx, changes.effects)
   await saveKeys(tx, locked)
-  await savePlaces(tx, topic.name, changes.moved)
+  await saveParked(tx, topic.name, changes.moved)
   if (changes.late.length > 0) await addLate(tx, context.instance, changes.late)
   const due = [...keyStates.values()].some((keyState) => keyState.due !== null)
   return { ...changes, copies: await addCopies(tx, changes.moved, context), due }

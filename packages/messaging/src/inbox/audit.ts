@@ -5,7 +5,7 @@ import { type AuditRow, auditColumns, auditPage } from '../outbox/set-aside-stor
 import type { Entry } from './key-state.ts'
 import type { Loss, Redriven, Standing } from './ops.ts'
 
-export interface Audited {
+interface Audited {
   readonly operator: string
   readonly key: string
   readonly discard?: { readonly event: string; readonly reason: string }

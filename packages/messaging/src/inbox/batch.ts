@@ -50,7 +50,7 @@ export async function applyBatch<State, Event>(
     if (next > position) moved.set(partition, next)
   }
   const fresh = entries.filter((entry) => entry.offset >= (positions.get(entry.partition) ?? 0n))
-  for (const entry of fresh) entry.place = entry.before // the batch may be run a second time
+  for (const entry of fresh) entry.parking = entry.before // the batch may be run a second time
 
   // 2. Keys; then, in the next statement, what is parked of them; then their states, and each event in order.
   const open = await withoutDiscarded(tx, fresh, discarded)
@@ -71,7 +71,7 @@ export async function isApplicable<State, Event>(
   entry: Entry<Event>,
   context: BatchContext<State, Event>,
 ): Promise<boolean> {
-  const copy = { ...entry, place: entry.before }
+  const copy = { ...entry, parking: entry.before }
   const locked = await lockKeys<State, Event>(tx, [copy])
   await readParked(tx, locked, [copy], context.decoder, true)
   return (await applyEntries(tx, [copy], locked, context, false)).applied.length > 0
@@ -100,9 +100,9 @@ async function readParked<State, Event>(
   if (healing.size === 0) return
   for (const keyState of healing) keyState.horizon = Infinity
   const share = healShare(healing.size, oneByOne)
-  for (const { key, topicId, record, place, version, isLast } of await waitingRecords(tx, [...healing], share)) {
+  for (const { key, topicId, record, parking, version, isLast } of await waitingRecords(tx, [...healing], share)) {
     const keyState = keyStates.get(key)!
-    remember(keyState, entryOf(decoder.decode(topicId, record), place))
+    remember(keyState, entryOf(decoder.decode(topicId, record), parking))
     if (isLast) keyState.horizon = version
   }
 }

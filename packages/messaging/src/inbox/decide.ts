@@ -15,12 +15,12 @@
 
 import type { Fault } from '../kafka/event.ts'
 import type { EffectRow } from './effect-rows.ts'
-import type { Entry, KeyState, Place } from './key-state.ts'
+import type { Entry, KeyState, Parking } from './key-state.ts'
 
 /** What a batch does, gathered record by record. */
 export interface Changes<State, Event> {
   readonly applied: { readonly key: string; readonly event: Event; readonly state: State }[]
-  /** Records whose place changed: parked now, or parked before; those without a place are applied now, or duplicates. */
+  /** Records that are parked now, or were before: those without `parking` are applied now, or duplicates. */
   readonly moved: Set<Entry<Event>>
   /** What the applied events ask for besides. */
   readonly effects: EffectRow[]
@@ -51,7 +51,7 @@ export function judge<State, Event>(
   changes: Changes<State, Event>,
 ): Entry<Event> | undefined {
   const { decoded } = entry
-  const attempts = entry.place?.attempts ?? 0
+  const attempts = entry.parking?.attempts ?? 0
   // The guard comes before the block: a version that is applied stays so whatever the poison turns out to be, and a
   // topic read again from its start would otherwise park all of a blocked key's history.
   if (decoded) {
@@ -60,8 +60,8 @@ export function judge<State, Event>(
     if (version < keyState.version || sameAsApplied || keyState.parkedEvents.has(eventKey(version, eventId))) {
       changes.duplicates++
       if (keyState.skipped.some(({ from, to }) => from <= version && version <= to)) changes.late.push(entry)
-      if (entry.place) changes.moved.add(entry)
-      entry.place = undefined
+      if (entry.parking) changes.moved.add(entry)
+      entry.parking = undefined
       return undefined
     }
     if (version === keyState.version) {
@@ -89,17 +89,17 @@ export function settle<State, Event>(
   const { decoded } = entry
   if ('fault' in tried || !decoded) {
     const fault = 'fault' in tried ? tried.fault : { cause: 'undecodable', detail: 'it was not decoded' }
-    return put(keyState, entry, { ...fault, state: 'head', attempts: (entry.place?.attempts ?? 0) + 1 }, changes)
+    return put(keyState, entry, { ...fault, state: 'head', attempts: (entry.parking?.attempts ?? 0) + 1 }, changes)
   }
   keyState.version = decoded.version
   keyState.eventId = decoded.eventId
   keyState.state = tried.state
   changes.applied.push({ key: keyState.key, event: decoded.event, state: tried.state })
   if (tried.effects) changes.effects.push(...tried.effects)
-  if (entry.place) {
+  if (entry.parking) {
     changes.healed++
     changes.moved.add(entry)
-    entry.place = undefined
+    entry.parking = undefined
   }
   if (keyState.version >= keyState.horizon) {
     keyState.due ??= 0
@@ -130,10 +130,10 @@ const twin = ({ version, eventId }: { readonly version: number; readonly eventId
 function put<State, Event>(
   keyState: KeyState<State, Event>,
   entry: Entry<Event>,
-  place: Place,
+  parking: Parking,
   changes: Changes<State, Event>,
 ): undefined {
-  entry.place = place
+  entry.parking = parking
   changes.moved.add(entry)
   remember(keyState, entry)
 }
@@ -141,20 +141,20 @@ function put<State, Event>(
 /** What is parked of the key already, without its bytes: all that an arriving event asks of it. */
 export function know<State, Event>(
   keyState: KeyState<State, Event>,
-  { state, version, eventId }: { state: Place['state']; version: number | null; eventId: string | null },
+  { state, version, eventId }: { state: Parking['state']; version: number | null; eventId: string | null },
 ): void {
   if (state === 'head') keyState.blocked = true
   if (version !== null && eventId !== null) keyState.parkedEvents.add(eventKey(version, eventId))
 }
 
-/** A parked record of the key, at its place: when it is parked, and when its turn may come. */
+/** A parked record of the key: when it is parked, and when its turn may come. */
 export function remember<State, Event>(keyState: KeyState<State, Event>, entry: Entry<Event>): void {
-  const { version, eventId, place } = entry
-  if (place?.state === 'head') keyState.blocked = true
+  const { version, eventId, parking } = entry
+  if (parking?.state === 'head') keyState.blocked = true
   if (version === null || eventId === null) return
-  if (place?.state === 'conflict') keyState.parkedEvents.delete(eventKey(version, eventId))
+  if (parking?.state === 'conflict') keyState.parkedEvents.delete(eventKey(version, eventId))
   else keyState.parkedEvents.add(eventKey(version, eventId))
-  if (place?.state !== 'waiting') return
+  if (parking?.state !== 'waiting') return
   const sameVersion = keyState.waiting.get(version)
   if (sameVersion) sameVersion.push(entry)
   else keyState.waiting.set(version, [entry])

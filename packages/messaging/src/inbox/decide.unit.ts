@@ -21,7 +21,7 @@ function entryOf({ place, key, event }: ModelRecord): Entry<ModelEvent> {
     decoded: event && { eventId: event.id, version: event.version, event },
     fault: event ? undefined : { cause: 'undecodable', detail: 'garbage' },
     before: undefined,
-    place: undefined,
+    parking: undefined,
   }
 }
 
@@ -46,7 +46,7 @@ function run(records: readonly ModelRecord[]): { keyState: TestKeyState; changes
 }
 
 function seen({ keyState, changes }: ReturnType<typeof run>): ModelKey {
-  const parked = [...changes.moved].flatMap(({ offset, place }) => (place ? [[String(offset), place.state]] : []))
+  const parked = [...changes.moved].flatMap(({ offset, parking }) => (parking ? [[String(offset), parking.state]] : []))
   return {
     version: keyState.version,
     eventId: keyState.eventId,
@@ -79,7 +79,7 @@ test('rule 15: another first event means that the key was used a second time, an
     const keyState: TestKeyState = { ...newKeyState('o'), version, eventId: 'known' }
     const entry = entryOf(event(0, version))
     judge(keyState, entry, noChanges<string[], ModelEvent>())
-    return entry.place?.detail
+    return entry.parking?.detail
   }
   assert.equal(detailOf(1), 'version 1 is already applied, by event known: the key was used a second time')
   assert.equal(detailOf(2), 'version 2 is already applied, by event known')

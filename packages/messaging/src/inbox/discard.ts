@@ -1,7 +1,7 @@
 // A discard holds when the log is read again: it is remembered by the record's place and digest. Another record at that
 // place (a log that was cut and written anew) has another digest, and is judged like any.
 import type { Tx } from '@inorder/storage/transaction.ts'
-import { placeName, placeOf } from '../kafka/event.ts'
+import { parsePlace, placeName } from '../kafka/event.ts'
 import { digestOf } from '../kafka/large-records.ts'
 import type { SourceRecord } from '../kafka/record.ts'
 import type { Entry } from './key-state.ts'
@@ -22,7 +22,7 @@ export async function addDiscarded(tx: Tx, topicId: string, record: SourceRecord
  * key while it is discarded, would not see that; so it waits here, and reads `discarded` of the position anew.
  */
 export async function lockPositionOf(tx: Tx, event: string): Promise<void> {
-  const place = placeOf(event)
+  const place = parsePlace(event)
   if (!place) return
   await tx.query('SELECT FROM inbox_position WHERE topic_id = $1 AND partition = $2 FOR UPDATE', [
     place.topicId,

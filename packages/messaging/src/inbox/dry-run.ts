@@ -5,8 +5,8 @@ import type { Refused } from '../outbox/ops.ts'
 import type { BatchContext } from './apply.ts'
 import type { Redriven } from './ops.ts'
 import { answerOf, standing } from './parked-standing.ts'
-import { ownPlaces } from './parked-turns.ts'
-import { type AtHand, beginning, type Cursor, type Fate, type Size, takeStep } from './redrive-steps.ts'
+import { ownParked } from './parked-turns.ts'
+import { type AtHand, beginning, type Fate, type RedriveCursor, type Size, takeStep } from './redrive-steps.ts'
 import { lockKey } from './store.ts'
 
 const mostTried = 1_000
@@ -25,10 +25,10 @@ export async function dryRun<State, Event>(
   if (now.parked === 0) return { refused: 'nothing-parked', detail: `Nothing is parked of ${key}.` }
   if (!isLocked) return { ...answerOf(key, 0, now), events: [] }
 
-  const events = (await ownPlaces(tx, key, mostTried)).filter(({ becomes }) => becomes !== 'conflict')
+  const events = (await ownParked(tx, key, mostTried)).filter(({ becomes }) => becomes !== 'conflict')
   const fates = new Map<string, Fate>()
   let applied = 0
-  let cursor: Cursor | undefined = beginning
+  let cursor: RedriveCursor | undefined = beginning
   for (let tried = 0; cursor && tried < mostTried; tried += size.records) {
     const step: Awaited<ReturnType<typeof takeStep<State, Event>>> = await takeStep(
       tx,
@@ -42,7 +42,7 @@ export async function dryRun<State, Event>(
     applied += step.saved.applied.length
     cursor = step.next
   }
-  const left = new Map((await ownPlaces(tx, key, 2 * mostTried)).map((place) => [place.event, place]))
+  const left = new Map((await ownParked(tx, key, 2 * mostTried)).map((one) => [one.event, one]))
   const foreseen = events.map(({ event, version, becomes, cause, detail }) => {
     const gone = fates.get(event)
     if (gone) return { ...gone, event, version: gone.version ?? version }

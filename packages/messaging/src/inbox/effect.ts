@@ -50,7 +50,7 @@ export class EffectRefused extends Error {
   }
 }
 
-interface Unknown {
+interface UnknownOptions {
   /** The receiver takes nothing from anybody now: that is its trouble, and no reason to park one effect of many. */
   readonly unavailable?: boolean
   /** The receiver asks to be left alone for so long. */
@@ -65,7 +65,7 @@ export class OutcomeUnknown extends Error {
   readonly unavailable: boolean
   readonly retryAfterMs: number
 
-  constructor(cause: string, detail: string, { unavailable = false, retryAfterMs = 0 }: Unknown = {}) {
+  constructor(cause: string, detail: string, { unavailable = false, retryAfterMs = 0 }: UnknownOptions = {}) {
     super(detail)
     this.cause = cause
     this.unavailable = unavailable

@@ -183,8 +183,8 @@ export class Inbox<State, Event> {
     metrics.healed.inc(result.healed)
     if (result.size > 0) metrics.batchSize.observe(result.size)
     metrics.batchSeconds.observe(seconds)
-    for (const { key, topicId, version, place, ...at } of result.moved) {
-      if (!place) logger.info({ key, event: placeName(topicId, at), version }, 'a record that waited is applied')
+    for (const { key, topicId, version, parking, ...at } of result.moved) {
+      if (!parking) logger.info({ key, event: placeName(topicId, at), version }, 'a record that waited is applied')
     }
     this.#saved(result)
   }
@@ -196,11 +196,11 @@ export class Inbox<State, Event> {
     metrics.applied.inc(saved.applied.length)
     metrics.duplicates.inc(saved.duplicates)
     if (saved.duplicates > 0) logger.info({ duplicates: saved.duplicates }, 'duplicates were dropped')
-    for (const { key, topicId, place, before, ...at } of saved.moved) {
-      if (!place || place.state === before?.state) continue
-      if (!before) metrics.parked.inc({ cause: place.cause })
-      const alarm = place.state === 'head' || place.state === 'conflict'
-      logger[alarm ? 'warn' : 'info']({ key, event: placeName(topicId, at), ...place }, 'a record was parked')
+    for (const { key, topicId, parking, before, ...at } of saved.moved) {
+      if (!parking || parking.state === before?.state) continue
+      if (!before) metrics.parked.inc({ cause: parking.cause })
+      const alarm = parking.state === 'head' || parking.state === 'conflict'
+      logger[alarm ? 'warn' : 'info']({ key, event: placeName(topicId, at), ...parking }, 'a record was parked')
     }
     for (const { key, topicId, version, ...at } of saved.late)
       logger.error(

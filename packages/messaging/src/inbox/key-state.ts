@@ -1,7 +1,7 @@
 import type { DecodedRecord, Fault } from '../kafka/event.ts'
 
-/** Where a record is kept that is not applied: it blocks its key, stands behind such a one, waits for a gap, or was overtaken. */
-export interface Place extends Fault {
+/** How a record is kept that is not applied: it blocks its key, stands behind such a one, waits for a gap, or was overtaken. */
+export interface Parking extends Fault {
   readonly state: 'head' | 'behind' | 'waiting' | 'conflict'
   /** Times it was tried. */
   readonly attempts: number
@@ -9,16 +9,16 @@ export interface Place extends Fault {
 
 /** A record on its way through the inbox: as it arrives, or taken up again from the parked table. */
 export interface Entry<Event> extends DecodedRecord<Event> {
-  /** Its place before this batch. */
-  readonly before: Place | undefined
-  /** Its place after this batch; undefined: none, it is applied or a duplicate. */
-  place: Place | undefined
+  /** How it was parked before this batch; undefined: not at all. */
+  readonly before: Parking | undefined
+  /** How it is parked after this batch; undefined: not at all, it is applied or a duplicate. */
+  parking: Parking | undefined
 }
 
-export const entryOf = <Event>(record: DecodedRecord<Event>, before?: Place): Entry<Event> => ({
+export const entryOf = <Event>(record: DecodedRecord<Event>, before?: Parking): Entry<Event> => ({
   ...record,
   before,
-  place: before,
+  parking: before,
 })
 
 /** What the key's row holds: the version guard, and whether anything is parked that holds the key up. */

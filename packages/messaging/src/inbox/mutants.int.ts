@@ -15,13 +15,13 @@ describe('the property fails for an inbox in which', { concurrency: 2 }, () =>
     },
     'a parked key is not held': {
       file: 'inbox/decide.ts',
-      from: "if (place?.state === 'head') keyState.blocked = true",
+      from: "if (parking?.state === 'head') keyState.blocked = true",
       to: '',
     },
     'a conflict blocks': {
       file: 'inbox/decide.ts',
-      from: "if (place?.state === 'head') keyState.blocked",
-      to: "if (place?.state === 'head' || place?.state === 'conflict') keyState.blocked",
+      from: "if (parking?.state === 'head') keyState.blocked",
+      to: "if (parking?.state === 'head' || parking?.state === 'conflict') keyState.blocked",
     },
     'a gap is not waited for': {
       file: 'inbox/decide.ts',
@@ -60,7 +60,7 @@ describe('the property fails for an inbox in which', { concurrency: 2 }, () =>
     },
     'the second run of a batch starts where the first ended': {
       file: 'inbox/batch.ts',
-      from: 'for (const entry of fresh) entry.place = entry.before',
+      from: 'for (const entry of fresh) entry.parking = entry.before',
       to: '',
     },
     'batches do not lock their keys': {

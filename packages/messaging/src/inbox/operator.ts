@@ -75,10 +75,10 @@ export class Operator<State, Event> implements Ops {
     // From the last on: a batch locks its keys from the first on, so the two meet once. In the same direction the batch
     // would wait behind each key's redrive, 1,000 of them longer than a statement may take.
     let next = keys.length
-    const lane = async () => {
+    const worker = async () => {
       for (let n = --next; n >= 0; n = --next) items[n] = await this.#oneOfAll(keys[n]!, redrive)
     }
-    await Promise.all(Array.from({ length: sideBySide }, lane))
+    await Promise.all(Array.from({ length: sideBySide }, worker))
     const sum = (of: (item: (typeof items)[number]) => number) => items.reduce((before, item) => before + of(item), 0)
     return {
       items,

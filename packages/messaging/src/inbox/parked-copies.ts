@@ -28,10 +28,11 @@ export async function addCopies<Event>(
   { topic, service, instance }: { topic: Topic<Event>; service: string; instance: string },
 ): Promise<Entry<Event>[]> {
   const copied = [...moved].filter(
-    ({ place, before }) => (place?.state === 'head' || place?.state === 'conflict') && place.state !== before?.state,
+    ({ parking, before }) =>
+      (parking?.state === 'head' || parking?.state === 'conflict') && parking.state !== before?.state,
   )
   if (copied.length === 0) return copied
-  const copies = copied.map(({ record, place, topicId, ...at }) => {
+  const copies = copied.map(({ record, parking, topicId, ...at }) => {
     if (!record) throw new Error('a record to be copied has no bytes')
     return {
       eventId: randomUUID(),
@@ -43,8 +44,8 @@ export async function addCopies<Event>(
       headers: {
         ...Object.fromEntries(record.headers.map(([key, value]) => [key.toString(), value ?? Buffer.alloc(0)])),
         'inorder-service': service,
-        'inorder-cause': place?.cause ?? '',
-        'inorder-detail': place?.detail ?? '',
+        'inorder-cause': parking?.cause ?? '',
+        'inorder-detail': parking?.detail ?? '',
         'inorder-source': placeName(topicId, at),
         ...(record.reference && { 'inorder-reference': record.reference.cause }),
       },

@@ -23,9 +23,9 @@ export type ReadRecord = (place: {
 export async function fromLog(pool: Pool, key: string, readRecord: ReadRecord): Promise<AtHand | { refused: Refused }> {
   const kept = await firstReference(pool, key)
   if (!kept) return new Map()
-  const { topicId, record, place } = kept
+  const { topicId, record, parking } = kept
   const name = placeName(topicId, record)
-  const isHead = place.state === 'head'
+  const isHead = parking.state === 'head'
   let found: SourceRecord | undefined
   try {
     found = await readRecord({ topicId, partition: record.partition, offset: record.offset })

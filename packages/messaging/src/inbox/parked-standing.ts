@@ -1,11 +1,11 @@
 // Where a key stands: how much is parked under its name, and what of that holds it up.
 
 import type { Tx } from '@inorder/storage/transaction.ts'
-import { placeName, placeOf } from '../kafka/event.ts'
+import { parsePlace, placeName } from '../kafka/event.ts'
 import type { Redriven, Standing } from './ops.ts'
 import { type ParkedRecord, type ParkedRow, parkedRecord } from './parked-store.ts'
 
-export const nameOf = ({ topicId, record }: Pick<ParkedRecord, 'topicId' | 'record'>): string =>
+export const placeOf = ({ topicId, record }: Pick<ParkedRecord, 'topicId' | 'record'>): string =>
   placeName(topicId, record)
 
 const columns = 'topic_id, partition, record_offset, state, cause, detail, attempts, version, parked_at'
@@ -50,11 +50,11 @@ export async function standing(
 ): Promise<Standing> {
   const { parked, event } = await look(tx, key, isLocked)
   if (!target) return { appliedVersion, parked, event }
-  const { place, version, parkedAt } = target
+  const { parking, version, parkedAt } = target
   return {
     appliedVersion,
     parked,
-    event: { event: nameOf(target), ...place, version, parkedAt: parkedAt.toISOString() },
+    event: { event: placeOf(target), ...parking, version, parkedAt: parkedAt.toISOString() },
   }
 }
 
@@ -66,8 +66,13 @@ export const answerOf = (key: string, applied: number, { parked, event }: Standi
 })
 
 /** The parked record of this name, `topicId/partition/offset`, locked: what belongs to no key has no row that could be. */
-export async function named(tx: Tx, key: string, event: string, isLocked: boolean): Promise<ParkedRecord | undefined> {
-  const place = placeOf(event)
+export async function findParked(
+  tx: Tx,
+  key: string,
+  event: string,
+  isLocked: boolean,
+): Promise<ParkedRecord | undefined> {
+  const place = parsePlace(event)
   if (!place) return undefined
   const { rows } = await tx.query<ParkedRow>(
     `SELECT * FROM parked WHERE key = $1 AND topic_id = $2 AND partition = $3 AND record_offset = $4

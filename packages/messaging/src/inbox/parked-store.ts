@@ -1,11 +1,11 @@
 import type { Tx } from '@inorder/storage/transaction.ts'
 import type { Reference, SourceRecord } from '../kafka/record.ts'
-import type { Entry, Place } from './key-state.ts'
+import type { Entry, Parking } from './key-state.ts'
 import type { Share } from './redrive-sizes.ts'
 
-type State = Place['state']
+type State = Parking['state']
 
-interface PlaceRow {
+interface ParkingRow {
   key: string
   topic_id: string
   partition: number
@@ -35,7 +35,7 @@ export async function parkedBefore<Event>(
   arriving: readonly Entry<Event>[],
 ): Promise<{ key: string; state: State; version: number | null; eventId: string | null }[]> {
   const versioned = arriving.filter(({ version }) => version !== null)
-  const { rows } = await tx.query<Pick<PlaceRow, 'key' | 'state' | 'version' | 'event_id'>>({
+  const { rows } = await tx.query<Pick<ParkingRow, 'key' | 'state' | 'version' | 'event_id'>>({
     name: 'parked-before',
     text: `SELECT key, state, version, event_id FROM parked
            WHERE key = ANY($1::text[]) AND NOT keyless AND state = 'head'
@@ -66,20 +66,20 @@ export interface ParkedRecord {
   readonly record: SourceRecord
   /** Belongs to no key, only bears its name. */
   readonly keyless: boolean
-  readonly place: Place
+  readonly parking: Parking
   readonly version: number | null
   readonly seq: bigint
   readonly parkedAt: Date
 }
 
-export type ParkedRow = BytesRow & PlaceRow & { keyless: boolean; parked_at: Date; seq: string }
+export type ParkedRow = BytesRow & ParkingRow & { keyless: boolean; parked_at: Date; seq: string }
 
 export const parkedRecord = (row: ParkedRow): ParkedRecord => ({
   key: row.key,
   topicId: row.topic_id,
-  record: recordOf(row),
+  record: sourceRecord(row),
   keyless: row.keyless,
-  place: placeOf(row),
+  parking: parkingOf(row),
   version: row.version === null ? null : Number(row.version),
   seq: BigInt(row.seq),
   parkedAt: row.parked_at,
@@ -89,13 +89,13 @@ export const parkedRecord = (row: ParkedRow): ParkedRecord => ({
 const length = 'coalesce(octet_length(record_key), 0) + coalesce(octet_length(record_value), 0)'
 
 /** Of rows `from`, with their bytes: the first ones that are not over `bytes` together, and one at least; `found` is how many `from` has. */
-export const within = (from: string, sequence: string, bytes: string): string => `
+export const withinBytes = (from: string, sequence: string, bytes: string): string => `
 SELECT * FROM (
   SELECT *, count(*) OVER () AS found, sum(${length}) OVER (ORDER BY ${sequence}) - (${length}) AS before FROM (${from}) AS r
 ) AS r WHERE before = 0 OR before < ${bytes} ORDER BY ${sequence}`
 
 const waiting = `
-SELECT w.* FROM unnest($1::text[], $2::bigint[]) AS k (key, applied), LATERAL (${within(
+SELECT w.* FROM unnest($1::text[], $2::bigint[]) AS k (key, applied), LATERAL (${withinBytes(
   `SELECT * FROM parked AS p
    WHERE p.key = k.key AND NOT p.keyless AND p.state = 'waiting' AND p.version > k.applied
    ORDER BY p.version, p.seq LIMIT $3`,
@@ -126,7 +126,7 @@ export async function waitingRecords(
 
 const buffer = (base64: string) => Buffer.from(base64, 'base64')
 
-const recordOf = (row: BytesRow): SourceRecord => ({
+const sourceRecord = (row: BytesRow): SourceRecord => ({
   partition: row.partition,
   offset: BigInt(row.record_offset),
   timestamp: BigInt(row.recorded_ms),
@@ -160,20 +160,20 @@ FROM json_to_recordset($1) AS r (${placeColumns}, n int, keyless boolean, state 
 ORDER BY n
 ON CONFLICT DO NOTHING`
 
-/** Writes where these entries are now: parked anew, elsewhere, or no more. */
-export async function savePlaces<Event>(tx: Tx, topic: string, entries: Iterable<Entry<Event>>): Promise<void> {
+/** Writes how these entries are parked now: parked anew, otherwise, or no more. */
+export async function saveParked<Event>(tx: Tx, topic: string, entries: Iterable<Entry<Event>>): Promise<void> {
   const removed = []
   const moved = []
   const added = []
   for (const entry of entries) {
-    if (!entry.place && entry.before) removed.push(primaryKeyOf(entry))
-    else if (entry.place && entry.before)
-      moved.push({ ...primaryKeyOf(entry), ...readOf(entry), ...placeOf(entry.place) })
-    else if (entry.place) {
+    if (!entry.parking && entry.before) removed.push(primaryKeyOf(entry))
+    else if (entry.parking && entry.before)
+      moved.push({ ...primaryKeyOf(entry), ...readOf(entry), ...parkingOf(entry.parking) })
+    else if (entry.parking) {
       added.push({
         ...primaryKeyOf(entry),
         ...readOf(entry),
-        ...placeOf(entry.place),
+        ...parkingOf(entry.parking),
         ...bytesOf(entry),
         n: added.length,
       })
@@ -191,7 +191,7 @@ const primaryKeyOf = <Event>({ key, topicId, partition, offset }: Entry<Event>) 
   record_offset: String(offset),
 })
 
-const placeOf = ({ state, cause, detail, attempts }: Place) => ({
+const parkingOf = ({ state, cause, detail, attempts }: Parking) => ({
   state,
   cause,
   detail,

@@ -1,14 +1,10 @@
 // What is parked of one key, in pieces that one transaction can take. The key's row is locked. Only what is the
 // key's own: a conflict is nobody's turn, and what only bears the key's name is not touched.
 import type { Tx } from '@inorder/storage/transaction.ts'
-import { type ParkedRecord, type ParkedRow, parkedRecord, within } from './parked-store.ts'
+import { type ParkedRecord, type ParkedRow, parkedRecord, withinBytes } from './parked-store.ts'
+import type { Share } from './redrive-sizes.ts'
 
-export interface Piece {
-  readonly records: number
-  readonly bytes: number
-}
-
-export interface Taken {
+interface Piece {
   readonly records: ParkedRecord[]
   /** There are more of them. */
   readonly more: boolean
@@ -25,7 +21,7 @@ const ofStates = (states: string, where: string, sequence: string, limit: string
      ORDER BY ${sequence} LIMIT ${limit}
    ) AS p ORDER BY ${sequence} LIMIT ${limit}`
 
-const take = async (tx: Tx, text: string, values: unknown[], { records }: Piece): Promise<Taken> => {
+const take = async (tx: Tx, text: string, values: unknown[], { records }: Share): Promise<Piece> => {
   const { rows } = await tx.query<ParkedRow & { found: string }>(text, values)
   const taken = rows.slice(0, records).map(parkedRecord)
   return { records: taken, more: Number(rows[0]?.found ?? 0) > taken.length }
@@ -34,11 +30,11 @@ const take = async (tx: Tx, text: string, values: unknown[], { records }: Piece)
 const unreadRows = ofStates('head,behind', 'p.version IS NULL AND p.seq > $2', 'seq', '$3')
 
 /** What could not be read when it was looked at last, in order of arrival, from behind `seq` on. */
-export const unread = (tx: Tx, key: string, seq: bigint, piece: Piece): Promise<Taken> =>
-  take(tx, within(unreadRows, 'seq', '$4'), [key, seq, piece.records + 1, piece.bytes], piece)
+export const unread = (tx: Tx, key: string, seq: bigint, share: Share): Promise<Piece> =>
+  take(tx, withinBytes(unreadRows, 'seq', '$4'), [key, seq, share.records + 1, share.bytes], share)
 
 /** The first five bytes of the same values: there the wire format names the schema. */
-export async function unreadStarts(db: Tx, key: string, seq: bigint, { records }: Piece): Promise<Buffer[]> {
+export async function unreadStarts(db: Tx, key: string, seq: bigint, { records }: Share): Promise<Buffer[]> {
   const { rows } = await db.query<{ start: Buffer }>(
     `SELECT DISTINCT substr(record_value, 1, 5) AS start FROM (${unreadRows}) AS r WHERE record_value IS NOT NULL`,
     [key, seq, records + 1],
@@ -46,15 +42,15 @@ export async function unreadStarts(db: Tx, key: string, seq: bigint, { records }
   return rows.map(({ start }) => start)
 }
 
-const turns = within(
+const turns = withinBytes(
   ofStates('head,behind,waiting', 'p.version IS NOT NULL AND p.seq < $2', 'version, seq', '$3'),
   'version, seq',
   '$4',
 )
 
 /** By version, what arrived before `wall`, which nothing may pass. */
-export const inTurn = (tx: Tx, key: string, wall: bigint | undefined, piece: Piece): Promise<Taken> =>
-  take(tx, turns, [key, wall ?? last, piece.records + 1, piece.bytes], piece)
+export const inTurn = (tx: Tx, key: string, wall: bigint | undefined, share: Share): Promise<Piece> =>
+  take(tx, turns, [key, wall ?? last, share.records + 1, share.bytes], share)
 
 export interface Dropped {
   readonly event: string
@@ -78,12 +74,12 @@ export async function dropPast(tx: Tx, key: string, version: number, eventId: st
 }
 
 /** Other events of the applied version. */
-export const conflicting = (tx: Tx, key: string, version: number, piece: Piece): Promise<Taken> =>
+export const conflicting = (tx: Tx, key: string, version: number, share: Share): Promise<Piece> =>
   take(
     tx,
-    within(ofStates('head,behind,waiting', 'p.version = $2', 'seq', '$3'), 'seq', '$4'),
-    [key, version, piece.records + 1, piece.bytes],
-    piece,
+    withinBytes(ofStates('head,behind,waiting', 'p.version = $2', 'seq', '$3'), 'seq', '$4'),
+    [key, version, share.records + 1, share.bytes],
+    share,
   )
 
 /** Of events that were read only now, those that arrived a second time: the first stays. Gives the names of the others. */
@@ -175,7 +171,7 @@ export const isParked = async (tx: Tx, key: string, version: number): Promise<bo
   (await nameWhere(tx, `state = ANY('{behind,waiting}'::text[]) AND version = $2`, [key, version])) !== undefined
 
 /** Places of what is the key's own, by version, what could not be read last; as a dry run shows them. */
-export async function ownPlaces(tx: Tx, key: string, limit: number) {
+export async function ownParked(tx: Tx, key: string, limit: number) {
   const { rows } = await tx.query<{
     event: string
     version: string | null

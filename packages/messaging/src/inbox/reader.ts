@@ -60,9 +60,9 @@ export class Reader<State, Event> {
       context,
       logger,
       ending: this.#ending.signal,
-      check: async (stream, odd) => {
+      check: async (stream, outOfSequence) => {
         if (stream.starts) await this.#compare(stream)
-        if (odd) await this.#compare(stream)
+        if (outOfSequence) await this.#compare(stream)
       },
       onCommitted: (result, seconds) => {
         for (const [partition, next] of result.positions) this.#uncommitted.set(partition, next)

@@ -51,8 +51,8 @@ describe('the property fails for a redrive or a discard in which', { concurrency
     },
     'a discard takes the head, whatever was named': {
       file: 'inbox/redrive.ts',
-      from: 'named(tx, key, discard.event, isLocked)',
-      to: 'named(tx, key, (await headOf(tx, key)) ?? discard.event, isLocked)',
+      from: 'findParked(tx, key, discard.event, isLocked)',
+      to: 'findParked(tx, key, (await headOf(tx, key)) ?? discard.event, isLocked)',
     },
     'a skipped version is forgotten': {
       file: 'inbox/redrive.ts',

@@ -12,24 +12,24 @@ import type { SourceRecord } from '../kafka/record.ts'
 import type { BatchContext } from './apply.ts'
 import { applyEntries, nothingSaved, type Saved } from './apply.ts'
 import { type Entry, entryOf, rowOf } from './key-state.ts'
-import { type ParkedRecord, savePlaces } from './parked-store.ts'
+import { type ParkedRecord, saveParked } from './parked-store.ts'
 import { conflicting, demote, dropPast, dropTwice, inTurn, leftOf, relabel, unread } from './parked-turns.ts'
 import { type LockedKeys, saveKeys } from './store.ts'
 
-export interface Cursor {
+export interface RedriveCursor {
   readonly phase: 'reading' | 'applying' | 'settling'
   /** Number of the last record that was read anew. */
   readonly readTo: bigint
 }
 
-export const beginning: Cursor = { phase: 'reading', readTo: 0n }
+export const beginning: RedriveCursor = { phase: 'reading', readTo: 0n }
 
 export interface Step<State, Event> {
   readonly saved: Saved<State, Event>
   /** What became of records that are not parked under the key any more, by name. */
   readonly fates: ReadonlyMap<string, Fate>
   /** Where the next step begins; undefined: all is done. */
-  readonly next: Cursor | undefined
+  readonly next: RedriveCursor | undefined
 }
 
 export interface Fate {
@@ -60,16 +60,16 @@ export async function takeStep<State, Event>(
   tx: Tx,
   locked: LockedKeys<State, Event>,
   context: BatchContext<State, Event>,
-  cursor: Cursor,
+  cursor: RedriveCursor,
   size: Size,
   atHand: AtHand,
 ): Promise<Step<State, Event>> {
   const [keyState] = [...locked.keyStates.values()]
   if (!keyState) throw new Error('no key is locked')
   const { key } = keyState
-  const read = ({ topicId, record, place }: ParkedRecord) => {
+  const read = ({ topicId, record, parking }: ParkedRecord) => {
     const bytes = atHand.get(placeName(topicId, record)) ?? record
-    return entryOf({ ...context.decoder.decode(topicId, bytes), record }, place)
+    return entryOf({ ...context.decoder.decode(topicId, bytes), record }, parking)
   }
   const nothing = nothingSaved<State, Event>()
 
@@ -111,7 +111,7 @@ export async function takeStep<State, Event>(
     const applied = new Set(saved.applied.map(({ event }) => event))
     for (const entry of own) {
       const becomes = entry.decoded && applied.has(entry.decoded.event) ? 'applied' : 'duplicate'
-      if (!entry.place) fates.set(placeName(entry.topicId, entry), fate(becomes, entry.version))
+      if (!entry.parking) fates.set(placeName(entry.topicId, entry), fate(becomes, entry.version))
     }
     if (!isAll && !keyState.blocked) return { saved, fates, next: { ...cursor, phase: 'applying' } }
   }
@@ -151,7 +151,7 @@ export async function takeStep<State, Event>(
 }
 
 /** This very step has read all that could not be read. */
-const hasReadAll = ({ phase, readTo }: Cursor) => phase === 'reading' && readTo === 0n
+const hasReadAll = ({ phase, readTo }: RedriveCursor) => phase === 'reading' && readTo === 0n
 
 const isUnread = <Event>({ decoded, keyless }: Entry<Event>) => !decoded || keyless
 
@@ -167,13 +167,13 @@ async function saveRead<State, Event>(
     const known = entry.fault ?? { cause: 'behind', detail: 'an earlier record of the key is parked' }
     if (!entry.before) continue
     const state = entry.decoded || entry.before.state === 'head' ? entry.before.state : 'behind'
-    entry.place = { ...entry.before, ...known, state }
+    entry.parking = { ...entry.before, ...known, state }
   }
-  const gone = strays.map((entry) => ({ ...entry, key, place: undefined }))
-  await savePlaces(tx, context.topic.name, [...entries.filter((entry) => !entry.keyless), ...gone])
+  const gone = strays.map((entry) => ({ ...entry, key, parking: undefined }))
+  await saveParked(tx, context.topic.name, [...entries.filter((entry) => !entry.keyless), ...gone])
   const versions = entries.flatMap(({ keyless, version }) => (keyless || version === null ? [] : version))
   const fates = new Map<string, Fate>()
   for (const entry of strays) fates.set(placeName(entry.topicId, entry), fate('head', null, entry.fault))
   for (const { event, version } of await dropTwice(tx, key, versions)) fates.set(event, fate('duplicate', version))
-  return { strays: strays.map((entry) => ({ ...entry, before: undefined, place: undefined })), fates }
+  return { strays: strays.map((entry) => ({ ...entry, before: undefined, parking: undefined })), fates }
 }

@@ -9,10 +9,10 @@ import { addAudit, auditedAnswer, discardAnswer, isRedrive, updateAudit } from '
 import { addDiscarded, lockPositionOf } from './discard.ts'
 import type { KeyState } from './key-state.ts'
 import type { Discard, Redriven, Standing } from './ops.ts'
-import { answerOf, named, nameOf, standing } from './parked-standing.ts'
+import { answerOf, findParked, placeOf, standing } from './parked-standing.ts'
 import { type ParkedRecord, removeParked } from './parked-store.ts'
 import { firstWaiting, headOf, isParked, unread } from './parked-turns.ts'
-import { type AtHand, beginning, type Cursor, type Size, takeStep } from './redrive-steps.ts'
+import { type AtHand, beginning, type RedriveCursor, type Size, takeStep } from './redrive-steps.ts'
 import { type LockedKeys, lockKey, saveKeys, skipVersions } from './store.ts'
 
 export interface Action {
@@ -23,7 +23,7 @@ export interface Action {
 
 /** Where an action is: `audit` is its entry once it has begun. */
 export interface Progress {
-  readonly cursor: Cursor
+  readonly cursor: RedriveCursor
   readonly audit: number | undefined
 }
 
@@ -57,15 +57,15 @@ export async function advance<State, Event>(
 
   // 2. What it is due for comes first. A redrive that finds it due for one takes that one's answer.
   if (keyState.due !== null) {
-    const entry = keyState.due
+    const auditId = keyState.due
     const step = await takeStep(tx, locked, context, cursor, size, atHand)
-    if (step.next) await saveDue(tx, locked, keyState, entry)
-    if (entry > 0) {
+    if (step.next) await saveDue(tx, locked, keyState, auditId)
+    if (auditId > 0) {
       const after = await standing(tx, key, keyState.version, isLocked)
-      await updateAudit(tx, entry, answerOf(key, step.saved.applied.length, after), after)
+      await updateAudit(tx, auditId, answerOf(key, step.saved.applied.length, after), after)
     }
-    const joins = action && !action.discard && (await isRedrive(tx, entry))
-    const next = { cursor: step.next ?? beginning, audit: joins ? entry : audit }
+    const joins = action && !action.discard && (await isRedrive(tx, auditId))
+    const next = { cursor: step.next ?? beginning, audit: joins ? auditId : audit }
     return { progress: next, saved: step.saved }
   }
   if (!action) return undefined
@@ -86,23 +86,23 @@ export async function advance<State, Event>(
   const step = await takeStep(tx, locked, context, cursor, size, atHand)
   const after = await standing(tx, key, keyState.version, isLocked)
   const answer = { ...answerOf(key, step.saved.applied.length, after), ...(skipped && { skipped }) }
-  const entry = await addAudit(tx, action, before, after, answer)
+  const auditId = await addAudit(tx, action, before, after, answer)
   if (!step.next) return { answer, saved: step.saved }
-  await saveDue(tx, locked, keyState, entry)
-  return { progress: { cursor: step.next, audit: entry }, saved: step.saved }
+  await saveDue(tx, locked, keyState, auditId)
+  return { progress: { cursor: step.next, audit: auditId }, saved: step.saved }
 }
 
 async function saveDue<State, Event>(
   tx: Tx,
   { keyStates }: LockedKeys<State, Event>,
   keyState: KeyState<State, Event>,
-  entry: number,
+  auditId: number,
 ): Promise<void> {
-  keyState.due = entry
+  keyState.due = auditId
   await saveKeys(tx, { keyStates, rows: new Map() })
 }
 
-interface Begun {
+interface Beginning {
   readonly before: Standing
   /** Versions that never came. */
   readonly skipped: number[] | undefined
@@ -114,8 +114,8 @@ async function begin<State, Event>(
   keyState: KeyState<State, Event>,
   isLocked: boolean,
   context: BatchContext<State, Event>,
-): Promise<{ refused: Refused } | { answer: Redriven } | Begun> {
-  const target = discard && (await named(tx, key, discard.event, isLocked))
+): Promise<{ refused: Refused } | { answer: Redriven } | Beginning> {
+  const target = discard && (await findParked(tx, key, discard.event, isLocked))
   const earlier = discard && (await discardAnswer(tx, key, discard.event))
   // A gap was skipped, and the event behind it may be the head by now: the same request again does not mean that.
   if (earlier && (!target || (earlier.answer.skipped && earlier.reason === discard.reason)))
@@ -126,7 +126,7 @@ async function begin<State, Event>(
   }
   if (!discard) return { before, skipped: undefined }
   const next = keyState.version + 1
-  const first = discard.skipVersion && target?.place.state === 'waiting' ? await mayStep(tx, target) : undefined
+  const first = discard.skipVersion && target?.parking.state === 'waiting' ? await mayStep(tx, target) : undefined
   if (first !== undefined) {
     const gap = { from: next, to: first - 1 }
     await skipVersions(tx, key, gap)
@@ -136,7 +136,7 @@ async function begin<State, Event>(
     return { before, skipped: Array.from({ length }, (_, n) => gap.from + n) }
   }
   if (!target || !mayGo(target)) return { refused: await notHead(tx, key, discard, isLocked) }
-  const isHead = !target.keyless && target.place.state === 'head'
+  const isHead = !target.keyless && target.parking.state === 'head'
   const version = isHead ? (context.decoder.decode(target.topicId, target.record).version ?? target.version) : 0
   if (version === next && !discard.skipVersion) {
     const detail = `${discard.event} is version ${next}: without it the key goes on only with skipVersion: true.`
@@ -156,13 +156,14 @@ async function begin<State, Event>(
 }
 
 /** Conflicts, and what only bears the key's name, hold nothing up: they may always go. */
-const mayGo = ({ keyless, place }: ParkedRecord) => keyless || place.state === 'head' || place.state === 'conflict'
+const mayGo = ({ keyless, parking }: ParkedRecord) =>
+  keyless || parking.state === 'head' || parking.state === 'conflict'
 
 /** The version of the first event that waits for a gap, if it is this one and no head stands before it. */
 async function mayStep(tx: Tx, target: ParkedRecord): Promise<number | undefined> {
   if (target.keyless || target.version === null || (await headOf(tx, target.key))) return undefined
   const first = await firstWaiting(tx, target.key)
-  return first === nameOf(target) ? target.version : undefined
+  return first === placeOf(target) ? target.version : undefined
 }
 
 /** Whether the version is parked, also as a record that can be read only now. */

@@ -6,7 +6,7 @@ const alarmAfterMs = 15_000
 const isolateAfterMs = 5_000
 
 /** Where a partition stands. */
-export interface StallPlace {
+export interface Standstill {
   /** The record's key, the beginning of it where it is long. */
   readonly key: string | null
   /** `topicId/partition/offset`; null: there is no record, only offsets without one. */
@@ -14,7 +14,7 @@ export interface StallPlace {
 }
 
 interface Stall {
-  at: StallPlace
+  at: Standstill
   cause: string
   /** `performance.now()` of its first failure since the partition moved last. */
   readonly since: number
@@ -32,7 +32,7 @@ export class Stalls {
     this.#logger = logger
   }
 
-  failed(partition: number, at: StallPlace, error: unknown): void {
+  failed(partition: number, at: Standstill, error: unknown): void {
     const state = sqlState(error)
     const message = error instanceof Error ? error.message : String(error)
     const cause = state ? `${message} (SQLSTATE ${state})` : message

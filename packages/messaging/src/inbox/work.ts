@@ -2,7 +2,7 @@ import { placeName } from '../kafka/event.ts'
 import type { Taken } from '../kafka/record-stream.ts'
 import { PartitionsStuck } from './commit.ts'
 import type { Entry } from './key-state.ts'
-import type { StallPlace } from './stalls.ts'
+import type { Standstill } from './stalls.ts'
 
 /** Records on their way into the database, and how far they are. */
 export interface Work<Event> {
@@ -23,7 +23,7 @@ export function standstills<Event>(
   topicId: string,
   { taken: { spans, records }, stored }: Work<Event>,
   error: unknown,
-): { partition: number; at: StallPlace; error: unknown }[] {
+): { partition: number; at: Standstill; error: unknown }[] {
   if (error instanceof PartitionsStuck)
     return error.stuck.map(({ partition, entry, error: cause }) => ({
       partition,
@@ -43,11 +43,11 @@ export function standstills<Event>(
 export function stuckOf<Event>(work: Work<Event>, { stuck }: PartitionsStuck<Event>): Work<Event> {
   const partitions = new Set(stuck.map(({ partition }) => partition))
   const isStuck = ({ partition }: { partition: number }) => partitions.has(partition)
-  const { records, spans, odd } = work.taken
+  const { records, spans, outOfSequence } = work.taken
   const left = new Map([...spans].filter(([partition]) => partitions.has(partition)))
   return {
     ...work,
-    taken: { records: records.filter(isStuck), spans: left, odd },
+    taken: { records: records.filter(isStuck), spans: left, outOfSequence },
     entries: work.entries?.filter(isStuck),
     failures: work.failures + 1,
   }

@@ -28,7 +28,7 @@ export const placeName = (topicId: string, { partition, offset }: { partition: n
   `${topicId}/${partition}/${offset}`
 
 /** The same read back; undefined: it is no such name. */
-export function placeOf(name: string): { topicId: string; partition: number; offset: bigint } | undefined {
+export function parsePlace(name: string): { topicId: string; partition: number; offset: bigint } | undefined {
   const [, topicId, partition, offset] =
     /^([\da-f]{8}(?:-[\da-f]{4}){3}-[\da-f]{12})\/(\d{1,9})\/(\d{1,18})$/.exec(name) ?? []
   return topicId ? { topicId, partition: Number(partition), offset: BigInt(offset ?? 0) } : undefined

@@ -16,7 +16,7 @@ export interface Taken {
    * Offsets are missing in it (markers of transactions, or records that are gone), or came a second time (a rebalance, or
    * a log that was cut short): the client goes on without a word where the log begins when its offset is out of range.
    */
-  readonly odd: boolean
+  readonly outOfSequence: boolean
 }
 
 /** `next`: the offset behind it, where that is not the one above its own: it stands for a batch that cannot be read. */
@@ -106,26 +106,26 @@ export class RecordStream {
     this.#fill()
     const records: SourceRecord[] = []
     const spans = new Map<number, Span>()
-    let odd = false
+    let outOfSequence = false
     for (const [partition, buffered] of this.#buffer) {
       if (this.#out.has(partition) || buffered.length === 0) continue
       const from = this.#next.get(partition) ?? buffered[0]!.offset
       // After a rebalance the stream begins at the committed offset again: what was handed out is dropped.
       for (const record of buffered.splice(0, maxRecords - records.length)) {
         const next = spans.get(partition)?.next ?? from
-        if (record.offset !== next) odd = true
+        if (record.offset !== next) outOfSequence = true
         if (record.offset < next) continue
         records.push(record)
         spans.set(partition, { from, next: record.next ?? record.offset + 1n })
       }
       if (records.length >= maxRecords) break
     }
-    if (this.#stream.readableLength === 0 && this.#addRest(spans)) odd = true
+    if (this.#stream.readableLength === 0 && this.#addRest(spans)) outOfSequence = true
     for (const [partition, { next }] of spans) {
       this.#next.set(partition, next)
       this.#out.add(partition)
     }
-    return { records, spans, odd }
+    return { records, spans, outOfSequence }
   }
 
   /** What `take` gave is applied. */

@@ -10,7 +10,7 @@ const mostUnknown = 10_000
 const sideBySide = 16
 const unknownForMs = 5_000
 
-interface Unknown {
+interface UnknownId {
   readonly fault: Fault
   /** `performance.now()` of the answer. */
   readonly at: number
@@ -22,7 +22,7 @@ export class WriterSchemas<Event> {
   readonly #decoder: (schema: string) => Reader<Event>
   readonly #readers = new Map<number, Reader<Event>>()
   /** Ids that the registry did not know when it was last asked, the oldest answer first. */
-  readonly #unknown = new Map<number, Unknown>()
+  readonly #unknown = new Map<number, UnknownId>()
 
   constructor(registry: Pick<SchemaRegistry, 'schemaOf'>, decoder: (schema: string) => Reader<Event>) {
     this.#registry = registry
@@ -44,7 +44,7 @@ export class WriterSchemas<Event> {
   async learn(ids: Iterable<number>): Promise<void> {
     const missing = [...ids].filter((id) => !this.#readers.has(id))
     let failed = false
-    const lane = async () => {
+    const worker = async () => {
       for (let id = missing.pop(); id !== undefined && !failed; id = missing.pop()) {
         try {
           await this.#ask(id)
@@ -54,7 +54,7 @@ export class WriterSchemas<Event> {
         }
       }
     }
-    await Promise.all(Array.from({ length: Math.min(sideBySide, missing.length) }, lane))
+    await Promise.all(Array.from({ length: Math.min(sideBySide, missing.length) }, worker))
   }
 
   async #ask(id: number): Promise<void> {
