@@ -3,7 +3,7 @@
 // They know nothing of what the HTTP door alone refuses (the ids `.` and `..`, a code that is no currency).
 import { formats } from './formats.ts'
 import { OrderEvent } from './order-event.ts'
-import { type Field, type Step, walkOf } from './schema-walk.ts'
+import { type Field, type Visit, walkOf } from './schema-walk.ts'
 
 /** Most texts are such: asking the format, with its classes of Unicode, costs five times as much. */
 const plainAscii = /^[ -~]*$/
@@ -15,7 +15,7 @@ const longestCode = 64
  * What of a field is looked at: texts and how many items. Amounts and times need no limit: what `numeric(19,4)` and
  * `timestamptz` do not take has no Avro that `decoder` reads.
  */
-function limitOf({ format, maxLength = longestCode, minItems = 0, maxItems }: Field): Step | undefined {
+function limitOf({ format, maxLength = longestCode, minItems = 0, maxItems }: Field): Visit | undefined {
   if (maxItems !== undefined) {
     return (holder, name) => {
       const length = holder[name]?.length ?? minItems

@@ -15,11 +15,11 @@ export const lifecycle = {
   },
 } as const satisfies { first: readonly string[]; moves: Record<string, readonly string[]> }
 
-type Status = keyof typeof lifecycle.moves
+type Meaning = keyof typeof lifecycle.moves
 
 /** What a status means; undefined: nothing. */
-export const meaningOf = (status: string): Status | undefined =>
-  Object.hasOwn(lifecycle.moves, status) ? (status as Status) : undefined
+export const meaningOf = (status: string): Meaning | undefined =>
+  Object.hasOwn(lifecycle.moves, status) ? (status as Meaning) : undefined
 
 /** An order whose status means nothing, from before the policy was switched on, may go to any that does. */
 export function allowedAfter(status: string): readonly string[] {

@@ -53,7 +53,7 @@ export interface FieldError {
   readonly message: string
 }
 
-interface Details {
+interface ProblemOptions {
   readonly headers?: Readonly<Record<string, string>>
   readonly errors?: readonly FieldError[]
   /** Further members of the answer. */
@@ -71,7 +71,7 @@ export class Problem extends Error {
   readonly errors: readonly FieldError[] | undefined
   readonly members: Readonly<Record<string, unknown>> | undefined
 
-  constructor(name: ProblemName, detail: string, { headers, errors, members }: Details = {}) {
+  constructor(name: ProblemName, detail: string, { headers, errors, members }: ProblemOptions = {}) {
     super(detail)
     this.name = name
     this.status = problems[name].status
@@ -94,5 +94,5 @@ export class Problem extends Error {
   }
 }
 
-export const problem = (name: ProblemName, detail: string, details?: Details): Problem =>
+export const problem = (name: ProblemName, detail: string, details?: ProblemOptions): Problem =>
   new Problem(name, detail, details)

@@ -14,45 +14,45 @@ export interface Field {
 }
 
 /** The way to what is wrong, and what that is, such as `.items[2].itemId is empty`; undefined: nothing is. */
-type Fault = string | undefined
+type FieldFault = string | undefined
 // biome-ignore lint/suspicious/noExplicitAny: whatever has the schema
 type Value = any
 /** Done to the field `name` of `holder`, which may change it. */
-export type Step = (holder: Value, name: string | number) => Fault
-/** The step for a field with this schema; undefined: nothing is to be done with such a field. */
-type StepOf = (field: Field) => Step | undefined
+export type Visit = (holder: Value, name: string | number) => FieldFault
+/** The visit for a field with this schema; undefined: nothing is to be done with such a field. */
+type VisitOf = (field: Field) => Visit | undefined
 
-/** Takes the steps until one finds a fault. Undefined where no field has a step. */
-export function walkOf(schema: TSchema, stepOf: StepOf): ((value: Value) => Fault) | undefined {
+/** Makes the visits until one finds a fault. Undefined where no field has a visit. */
+export function walkOf(schema: TSchema, visitOf: VisitOf): ((value: Value) => FieldFault) | undefined {
   const { items, properties = {} } = schema as Field
-  const step = items && stepInto(items, stepOf)
-  if (step) {
+  const visit = items && visitInto(items, visitOf)
+  if (visit) {
     return (values) => {
       for (let n = 0; n < values.length; n++) {
-        const fault = step(values, n)
+        const fault = visit(values, n)
         if (fault) return `[${n}]${fault}`
       }
       return undefined
     }
   }
-  const steps = Object.entries(properties).flatMap(([name, field]) => {
-    const step = stepInto(field, stepOf)
-    return step ? [{ name, step }] : []
+  const visits = Object.entries(properties).flatMap(([name, field]) => {
+    const visit = visitInto(field, visitOf)
+    return visit ? [{ name, visit }] : []
   })
-  if (steps.length === 0) return undefined
+  if (visits.length === 0) return undefined
   return (value) => {
-    for (const { name, step } of steps) {
-      const fault = step(value, name)
+    for (const { name, visit } of visits) {
+      const fault = visit(value, name)
       if (fault) return `.${name}${fault}`
     }
     return undefined
   }
 }
 
-/** The field's own step, then those of what is in it. */
-function stepInto(field: Field, stepOf: StepOf): Step | undefined {
-  const step = stepOf(field)
-  const inner = walkOf(field, stepOf)
-  if (!inner) return step
-  return (holder, name) => step?.(holder, name) ?? (holder[name] == null ? undefined : inner(holder[name]))
+/** The field's own visit, then those of what is in it. */
+function visitInto(field: Field, visitOf: VisitOf): Visit | undefined {
+  const visit = visitOf(field)
+  const inner = walkOf(field, visitOf)
+  if (!inner) return visit
+  return (holder, name) => visit?.(holder, name) ?? (holder[name] == null ? undefined : inner(holder[name]))
 }

@@ -50,7 +50,7 @@ interface Queued<Request, Result> {
 
 /** The first is ready, in flight or continued. */
 interface KeyQueue<Request, Result> {
-  entries: Queued<Request, Result>[]
+  requests: Queued<Request, Result>[]
   weight: number
 }
 
@@ -75,20 +75,20 @@ export class GroupCommit<Request, Result> {
     if (queue && queue.weight >= maxOfKey)
       return Promise.reject(new QueueFull(`too many requests of ${key} are waiting`))
     return new Promise((resolve, reject) => {
-      const entry = { request, key, weight: this.#options.weight(request), resolve, reject }
-      this.#queued += entry.weight
+      const queued = { request, key, weight: this.#options.weight(request), resolve, reject }
+      this.#queued += queued.weight
       if (queue) {
-        queue.entries.push(entry)
-        queue.weight += entry.weight
+        queue.requests.push(queued)
+        queue.weight += queued.weight
       } else {
-        this.#queues.set(key, { entries: [entry], weight: entry.weight })
-        this.#makeReady(entry)
+        this.#queues.set(key, { requests: [queued], weight: queued.weight })
+        this.#makeReady(queued)
       }
     })
   }
 
-  #makeReady(entry: Queued<Request, Result>): void {
-    this.#ready.push(entry)
+  #makeReady(queued: Queued<Request, Result>): void {
+    this.#ready.push(queued)
     if (this.#scheduled) return
     this.#scheduled = true
     // Not at once: what else arrived in this turn of the event loop then shares the group.
@@ -111,10 +111,10 @@ export class GroupCommit<Request, Result> {
   #refuseOverdue(): void {
     const { isOverdue } = this.#options
     while (this.#ready[0] && isOverdue?.(this.#ready[0].request)) {
-      const entry = this.#ready.shift()!
-      this.#queued -= entry.weight
-      entry.reject(new Overdue('the group before it failed, and it has waited too long for another'))
-      this.#letGo(entry)
+      const queued = this.#ready.shift()!
+      this.#queued -= queued.weight
+      queued.reject(new Overdue('the group before it failed, and it has waited too long for another'))
+      this.#letGo(queued)
     }
   }
 
@@ -130,32 +130,32 @@ export class GroupCommit<Request, Result> {
 
   async #commit(group: readonly Queued<Request, Result>[]): Promise<void> {
     try {
-      const outcomes = await this.#options.run(group.map((entry) => entry.request))
-      for (const [i, entry] of group.entries()) {
+      const outcomes = await this.#options.run(group.map((queued) => queued.request))
+      for (const [i, queued] of group.entries()) {
         const outcome = outcomes[i]!
-        if (outcome instanceof Promise) void this.#continue(entry, outcome)
-        else this.#answer(entry, outcome)
+        if (outcome instanceof Promise) void this.#continue(queued, outcome)
+        else this.#answer(queued, outcome)
       }
     } catch (error) {
-      for (const entry of group) entry.reject(error)
-      for (const entry of group) this.#letGo(entry)
+      for (const queued of group) queued.reject(error)
+      for (const queued of group) this.#letGo(queued)
       this.#refuseOverdue()
     }
     this.#inFlight--
     this.#start()
   }
 
-  #answer(entry: Queued<Request, Result>, outcome: Result): void {
-    entry.resolve(outcome)
-    this.#letGo(entry)
+  #answer(queued: Queued<Request, Result>, outcome: Result): void {
+    queued.resolve(outcome)
+    this.#letGo(queued)
   }
 
-  async #continue(entry: Queued<Request, Result>, outcome: Promise<Result>): Promise<void> {
+  async #continue(queued: Queued<Request, Result>, outcome: Promise<Result>): Promise<void> {
     try {
-      this.#answer(entry, await outcome)
+      this.#answer(queued, await outcome)
     } catch (error) {
-      entry.reject(error)
-      this.#letGo(entry, error)
+      queued.reject(error)
+      this.#letGo(queued, error)
     }
   }
 
@@ -163,18 +163,18 @@ export class GroupCommit<Request, Result> {
   #letGo({ key }: Queued<Request, Result>, failure?: unknown): void {
     const queue = this.#queues.get(key)!
     takeFirst(queue)
-    while (failure !== undefined && queue.entries[0] && this.#options.isOverdue?.(queue.entries[0].request)) {
+    while (failure !== undefined && queue.requests[0] && this.#options.isOverdue?.(queue.requests[0].request)) {
       const late = takeFirst(queue)
       this.#queued -= late.weight
       late.reject(failure)
     }
-    if (queue.entries[0]) this.#makeReady(queue.entries[0])
+    if (queue.requests[0]) this.#makeReady(queue.requests[0])
     else this.#queues.delete(key)
   }
 }
 
 function takeFirst<Request, Result>(queue: KeyQueue<Request, Result>): Queued<Request, Result> {
-  const first = queue.entries.shift()!
+  const first = queue.requests.shift()!
   queue.weight -= first.weight
   return first
 }

@@ -31,9 +31,7 @@ const neverTheData = new Set(['08', '25', '26', '28', '3D', '3F', '40', '42', '5
  * `time-limit`: it was too much at once. `unclear`: it may be a record or a fault of ours; only trying tells. `outage`: no
  * record is to blame.
  */
-export type Refusal = 'data' | 'time-limit' | 'unclear' | 'outage'
-
-export function refusalOf(error: unknown): Refusal {
+export function refusalOf(error: unknown): 'data' | 'time-limit' | 'unclear' | 'outage' {
   const state = sqlState(error)
   if (state === undefined) {
     if (error instanceof Error && error.message === ownTimeLimit) return 'time-limit'

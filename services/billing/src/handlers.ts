@@ -1,11 +1,11 @@
 import type { OrderEvent } from '@inorder/contracts/order-event.ts'
 import type { EffectKind } from '@inorder/messaging/inbox/effect.ts'
 import type { Handler } from '@inorder/messaging/inbox/handler.ts'
-import { callOnce } from '@inorder/service/call.ts'
+import { type Answer, callOnce } from '@inorder/service/call.ts'
 import type { Tx } from '@inorder/storage/transaction.ts'
 import type { Pool } from 'pg'
 import type { Logger } from 'pino'
-import { type Answer, apply, type Invoice, type Kind, requestOf, settled } from './invoice.ts'
+import { apply, type Invoice, type Kind, requestOf, settled } from './invoice.ts'
 import { find, load, post, save } from './store.ts'
 
 export const billingHandler: Handler<Invoice, OrderEvent> = { load, apply, save }

@@ -12,6 +12,7 @@ import { minorUnits } from '@inorder/contracts/money.ts'
 import type { Order } from '@inorder/contracts/order.ts'
 import type { OrderEvent } from '@inorder/contracts/order-event.ts'
 import type { Effect } from '@inorder/messaging/inbox/effect.ts'
+import type { Answer } from '@inorder/service/call.ts'
 
 export interface Invoice {
   readonly orderId: string
@@ -35,9 +36,6 @@ export interface Posting {
   /** The gateway's number. */
   readonly reference: string
 }
-
-/** `id` is the gateway's number. */
-export type Answer = { readonly status: 'done'; readonly id: string } | { readonly status: 'declined' }
 
 export function apply(before: Invoice | undefined, { order }: OrderEvent): { state: Invoice; effects: Effect[] } {
   const now = before ?? draft(order)

@@ -1,5 +1,5 @@
 import type { Tx } from '@inorder/storage/transaction.ts'
-import type { Allocation, Decision, OrderDemand } from './allocation.ts'
+import type { Allocation, Allotment, OrderDemand } from './allocation.ts'
 
 /** What a round of the allocator looks at, read under its locks. */
 export interface Round {
@@ -89,18 +89,18 @@ async function readItems(tx: Tx, orders: readonly OrderDemand[]): Promise<Pick<R
 }
 
 /** A few statements, whatever the number of orders; of an item it is one row that changes. */
-export async function writeRound(tx: Tx, round: Round, { decisions, items }: Allocation): Promise<void> {
+export async function writeRound(tx: Tx, round: Round, { allotments, items }: Allocation): Promise<void> {
   const changed = [...items].map(([id, change]) => ({ id, ...change }))
-  const decided = decisions.map(({ order: { orderId, arrival }, status, short }) => ({
+  const decided = allotments.map(({ order: { orderId, arrival }, status, short }) => ({
     orderId,
     arrival,
     status,
     short,
   }))
-  const placesOf = ({ order: { orderId, arrival, demand } }: Decision) =>
+  const placesOf = ({ order: { orderId, arrival, demand } }: Allotment) =>
     demand.lines.map(({ itemId }) => ({ itemId, arrival, orderId }))
-  const joining = decisions.filter(({ status }) => status === 'backordered').flatMap(placesOf)
-  const leaving = decisions.filter(({ order }) => order.status === 'backordered').flatMap(placesOf)
+  const joining = allotments.filter(({ status }) => status === 'backordered').flatMap(placesOf)
+  const leaving = allotments.filter(({ order }) => order.status === 'backordered').flatMap(placesOf)
   await Promise.all([
     tx.query('UPDATE stock SET recheck = NULL WHERE item_id = ANY($1)', [round.rechecked]),
     tx.query(

@@ -8,7 +8,7 @@
 // is on hand and the order of arrival alone, however events and rounds fell together.
 import type { Demand, Line } from './demand.ts'
 
-export type Status = 'reserved' | 'backordered' | 'shipped' | 'released'
+export type ReservationStatus = 'reserved' | 'backordered' | 'shipped' | 'released'
 
 export interface OrderDemand {
   orderId: string
@@ -16,18 +16,18 @@ export interface OrderDemand {
   arrival: number
   demand: Demand
   /** Null: it is new. */
-  status: Status | null
+  status: ReservationStatus | null
 }
 
-export interface Decision {
+export interface Allotment {
   order: OrderDemand
-  status: Status
+  status: ReservationStatus
   /** What was not there when it was shipped. */
   short: Line[]
 }
 
 /** How an order ends: whether its goods leave the house, and what becomes of its reservation. */
-const endings: Record<Exclude<Demand['state'], 'open'>, { leaves: boolean; becomes: Status }> = {
+const endings: Record<Exclude<Demand['state'], 'open'>, { leaves: boolean; becomes: ReservationStatus }> = {
   shipped: { leaves: true, becomes: 'shipped' },
   cancelled: { leaves: false, becomes: 'released' },
 }
@@ -42,7 +42,7 @@ export interface ItemChange {
 }
 
 export interface Allocation {
-  decisions: Decision[]
+  allotments: Allotment[]
   items: Map<string, ItemChange>
 }
 
@@ -55,7 +55,7 @@ export function allocate(
   available: ReadonlyMap<string, number>,
   ahead: ReadonlyMap<string, number>,
 ): Allocation {
-  const decisions: Decision[] = []
+  const allotments: Allotment[] = []
   const items = new Map<string, ItemChange>()
   const changeOf = (itemId: string): ItemChange => {
     const change = items.get(itemId) ?? { reserved: 0, shipped: 0, recheck: false }
@@ -66,8 +66,8 @@ export function allocate(
     const { reserved = 0, shipped = 0 } = items.get(itemId) ?? {}
     return (available.get(itemId) ?? 0) - reserved - shipped
   }
-  const decide = (order: OrderDemand, status: Status, short: Line[] = []) => {
-    decisions.push({ order, status, short })
+  const decide = (order: OrderDemand, status: ReservationStatus, short: Line[] = []) => {
+    allotments.push({ order, status, short })
     const leavesQueues = order.status === 'backordered'
     const givesBack = order.status === 'reserved' && status === 'released'
     if (leavesQueues || givesBack) for (const { itemId } of order.demand.lines) changeOf(itemId).recheck = true
@@ -105,5 +105,5 @@ export function allocate(
     for (const { itemId } of lines) if (isFirst(itemId, order)) firstWaiting.set(itemId, order.arrival)
     if (order.status === null) decide(order, 'backordered')
   }
-  return { decisions, items }
+  return { allotments, items }
 }

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { allocate, type OrderDemand, type Status } from './allocation.ts'
+import { allocate, type OrderDemand, type ReservationStatus } from './allocation.ts'
 import type { Demand } from './demand.ts'
 
 type Wanted = Record<string, number>
@@ -8,7 +8,7 @@ type Wanted = Record<string, number>
 const order = (
   orderId: string,
   wanted: Wanted,
-  status: Status | null = null,
+  status: ReservationStatus | null = null,
   state: Demand['state'] = 'open',
 ): OrderDemand => ({
   orderId,
@@ -19,11 +19,14 @@ const order = (
 
 const given = (available: Wanted, ahead: Wanted = {}) => ({
   when: (...orders: OrderDemand[]) => {
-    const { decisions, items } = allocate(orders, new Map(Object.entries(available)), new Map(Object.entries(ahead)))
-    const decided = Object.fromEntries(decisions.map((one) => [one.order.orderId, one.status]))
+    const { allotments, items } = allocate(orders, new Map(Object.entries(available)), new Map(Object.entries(ahead)))
+    const decided = Object.fromEntries(allotments.map((one) => [one.order.orderId, one.status]))
     return {
-      decisions,
-      thenIs: (expected: Record<string, Status>, changes: Record<string, [reserved: number, shipped: number]> = {}) => {
+      allotments,
+      thenIs: (
+        expected: Record<string, ReservationStatus>,
+        changes: Record<string, [reserved: number, shipped: number]> = {},
+      ) => {
         assert.deepEqual(decided, expected)
         for (const [itemId, [reserved, shipped]] of Object.entries(changes)) {
           const found = items.get(itemId)
@@ -100,12 +103,12 @@ test('shipped: what was reserved leaves', () => {
 })
 
 test('shipped without a reservation: what is free leaves, first of all, and the rest is recorded as short', () => {
-  const { decisions, thenIs } = given({ x: 1, y: 5 }).when(
+  const { allotments, thenIs } = given({ x: 1, y: 5 }).when(
     order('a', { x: 1 }, 'backordered'),
     order('b', { x: 3, y: 2, unknown: 1 }, 'backordered', 'shipped'),
   )
   thenIs({ b: 'shipped' }, { x: [0, 1], y: [0, 2] })
-  assert.deepEqual(decisions[0]?.short, [
+  assert.deepEqual(allotments[0]?.short, [
     { itemId: 'x', quantity: 2 },
     { itemId: 'unknown', quantity: 1 },
   ])

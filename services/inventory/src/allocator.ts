@@ -4,20 +4,20 @@ import { transaction } from '@inorder/storage/transaction.ts'
 import { WokenLoop } from '@inorder/storage/woken-loop.ts'
 import type { Pool } from 'pg'
 import type { Logger } from 'pino'
-import { allocate, type Decision } from './allocation.ts'
+import { type Allotment, allocate } from './allocation.ts'
 import { mostChanges, readRound, writeRound } from './allocation-store.ts'
 
 /** What an instance recorded that died before its allocator looked: found after so long. */
 const pollMs = 1_000
 
 /** One transaction of its own. What was decided in it; undefined: there was nothing to do. */
-export const allocateRound = (pool: Pool, limit: number): Promise<Decision[] | undefined> =>
+export const allocateRound = (pool: Pool, limit: number): Promise<Allotment[] | undefined> =>
   transaction(pool, async (tx) => {
     const round = await readRound(tx, limit)
     if (!round) return undefined
     const allocation = allocate(round.orders, round.available, round.ahead)
     await writeRound(tx, round, allocation)
-    return allocation.decisions
+    return allocation.allotments
   })
 
 export class Allocator {
@@ -58,10 +58,10 @@ export class Allocator {
 
   /** Whether there was something to do. */
   async #round(limit: number): Promise<boolean> {
-    const decisions = await allocateRound(this.#pool, limit)
-    if (!decisions) return false
-    if (decisions.length > 0) this.#logger.info({ orders: decisions.length }, 'stock allocated')
-    for (const { order, short } of decisions) {
+    const allotments = await allocateRound(this.#pool, limit)
+    if (!allotments) return false
+    if (allotments.length > 0) this.#logger.info({ orders: allotments.length }, 'stock allocated')
+    for (const { order, short } of allotments) {
       if (short.length > 0) this.#logger.warn({ orderId: order.orderId, short }, 'shipped, but not all of it was there')
     }
     return true

@@ -1,7 +1,7 @@
 // The schemas of what this service takes and answers; validation, types and OpenAPI follow from them.
 import { Item, OrderId } from '@inorder/contracts/order.ts'
 import { Type } from 'typebox'
-import type { Status } from './allocation.ts'
+import type { ReservationStatus } from './allocation.ts'
 import type * as store from './store.ts'
 
 const closed = { additionalProperties: false }
@@ -26,7 +26,7 @@ export const stock = (found: store.Stock) => ({ ...found, available: found.onHan
 
 export const Reservation = Type.Object({
   orderId: OrderId,
-  status: Type.Unsafe<Status>({ type: 'string', enum: ['reserved', 'backordered', 'shipped', 'released'] }),
+  status: Type.Unsafe<ReservationStatus>({ type: 'string', enum: ['reserved', 'backordered', 'shipped', 'released'] }),
   lines: Type.Array(
     Type.Object({
       itemId,

@@ -1,5 +1,5 @@
 import type { Tx } from '@inorder/storage/transaction.ts'
-import type { Status } from './allocation.ts'
+import type { ReservationStatus } from './allocation.ts'
 import type { Demand, Line } from './demand.ts'
 
 export async function load(tx: Tx, orderIds: readonly string[]): Promise<Map<string, Demand>> {
@@ -55,7 +55,7 @@ export async function setOnHand(tx: Tx, itemId: string, onHand: number): Promise
 }
 
 export interface Reservation {
-  status: Status
+  status: ReservationStatus
   lines: readonly Line[]
   /** What was not there when it was shipped. */
   short: readonly Line[]

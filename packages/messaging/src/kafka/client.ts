@@ -31,9 +31,9 @@ const tooLarge = ['MESSAGE_TOO_LARGE', 'RECORD_LIST_TOO_LARGE']
 export function kafkaError(error: unknown, topic: string): Error {
   const last = lastOf(error)
   if (last instanceof KafkaUnavailable) return last
-  if (/^Unknown topic/.test(last.message) || answer(last) === 'UNKNOWN_TOPIC_OR_PARTITION')
+  if (/^Unknown topic/.test(last.message) || answerCode(last) === 'UNKNOWN_TOPIC_OR_PARTITION')
     return new TopicMissing(topic)
-  const code = answer(last)
+  const code = answerCode(last)
   if (code && tooLarge.includes(code)) return new RecordTooLarge(`${topic}: ${code}`, { cause: last })
   if (code) return new KafkaRefused(`${topic}: ${code}`, { cause: last })
   if ('hasStaleMetadata' in last) return new KafkaRefused(`${topic}: a partition has no leader`, { cause: last })
@@ -42,12 +42,12 @@ export function kafkaError(error: unknown, topic: string): Error {
 
 /** Errors of several tries come as one: the last try is the one that counts. */
 function lastOf(error: unknown): Error {
-  if (error instanceof AggregateError && !answer(error)) return lastOf(error.errors.at(-1))
+  if (error instanceof AggregateError && !answerCode(error)) return lastOf(error.errors.at(-1))
   return error instanceof Error ? error : new Error(String(error))
 }
 
 /** The broker's own error code, when it answered with one. */
-function answer(error: Error): string | undefined {
+function answerCode(error: Error): string | undefined {
   if (!('code' in error) || error.code !== 'PLT_KFK_RESPONSE' || !(error instanceof AggregateError)) return undefined
   return error.errors.find((e) => typeof e?.apiId === 'string')?.apiId
 }

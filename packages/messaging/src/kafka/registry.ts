@@ -12,7 +12,7 @@ export class UnknownSchema extends Error {
   override readonly name = 'UnknownSchema'
 }
 
-interface Answer {
+interface RegistryAnswer {
   status: number
   body: unknown
 }
@@ -76,7 +76,7 @@ export class SchemaRegistry {
     )
   }
 
-  async #ask(method: string, path: string, body?: object): Promise<Answer> {
+  async #ask(method: string, path: string, body?: object): Promise<RegistryAnswer> {
     try {
       const response = await fetch(this.#url + path, {
         method,
@@ -109,12 +109,12 @@ function member(body: unknown, name: string): unknown {
   return typeof body === 'object' && body !== null ? Reflect.get(body, name) : undefined
 }
 
-function field<Value>(answer: Answer, name: string, is: (value: unknown) => value is Value): Value {
+function field<Value>(answer: RegistryAnswer, name: string, is: (value: unknown) => value is Value): Value {
   const value = member(answer.body, name)
   if (answer.status !== 200 || !is(value)) throw unexpected(answer)
   return value
 }
 
-const codeOf = ({ status, body }: Answer): unknown => (status === 404 ? member(body, 'error_code') : undefined)
-const unexpected = ({ status, body }: Answer) =>
+const codeOf = ({ status, body }: RegistryAnswer): unknown => (status === 404 ? member(body, 'error_code') : undefined)
+const unexpected = ({ status, body }: RegistryAnswer) =>
   new RegistryUnavailable(`unexpected answer ${status} ${JSON.stringify(body)}`)

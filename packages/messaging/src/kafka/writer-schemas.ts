@@ -1,7 +1,7 @@
 import { type Fault, faultOf } from './event.ts'
 import { type SchemaRegistry, UnknownSchema } from './registry.ts'
 
-type Reader<Event> = (body: Buffer) => Event
+type BodyReader<Event> = (body: Buffer) => Event
 
 /** Asked for a larger one, some registries answer as if they were broken, and the batch would be tried for ever. */
 const largestId = 2 ** 31 - 1
@@ -19,18 +19,18 @@ interface UnknownId {
 /** The schemas that records were written with, by their ids in the registry. */
 export class WriterSchemas<Event> {
   readonly #registry: Pick<SchemaRegistry, 'schemaOf'>
-  readonly #decoder: (schema: string) => Reader<Event>
-  readonly #readers = new Map<number, Reader<Event>>()
+  readonly #decoder: (schema: string) => BodyReader<Event>
+  readonly #readers = new Map<number, BodyReader<Event>>()
   /** Ids that the registry did not know when it was last asked, the oldest answer first. */
   readonly #unknown = new Map<number, UnknownId>()
 
-  constructor(registry: Pick<SchemaRegistry, 'schemaOf'>, decoder: (schema: string) => Reader<Event>) {
+  constructor(registry: Pick<SchemaRegistry, 'schemaOf'>, decoder: (schema: string) => BodyReader<Event>) {
     this.#registry = registry
     this.#decoder = decoder
   }
 
   /** Undefined: the registry was never asked for this id. */
-  find(id: number): Reader<Event> | Fault | undefined {
+  find(id: number): BodyReader<Event> | Fault | undefined {
     return this.#readers.get(id) ?? this.#unknown.get(id)?.fault
   }
 
@@ -71,7 +71,7 @@ export class WriterSchemas<Event> {
   }
 
   /** A writer's schema that does not resolve to ours makes each of its records undecodable, not the batch. */
-  #reader(schema: string): Reader<Event> {
+  #reader(schema: string): BodyReader<Event> {
     try {
       return this.#decoder(schema)
     } catch (error) {

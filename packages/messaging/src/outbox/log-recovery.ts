@@ -82,7 +82,7 @@ async function recoverGroup<Event>(
       await options.decoder.learn(error.ids)
       return recoverGroup(options, staged)
     }
-    if (error instanceof Unreadable) {
+    if (error instanceof SchemaGone) {
       const { id, message } = error
       await markUnreadable(options.pool, id, message)
       const unread = { version: null, eventId: null, detail: message }
@@ -97,11 +97,11 @@ async function recoverGroup<Event>(
     const [[key]] = byKey as [[string, Staged[]]]
     if (byKey.length === 1) group = await holdRefused(options, key, staged, error as Error)
     else {
-      const alone = []
-      for (const [, records] of byKey) alone.push(await recoverGroup(options, records))
+      const results = []
+      for (const [, records] of byKey) results.push(await recoverGroup(options, records))
       return {
-        recovered: alone.flatMap(({ recovered }) => recovered),
-        dropped: alone.flatMap(({ dropped }) => dropped),
+        recovered: results.flatMap(({ recovered }) => recovered),
+        dropped: results.flatMap(({ dropped }) => dropped),
       }
     }
   }
@@ -125,14 +125,14 @@ async function recoverLocked<Event>(
     const evidence = evidenceOf(version, unpublished.get(key) ?? [], byKey.get(key)!)
     return { key, version, evidence, verdict: judge(evidence) }
   })
-  const adopted = judged.flatMap(({ evidence, verdict }) =>
-    verdict.adopt === undefined ? [] : evidence.log.get(verdict.adopt)!.at,
+  const takenOver = judged.flatMap(({ evidence, verdict }) =>
+    verdict.becomes === undefined ? [] : evidence.log.get(verdict.becomes)!.at,
   )
-  const events = eventsOf(decoder, topicId, adopted.length > 0 ? await stagedRecords(tx, adopted) : [])
+  const events = eventsOf(decoder, topicId, takenOver.length > 0 ? await stagedRecords(tx, takenOver) : [])
   const recovered = judged.map(({ key, version, evidence, verdict }) => ({
     key,
-    event: verdict.adopt === undefined ? undefined : events.get(key),
-    hold: verdict.hold && holdOf(verdict, verdict.adopt ?? version, evidence, byKey.get(key)!),
+    event: verdict.becomes === undefined ? undefined : events.get(key),
+    hold: verdict.hold && holdOf(verdict, verdict.becomes ?? version, evidence, byKey.get(key)!),
   }))
   const dropped = judged.flatMap(({ key, verdict }) => verdict.dropped.map((eventId) => ({ key, eventId })))
 
@@ -173,15 +173,15 @@ function eventsOf<Event>(
   const events = new Map<string, Event>()
   for (const record of records) {
     const { key, decoded, fault } = decoder.decode(topicId, record)
-    if (!decoded) throw new Unreadable(record.id, `${fault?.cause}: ${fault?.detail}`)
+    if (!decoded) throw new SchemaGone(record.id, `${fault?.cause}: ${fault?.detail}`)
     events.set(key, decoded.event)
   }
   return events
 }
 
 /** A record that was read before, perhaps by another process: its schema is gone since. */
-class Unreadable extends Error {
-  override readonly name = 'Unreadable'
+class SchemaGone extends Error {
+  override readonly name = 'SchemaGone'
   readonly id: number
 
   constructor(id: number, detail: string) {

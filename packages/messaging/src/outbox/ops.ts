@@ -4,23 +4,21 @@ import { type Static, Type } from 'typebox'
 const text = (description: string) => Type.String({ description })
 const textOrNull = (description: string) => Type.Unsafe<string | null>({ type: ['string', 'null'], description })
 
-export type Refusal =
-  | 'kafka-away'
-  | 'not-set-aside'
-  | 'not-the-head'
-  | 'nothing-lost'
-  | 'nothing-parked'
-  | 'nothing-set-aside'
-  | 'record-gone'
-  | 'registry-away'
-  | 'version-not-skipped'
-
 /** `next` is what to pass as `after`, or null. */
 export type List<Item> = { items: Item[]; next: string | null }
 
 /** The problem that answers a request which cannot be done as things stand. */
 export interface Refused {
-  refused: Refusal
+  refused:
+    | 'kafka-away'
+    | 'not-set-aside'
+    | 'not-the-head'
+    | 'nothing-lost'
+    | 'nothing-parked'
+    | 'nothing-set-aside'
+    | 'record-gone'
+    | 'registry-away'
+    | 'version-not-skipped'
   detail: string
 }
 

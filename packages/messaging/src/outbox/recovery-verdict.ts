@@ -19,7 +19,7 @@ export interface Range {
 
 export interface Verdict {
   /** The key becomes what the log's event of this version says. Undefined: its row stays. */
-  adopt: number | undefined
+  becomes: number | undefined
   /** Events of the outbox that the log has already. */
   published: string[]
   /** Events of the outbox that contradict the log, and those that build on them. */
@@ -44,7 +44,7 @@ export function judge({ version, unpublished, log, unreadable }: Evidence): Verd
   for (const [of, { at }] of log) if (of <= top && at > settledTo) settledTo = at
   const unsettled = unreadable.some((at) => at > settledTo)
   return {
-    adopt: top > version || fork !== undefined ? top : undefined,
+    becomes: top > version || fork !== undefined ? top : undefined,
     published: unpublished.filter(isInLog).map(({ eventId }) => eventId),
     dropped: fork === undefined ? [] : waiting.filter((row) => row.version >= fork).map(({ eventId }) => eventId),
     hold: unsettled ? { cause: 'undecodable', missing } : missing.length > 0 ? { cause: 'gap', missing } : undefined,

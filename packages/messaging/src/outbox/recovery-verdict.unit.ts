@@ -16,7 +16,7 @@ function evidence(version: number, unpublished: string[], log: string[]): Eviden
   return { version, unpublished: rows, log: first, unreadable }
 }
 
-const nothing = { adopt: undefined, published: [], dropped: [], hold: undefined }
+const nothing = { becomes: undefined, published: [], dropped: [], hold: undefined }
 const gap = (...missing: [number, number][]) => ({
   cause: 'gap',
   missing: missing.map(([from, to]) => ({ from, to })),
@@ -27,30 +27,30 @@ const cases: [string, Evidence, Partial<Verdict> | { hold: ReturnType<typeof gap
   ['nothing new', evidence(3, [], ['2', '3']), {}],
   ['published, and the row of the outbox not deleted yet', evidence(3, ['3'], ['2', '3']), { published: ['3'] }],
   ['not published yet', evidence(3, ['2', '3'], ['1']), {}],
-  ['the backup lacks the newest versions', evidence(1, [], ['2', '3']), { adopt: 3 }],
-  ['there is no such key', evidence(0, [], ['1', '2']), { adopt: 2 }],
-  ['two histories', evidence(3, ['2', '3'], ["2'"]), { adopt: 2, dropped: ['2', '3'] }],
-  ['two histories, the other is longer', evidence(2, ['2'], ["2'", "3'"]), { adopt: 3, dropped: ['2'] }],
-  ['what is below the fork is published', evidence(3, ['2', '3'], ["3'"]), { adopt: 3, dropped: ['3'] }],
+  ['the backup lacks the newest versions', evidence(1, [], ['2', '3']), { becomes: 3 }],
+  ['there is no such key', evidence(0, [], ['1', '2']), { becomes: 2 }],
+  ['two histories', evidence(3, ['2', '3'], ["2'"]), { becomes: 2, dropped: ['2', '3'] }],
+  ['two histories, the other is longer', evidence(2, ['2'], ["2'", "3'"]), { becomes: 3, dropped: ['2'] }],
+  ['what is below the fork is published', evidence(3, ['2', '3'], ["3'"]), { becomes: 3, dropped: ['3'] }],
   [
     'what is behind the fork and in the log',
     evidence(3, ['2', '3'], ["2'", '3']),
-    { adopt: 3, published: ['3'], dropped: ['2'] },
+    { becomes: 3, published: ['3'], dropped: ['2'] },
   ],
-  ['the outbox fills the gap', evidence(2, ['2'], ['1', '3']), { adopt: 3 }],
+  ['the outbox fills the gap', evidence(2, ['2'], ['1', '3']), { becomes: 3 }],
   ['an event far above', evidence(3, ['2', '3'], ['1', '9']), { hold: gap([4, 8]) }],
-  ['as far as there is no gap', evidence(1, [], ['2', '3', '5', '8']), { adopt: 3, hold: gap([4, 4], [6, 7]) }],
+  ['as far as there is no gap', evidence(1, [], ['2', '3', '5', '8']), { becomes: 3, hold: gap([4, 4], [6, 7]) }],
   [
     'a fork below a gap',
     evidence(4, ['2', '3', '4'], ["3'", '9']),
-    { adopt: 3, dropped: ['3', '4'], hold: gap([4, 8]) },
+    { becomes: 3, dropped: ['3', '4'], hold: gap([4, 8]) },
   ],
   ['an unknown key that does not begin', evidence(0, [], ['9']), { hold: gap([1, 8]) }],
-  ['a key that came in another order', evidence(1, [], ['3', '2']), { adopt: 3 }],
-  ['nobody can read the newest', evidence(1, [], ['2', 'x']), { adopt: 2, hold: unreadable() }],
+  ['a key that came in another order', evidence(1, [], ['3', '2']), { becomes: 3 }],
+  ['nobody can read the newest', evidence(1, [], ['2', 'x']), { becomes: 2, hold: unreadable() }],
   ['nobody can read the only one', evidence(0, [], ['x']), { hold: unreadable() }],
-  ['nobody can read the missing one', evidence(1, [], ['2', 'x', '4']), { adopt: 2, hold: unreadable([3, 3]) }],
-  ['garbage that later versions follow without a gap', evidence(1, [], ['x', '2', 'x', '3']), { adopt: 3 }],
+  ['nobody can read the missing one', evidence(1, [], ['2', 'x', '4']), { becomes: 2, hold: unreadable([3, 3]) }],
+  ['garbage that later versions follow without a gap', evidence(1, [], ['x', '2', 'x', '3']), { becomes: 3 }],
   ['garbage below what the row knows', evidence(3, [], ['2', 'x', '3']), {}],
   ['garbage above what the row knows', evidence(3, [], ['2', '3', 'x']), { hold: unreadable() }],
   ['a repeat behind garbage settles nothing', evidence(2, [], ['2', 'x', '2']), { hold: unreadable() }],
@@ -77,15 +77,15 @@ const histories = fc
 test('rule 12: no row leaves the outbox untold, no version of the log is given away, no gap is written above', () => {
   fc.assert(
     fc.property(histories, (given) => {
-      const { adopt, published, dropped, hold } = judge(given)
-      const version = adopt ?? given.version
+      const { becomes, published, dropped, hold } = judge(given)
+      const version = becomes ?? given.version
       for (const eventId of published)
         assert.ok(
           [...given.log.values()].some((event) => event.eventId === eventId),
           `${eventId} is in the log`,
         )
       assert.equal(new Set([...published, ...dropped]).size, published.length + dropped.length)
-      if (adopt !== undefined) assert.ok(given.log.has(adopt), 'the log says what it becomes')
+      if (becomes !== undefined) assert.ok(given.log.has(becomes), 'the log says what it becomes')
 
       const stays = given.unpublished.filter(({ eventId }) => ![...published, ...dropped].includes(eventId))
       for (const row of stays) {

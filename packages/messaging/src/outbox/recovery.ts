@@ -44,7 +44,7 @@ const backoff = { firstMs: 1_000, longestMs: 2_000 }
 /** Each may be a megabyte. */
 const mostReadAgain = 20
 
-/** Rule 12: the log is a producer's second copy. One whose database was restored takes over from it what it has forgotten. */
+/** Rule 12: One whose database was restored takes over from it what it has forgotten. */
 export class LogRecovery<Event> implements ComparedLog {
   readonly topicName: string
   readonly #options: LogRecoveryOptions<Event>
@@ -207,10 +207,10 @@ export class LogRecovery<Event> implements ComparedLog {
 
   #tell({ recovered, dropped }: RecoveredGroup<Event>): void {
     const { logger } = this.#options
-    const adopted = recovered.filter(({ event }) => event !== undefined).length
-    if (adopted > 0)
+    const takenOver = recovered.filter(({ event }) => event !== undefined).length
+    if (takenOver > 0)
       logger.warn(
-        { alarm: 'database-restored', keys: adopted },
+        { alarm: 'database-restored', keys: takenOver },
         'keys that the database lacked were taken over from the log',
       )
     for (const { key, eventId } of dropped)
