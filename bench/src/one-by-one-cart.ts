@@ -4,7 +4,7 @@ import { randomUUID } from 'node:crypto'
 import { maxTotal, totalOf } from '@inorder/contracts/money.ts'
 import { Order } from '@inorder/contracts/order.ts'
 import { orderEvents } from '@inorder/contracts/order-events.ts'
-import { problem } from '@inorder/contracts/problems.ts'
+import { Problem } from '@inorder/contracts/problems.ts'
 import { createApp } from '@inorder/http/app.ts'
 import { SchemaRegistry } from '@inorder/messaging/kafka/registry.ts'
 import { frame } from '@inorder/messaging/kafka/wire-format.ts'
@@ -42,7 +42,7 @@ const { orderId, customerId, items } = Order.properties
 const body = Type.Object({ orderId, customerId, items }, { additionalProperties: false })
 app.post('/create-order', { schema: { body } }, async (request, reply) => {
   const totalAmount = totalOf(request.body.items)
-  if (totalAmount > maxTotal) throw problem('invalid-request', 'the total is too large')
+  if (totalAmount > maxTotal) throw new Problem('invalid-request', 'the total is too large')
   const now = new Date().toISOString()
   const order = { ...request.body, orderDate: now, totalAmount, currency: 'USD', status: 'new' }
   const eventId = randomUUID()

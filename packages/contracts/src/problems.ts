@@ -93,6 +93,3 @@ export class Problem extends Error {
     return { type: `/problems/${name}`, title, status, detail, instance, ...(errors && { errors }), ...members }
   }
 }
-
-export const problem = (name: ProblemName, detail: string, details?: ProblemOptions): Problem =>
-  new Problem(name, detail, details)

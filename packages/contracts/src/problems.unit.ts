@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { readdirSync, readFileSync } from 'node:fs'
 import { test } from 'node:test'
-import { problem, problems } from './problems.ts'
+import { Problem, problems } from './problems.ts'
 
 const folder = new URL('../../../docs/problems/', import.meta.url)
 
@@ -17,7 +17,7 @@ test('the table and the pages agree', () => {
 
 test('a problem is its answer', () => {
   const errors = [{ field: 'items[0].price', message: 'must have at most 4 decimals' }]
-  assert.deepEqual(problem('invalid-request', 'Not valid: items[0].price.', { errors }).body('/create-order'), {
+  assert.deepEqual(new Problem('invalid-request', 'Not valid: items[0].price.', { errors }).body('/create-order'), {
     type: '/problems/invalid-request',
     title: 'The request is not valid',
     status: 400,
@@ -28,8 +28,8 @@ test('a problem is its answer', () => {
 })
 
 test('what may be tried again says when', () => {
-  assert.deepEqual(problem('overloaded', 'd').headers, { 'retry-after': '1' })
-  assert.deepEqual(problem('idempotency-key-in-use', 'd').headers, { 'retry-after': '1' })
-  assert.deepEqual(problem('kafka-away', 'd', { headers: { 'retry-after': '7' } }).headers, { 'retry-after': '7' })
-  for (const name of ['order-exists', 'order-held'] as const) assert.deepEqual(problem(name, 'd').headers, {})
+  assert.deepEqual(new Problem('overloaded', 'd').headers, { 'retry-after': '1' })
+  assert.deepEqual(new Problem('idempotency-key-in-use', 'd').headers, { 'retry-after': '1' })
+  assert.deepEqual(new Problem('kafka-away', 'd', { headers: { 'retry-after': '7' } }).headers, { 'retry-after': '7' })
+  for (const name of ['order-exists', 'order-held'] as const) assert.deepEqual(new Problem(name, 'd').headers, {})
 })

@@ -2,7 +2,7 @@
 // somebody else's, open in a browser here, may not: neither under a name that its owner made lead here (DNS rebinding,
 // 421), nor by a write that the browser sends for it (403).
 import type { IncomingMessage } from 'node:http'
-import { type Problem, problem } from '@inorder/contracts/problems.ts'
+import { Problem } from '@inorder/contracts/problems.ts'
 import type { FastifyInstance } from 'fastify'
 import { isLoopback } from './config.ts'
 import { sendProblem } from './errors.ts'
@@ -45,7 +45,7 @@ export function checkAccess(app: Pick<FastifyInstance, 'addHook'>, access: Acces
     const { name, port } = authority.exec(host)?.groups ?? {}
     if (!name || Number(port ?? 0) > 65_535) return malformed('a Host that is no name with a port')
     if (!checksHosts || names.has(name.toLowerCase()) || names.has(host.toLowerCase())) return undefined
-    return problem(
+    return new Problem(
       'misdirected-request',
       'The service does not answer under the name in Host. Who runs it lists further names in ALLOWED_HOSTS.',
     )
@@ -57,7 +57,7 @@ export function checkAccess(app: Pick<FastifyInstance, 'addHook'>, access: Acces
     const isForeign =
       origin !== undefined && origin !== `http://${host}`.toLowerCase() && !origins.includes(origin.toLowerCase())
     if (!isForeign && site !== 'cross-site') return undefined
-    return problem(
+    return new Problem(
       'foreign-origin',
       'A page of another origin sent this, and nothing was changed. Who runs the service lists known ones in ALLOWED_ORIGINS.',
     )
@@ -72,4 +72,4 @@ export function checkAccess(app: Pick<FastifyInstance, 'addHook'>, access: Acces
 
 const listed = (setting = ''): string[] => setting.toLowerCase().split(',').filter(Boolean)
 
-const malformed = (what: string) => problem('malformed-http', `The request has ${what}.`)
+const malformed = (what: string) => new Problem('malformed-http', `The request has ${what}.`)

@@ -1,4 +1,4 @@
-import { type ProblemName, problem, problems } from '@inorder/contracts/problems.ts'
+import { Problem, type ProblemName, problems } from '@inorder/contracts/problems.ts'
 import { type TObject, type TSchema, Type } from 'typebox'
 
 const schema = Type.Object({
@@ -41,7 +41,7 @@ export function answersOf(...names: ProblemName[]): Record<number, ProblemAnswer
   for (const name of names) {
     const { status } = problems[name]
     const before = answers[status]
-    const isTemporary = 'retry-after' in problem(name, '').headers
+    const isTemporary = 'retry-after' in new Problem(name, '').headers
     answers[status] = {
       ...before,
       ...(isTemporary && { headers: named(['Retry-After']) }),

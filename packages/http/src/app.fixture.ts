@@ -3,7 +3,7 @@ import { type IncomingHttpHeaders, request } from 'node:http'
 import { type AddressInfo, connect, type Socket } from 'node:net'
 import { Readable, Writable } from 'node:stream'
 import { Order } from '@inorder/contracts/order.ts'
-import { problem } from '@inorder/contracts/problems.ts'
+import { Problem } from '@inorder/contracts/problems.ts'
 import { pino } from 'pino'
 import { Registry } from 'prom-client'
 import { Type } from 'typebox'
@@ -57,7 +57,7 @@ export async function startFixture(access: Partial<Access> = {}) {
   app.put('/orders/:orderId', { schema: { params, body: Order } }, async (incoming) => incoming.params)
   app.get('/list', { schema: { querystring: ListQuery } }, async (incoming) => incoming.query)
   app.get('/overloaded', async () => {
-    throw problem('overloaded', 'Too much.', { headers: { 'retry-after': '7' } })
+    throw new Problem('overloaded', 'Too much.', { headers: { 'retry-after': '7' } })
   })
   app.get('/broken', async () => {
     throw new TypeError('a secret of ours')

@@ -2,7 +2,7 @@
 // of the bytes behind its request; and it is not lost when the service stops.
 import type { Server, ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
-import { type Problem, problem } from '@inorder/contracts/problems.ts'
+import { Problem } from '@inorder/contracts/problems.ts'
 
 /** How long an idle connection stays when the service stops: a request may be on its way on it. */
 const graceMs = 500
@@ -28,7 +28,7 @@ export class Connections {
     server.on('checkExpectation', (request, response) => {
       this.#begun(response)
       request.resume()
-      answer(response, problem('unknown-expectation', 'The only Expect that is known is 100-continue.'))
+      answer(response, new Problem('unknown-expectation', 'The only Expect that is known is 100-continue.'))
     })
     server.on('connect', (_request, socket: Socket) => {
       // Node has taken its own listener off.
@@ -36,7 +36,7 @@ export class Connections {
       const headers = { allow: 'GET, HEAD, POST, PUT, OPTIONS' }
       this.#refuse(
         socket,
-        problem('method-not-allowed', 'The service is no proxy: CONNECT is for nothing here.', { headers }),
+        new Problem('method-not-allowed', 'The service is no proxy: CONNECT is for nothing here.', { headers }),
       )
     })
   }
@@ -116,7 +116,7 @@ function answerRaw(socket: Socket, fault: Problem): void {
 }
 
 function problemOf(code: string | undefined): Problem {
-  if (code === 'HPE_HEADER_OVERFLOW') return problem('headers-too-large', 'Address and headers may have 16 KiB.')
-  if (code === 'ERR_HTTP_REQUEST_TIMEOUT') return problem('request-timeout', 'The request took too long to arrive.')
-  return problem('malformed-http', 'What arrived cannot be read as HTTP/1.1.')
+  if (code === 'HPE_HEADER_OVERFLOW') return new Problem('headers-too-large', 'Address and headers may have 16 KiB.')
+  if (code === 'ERR_HTTP_REQUEST_TIMEOUT') return new Problem('request-timeout', 'The request took too long to arrive.')
+  return new Problem('malformed-http', 'What arrived cannot be read as HTTP/1.1.')
 }

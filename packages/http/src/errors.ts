@@ -1,5 +1,5 @@
 // Whatever is thrown below a route becomes one of the table's answers.
-import { Problem, type ProblemName, problem } from '@inorder/contracts/problems.ts'
+import { Problem, type ProblemName } from '@inorder/contracts/problems.ts'
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import { invalidRequest } from './field-errors.ts'
 import { NoAnswer } from './no-answer.ts'
@@ -46,12 +46,12 @@ export function sendProblem(answer: Problem, request: FastifyRequest, reply: Fas
 function problemOf(error: Error & { code?: string; statusCode?: number }): Problem {
   if (error instanceof Problem) return error
   const known = ofFastify[error.code ?? '']
-  if (known) return problem(...known)
+  if (known) return new Problem(...known)
   if (error.code === 'FST_ERR_BAD_URL') {
     const message = 'is not percent-encoded UTF-8'
-    return problem('bad-url', `The path ${message}.`, { errors: [{ field: 'path', message }] })
+    return new Problem('bad-url', `The path ${message}.`, { errors: [{ field: 'path', message }] })
   }
   // The client's own doing, such as a connection it has cut in the middle of the body.
-  if (error.statusCode !== undefined && error.statusCode < 500) return problem('malformed-http', error.message)
-  return problem('unavailable', 'Something unexpected failed. It is logged; try again.')
+  if (error.statusCode !== undefined && error.statusCode < 500) return new Problem('malformed-http', error.message)
+  return new Problem('unavailable', 'Something unexpected failed. It is logged; try again.')
 }

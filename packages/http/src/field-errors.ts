@@ -1,6 +1,6 @@
 // What is wrong with each field, in words for a person, from what ajv reports.
 import { formats } from '@inorder/contracts/formats.ts'
-import { type FieldError, type Problem, problem } from '@inorder/contracts/problems.ts'
+import { type FieldError, Problem } from '@inorder/contracts/problems.ts'
 import type { ErrorObject } from 'ajv'
 
 /** Nobody reads more of them, and looking for all can be a second's work. */
@@ -12,7 +12,7 @@ export function invalidRequest(errors: readonly FieldError[]): Problem {
   const named = errors.slice(0, namedInDetail).map(({ field }) => field)
   const more = errors.length > named.length ? ` and ${errors.length - named.length} more` : ''
   const atLeast = errors.length >= mostFields ? ' at least' : ''
-  return problem('invalid-request', `Not valid: ${named.join(', ')}${more}${atLeast}.`, { errors })
+  return new Problem('invalid-request', `Not valid: ${named.join(', ')}${more}${atLeast}.`, { errors })
 }
 
 /** One error a field, the first, of what was found in `value`. `part` stands for the whole: `body`, `querystring`. */

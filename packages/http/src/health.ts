@@ -1,5 +1,5 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
-import { problem } from '@inorder/contracts/problems.ts'
+import { Problem } from '@inorder/contracts/problems.ts'
 import { Type } from 'typebox'
 import { answersOf, plainText } from './answers.ts'
 
@@ -22,7 +22,8 @@ export const health: FastifyPluginAsyncTypebox<{ ready(): Promise<string[]>; met
     { schema: { summary: 'The service can do its work', tags, response: { 200: isReady, ...answersOf('not-ready') } } },
     async () => {
       const missing = await ready()
-      if (missing.length > 0) throw problem('not-ready', `Missing: ${missing.join(', ')}.`, { members: { missing } })
+      if (missing.length > 0)
+        throw new Problem('not-ready', `Missing: ${missing.join(', ')}.`, { members: { missing } })
       return { status: 'ok' as const, missing }
     },
   )

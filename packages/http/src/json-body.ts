@@ -1,7 +1,7 @@
 // The parser of request bodies: JSON in valid UTF-8, none of whose numbers loses a digit.
 import { isUtf8 } from 'node:buffer'
 import type { IncomingHttpHeaders } from 'node:http'
-import { problem } from '@inorder/contracts/problems.ts'
+import { Problem } from '@inorder/contracts/problems.ts'
 import { withoutInexact } from './exact-numbers.ts'
 import { assertKeysOnce } from './json-keys.ts'
 
@@ -12,8 +12,8 @@ export function assertPlainUtf8(headers: IncomingHttpHeaders): void {
   const { 'content-encoding': coding = 'identity', 'content-type': type = '' } = headers
   const encoding = charset.exec(type)?.[1] ?? 'utf-8'
   if (coding.toLowerCase() !== 'identity')
-    throw problem('unsupported-media-type', 'A body must come without a Content-Encoding.')
-  if (!/^utf-?8$/i.test(encoding)) throw problem('unsupported-media-type', 'A body must be in UTF-8.')
+    throw new Problem('unsupported-media-type', 'A body must come without a Content-Encoding.')
+  if (!/^utf-?8$/i.test(encoding)) throw new Problem('unsupported-media-type', 'A body must be in UTF-8.')
 }
 
 /** What is read without a word of protest but means another thing than was sent does not pass. */
@@ -33,4 +33,4 @@ export function parseJson(body: Buffer): unknown {
 }
 
 const malformed = (message: string) =>
-  problem('malformed-json', `The body ${message}.`, { errors: [{ field: 'body', message }] })
+  new Problem('malformed-json', `The body ${message}.`, { errors: [{ field: 'body', message }] })

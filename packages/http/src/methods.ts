@@ -1,4 +1,4 @@
-import { problem } from '@inorder/contracts/problems.ts'
+import { Problem } from '@inorder/contracts/problems.ts'
 import type { FastifyInstance } from 'fastify'
 import { sendProblem } from './errors.ts'
 
@@ -19,12 +19,12 @@ export function otherMethods(app: Pick<FastifyInstance, 'addHook'>): void {
     const path = request.url.split('?', 1)[0] ?? ''
     const allowed = [...routes.values()].filter((route) => route.path.test(path)).flatMap(({ methods }) => [...methods])
     if (allowed.length === 0) {
-      return sendProblem(problem('route-not-found', `There is nothing at ${path}; see /docs.`), request, reply)
+      return sendProblem(new Problem('route-not-found', `There is nothing at ${path}; see /docs.`), request, reply)
     }
     const allow = [...new Set([...allowed, 'OPTIONS'])].join(', ')
     if (request.method === 'OPTIONS') return void reply.code(204).header('allow', allow).send()
     const detail = `${request.method} is not for ${path}; it takes ${allow}.`
-    sendProblem(problem('method-not-allowed', detail, { headers: { allow } }), request, reply)
+    sendProblem(new Problem('method-not-allowed', detail, { headers: { allow } }), request, reply)
   })
 }
 

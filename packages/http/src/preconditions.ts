@@ -1,5 +1,5 @@
 // Preconditions of RFC 9110, 13: a version is the ETag of an order.
-import { problem } from '@inorder/contracts/problems.ts'
+import { Problem } from '@inorder/contracts/problems.ts'
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import { Type } from 'typebox'
 import { invalidRequest } from './field-errors.ts'
@@ -59,7 +59,7 @@ export function sendVersion<Body>(
   }
   const etag = entityTag(version)
   if (!names(accepts, version)) {
-    throw problem('version-mismatch', `It is at version ${version}, which If-Match does not name.`, {
+    throw new Problem('version-mismatch', `It is at version ${version}, which If-Match does not name.`, {
       headers: { etag },
     })
   }

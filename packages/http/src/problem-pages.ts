@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs/promises'
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
-import { problem, problems } from '@inorder/contracts/problems.ts'
+import { Problem, problems } from '@inorder/contracts/problems.ts'
 import { Type } from 'typebox'
 import { answersOf, plainText } from './answers.ts'
 
@@ -15,7 +15,7 @@ export const problemPages: FastifyPluginAsyncTypebox = async (app) => {
     response: { 200: plainText, ...answersOf('problem-not-found') },
   }
   app.get('/problems/:name', { schema }, async ({ params: { name } }, reply) => {
-    if (!Object.hasOwn(problems, name)) throw problem('problem-not-found', 'There is no problem of this name.')
+    if (!Object.hasOwn(problems, name)) throw new Problem('problem-not-found', 'There is no problem of this name.')
     // Not text/markdown: browsers would save it instead of showing it.
     return reply.type('text/plain; charset=utf-8').send(await readFile(new URL(`${name}.md`, folder), 'utf8'))
   })

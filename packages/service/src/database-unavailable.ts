@@ -1,4 +1,4 @@
-import { problem } from '@inorder/contracts/problems.ts'
+import { Problem } from '@inorder/contracts/problems.ts'
 import { NoAnswer } from '@inorder/http/no-answer.ts'
 import { isDatabaseUnavailable } from '@inorder/storage/database-unavailable.ts'
 import { CommitUnknown } from '@inorder/storage/transaction.ts'
@@ -9,5 +9,5 @@ export function orDatabaseUnavailable(error: Error, request: FastifyRequest): ne
   if (error instanceof CommitUnknown) throw new NoAnswer(error.message, { cause: error })
   if (!isDatabaseUnavailable(error)) throw error
   request.log.warn({ err: error, url: request.url }, 'the database did not answer')
-  throw problem('database-away', 'The database does not answer. Try again.')
+  throw new Problem('database-away', 'The database does not answer. Try again.')
 }

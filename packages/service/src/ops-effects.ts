@@ -1,6 +1,6 @@
 // The operator's view of a service's slow effects: which are held up, and what is to become of them.
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
-import { problem } from '@inorder/contracts/problems.ts'
+import { Problem } from '@inorder/contracts/problems.ts'
 import { answersOf } from '@inorder/http/answers.ts'
 import { operatorOf } from '@inorder/http/operator.ts'
 import { type EffectOps, HeldEffect, ReleasedAll, ShownEffect } from '@inorder/messaging/effects/ops.ts'
@@ -73,7 +73,7 @@ export function effectRoutes(effects: EffectOps): FastifyPluginAsyncTypebox {
       async (request) => {
         const { key } = request.params
         if (!(await effects.redrive(key, operatorOf(request)))) {
-          throw problem('nothing-parked', `No effect of ${key} is parked or fails.`)
+          throw new Problem('nothing-parked', `No effect of ${key} is parked or fails.`)
         }
         return answer(key)
       },
@@ -94,7 +94,7 @@ export function effectRoutes(effects: EffectOps): FastifyPluginAsyncTypebox {
         const { key } = request.params
         const { effect } = request.body
         if (!(await effects.discard(key, { ...request.body, operator: operatorOf(request) }))) {
-          throw problem('effect-not-parked', `${effect} is no effect of ${key} that is parked or fails.`)
+          throw new Problem('effect-not-parked', `${effect} is no effect of ${key} that is parked or fails.`)
         }
         return answer(key)
       },

@@ -1,6 +1,6 @@
 // The operator's view of events that Kafka refuses for good, and what is to become of them.
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
-import { problem } from '@inorder/contracts/problems.ts'
+import { Problem } from '@inorder/contracts/problems.ts'
 import { answersOf } from '@inorder/http/answers.ts'
 import { operatorOf } from '@inorder/http/operator.ts'
 import {
@@ -33,7 +33,7 @@ const redriveBody = Type.Unsafe<{ dryRun?: boolean } | null>({
 })
 const event = Type.String({ pattern: '^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$', description: 'The event id' })
 
-const nothing = (key: string) => problem('nothing-set-aside', `No event of ${key} is set aside.`)
+const nothing = (key: string) => new Problem('nothing-set-aside', `No event of ${key} is set aside.`)
 
 export function setAsideRoutes(ops: SetAsideOps): FastifyPluginAsyncTypebox {
   return async (app) => {
@@ -125,7 +125,7 @@ export function setAsideRoutes(ops: SetAsideOps): FastifyPluginAsyncTypebox {
           ...request.body,
           operator: operatorOf(request),
         })
-        if ('refused' in answer) throw problem(answer.refused, answer.detail)
+        if ('refused' in answer) throw new Problem(answer.refused, answer.detail)
         return answer
       },
     )

@@ -2,7 +2,7 @@
 // has read; where one order stands.
 
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
-import { problem } from '@inorder/contracts/problems.ts'
+import { Problem } from '@inorder/contracts/problems.ts'
 import { answersOf } from '@inorder/http/answers.ts'
 import { operatorOf } from '@inorder/http/operator.ts'
 import { type EffectOps, ShownEffect } from '@inorder/messaging/effects/ops.ts'
@@ -64,7 +64,7 @@ const discardBody = Type.Object(
 )
 
 const done = <Answer extends object>(answer: Answer | Refused): Answer => {
-  if ('refused' in answer) throw problem(answer.refused, answer.detail)
+  if ('refused' in answer) throw new Problem(answer.refused, answer.detail)
   return answer
 }
 
@@ -102,7 +102,7 @@ export function opsRoutes(ops: Ops, effects?: EffectOps): FastifyPluginAsyncType
       },
       async ({ params }) => {
         const detail = await ops.parkedOf(params.key)
-        if (!detail) throw problem('nothing-parked', `Nothing is parked of ${params.key}.`)
+        if (!detail) throw new Problem('nothing-parked', `Nothing is parked of ${params.key}.`)
         return detail
       },
     )
@@ -206,7 +206,7 @@ export function opsRoutes(ops: Ops, effects?: EffectOps): FastifyPluginAsyncType
       },
       async ({ params }) => {
         const state = await ops.stateOf(params.key)
-        if (!state) throw problem('order-not-found', `No record of ${params.key} ever came.`)
+        if (!state) throw new Problem('order-not-found', `No record of ${params.key} ever came.`)
         return { ...state, effects: (await effects?.effectsOf(params.key)) ?? [] }
       },
     )

@@ -1,7 +1,7 @@
 // What stands in for a service of somebody else: it does what it is asked for once per idempotency key, and behaves as told.
 import { randomUUID } from 'node:crypto'
 import { setTimeout as pause } from 'node:timers/promises'
-import { problem } from '@inorder/contracts/problems.ts'
+import { Problem } from '@inorder/contracts/problems.ts'
 import { answersOf } from '@inorder/http/answers.ts'
 import { createApp } from '@inorder/http/app.ts'
 import { processConfig } from '@inorder/http/config.ts'
@@ -57,7 +57,7 @@ export function runSandbox({ name, port, actions }: { name: string; port: number
             },
           },
           async ({ body, headers }) => {
-            if (mode === 'fail') throw problem('overloaded', `The ${name} sandbox fails, as it was told to.`)
+            if (mode === 'fail') throw new Problem('overloaded', `The ${name} sandbox fails, as it was told to.`)
             const deed = await doOnce(headers['idempotency-key'], action, body)
             if (mode === 'slow') await pause(slowMs)
             return deed
@@ -85,7 +85,7 @@ export function runSandbox({ name, port, actions }: { name: string; port: number
         const status = mode === 'decline' ? 'declined' : 'done'
         const deed = await deeds.once(key, () => ({ key, action, status, request, id: randomUUID() }))
         const same = deed.action === action && JSON.stringify(deed.request) === JSON.stringify(request)
-        if (!same) throw problem('idempotency-key-reused', 'This Idempotency-Key came with another request before.')
+        if (!same) throw new Problem('idempotency-key-reused', 'This Idempotency-Key came with another request before.')
         return deed
       }
     },

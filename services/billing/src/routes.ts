@@ -1,6 +1,6 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import { Order } from '@inorder/contracts/order.ts'
-import { problem } from '@inorder/contracts/problems.ts'
+import { Problem } from '@inorder/contracts/problems.ts'
 import { answersOf } from '@inorder/http/answers.ts'
 import type { Pool } from 'pg'
 import { Type } from 'typebox'
@@ -55,7 +55,7 @@ export const billingRoutes =
   async (app) => {
     const known = async (orderId: string): Promise<StoredInvoice> => {
       const invoice = await find(pool, orderId)
-      if (!invoice) throw problem('order-not-found', `No event of the order ${orderId} has been handled.`)
+      if (!invoice) throw new Problem('order-not-found', `No event of the order ${orderId} has been handled.`)
       return invoice
     }
 

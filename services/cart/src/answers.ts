@@ -1,6 +1,6 @@
 // What became of a write, as an answer.
 import type { Order } from '@inorder/contracts/order.ts'
-import { Problem, problem } from '@inorder/contracts/problems.ts'
+import { Problem } from '@inorder/contracts/problems.ts'
 import { invalidRequest } from '@inorder/http/field-errors.ts'
 import { pathTo } from '@inorder/http/location.ts'
 import { NoAnswer } from '@inorder/http/no-answer.ts'
@@ -33,59 +33,61 @@ function accepted(result: Answer['result'], { strict }: Preferences): Extract<Ou
     case 'unchanged':
       return result
     case 'exists':
-      throw problem('order-exists', `An order ${result.orderId} exists. It was not changed.`)
+      throw new Problem('order-exists', `An order ${result.orderId} exists. It was not changed.`)
     case 'missing':
       throw notFound(result.orderId)
     case 'other-version': {
       const { orderId, version } = result
       const headers = { etag: entityTag(version) }
-      throw problem('version-mismatch', `Order ${orderId} is at version ${version}. It was not changed.`, { headers })
+      throw new Problem('version-mismatch', `Order ${orderId} is at version ${version}. It was not changed.`, {
+        headers,
+      })
     }
     case 'illegal-move': {
       const { from, to, allowed } = result
       const move = from === null ? 'No order begins as' : `An order does not go from ${from} to`
-      throw problem('illegal-move', `${move} ${to}.`, { members: { from, allowed } })
+      throw new Problem('illegal-move', `${move} ${to}.`, { members: { from, allowed } })
     }
     case 'held':
       throw orderHeld(result.orderId, result.why)
     case 'another-request':
-      throw problem(
+      throw new Problem(
         'idempotency-key-reused',
         'This Idempotency-Key came with another body before. Take a new key for a new request.',
       )
     case 'undecided':
-      throw problem('idempotency-key-in-use', 'The first request with this Idempotency-Key is still being decided.')
+      throw new Problem('idempotency-key-in-use', 'The first request with this Idempotency-Key is still being decided.')
     case 'data':
       throw invalidRequest([{ field: 'body', message: 'holds a value that the database does not take' }])
     case 'too-large':
-      throw problem('order-too-large', 'The order is too large for one event.')
+      throw new Problem('order-too-large', 'The order is too large for one event.')
     case 'kafka-away': {
       const retry = { 'retry-after': String(result.retryAfter) }
       const headers = strict ? { ...retry, 'preference-applied': 'handling=strict' } : retry
-      throw problem('kafka-away', 'Kafka takes no events now. Nothing was stored, as you prefer.', { headers })
+      throw new Problem('kafka-away', 'Kafka takes no events now. Nothing was stored, as you prefer.', { headers })
     }
   }
 }
 
 /** No `Retry-After`: until an operator decides, trying again does not help. */
 export const orderHeld = (orderId: string, why: string): Problem =>
-  problem(
+  new Problem(
     'order-held',
     `Order ${orderId} is held: ${why}. Nothing was stored. An operator has to decide: GET /ops/held lists it.`,
   )
 
 /** Rule 12: what the log holds is not known yet, or not any more, because another database took the place of ours. */
 export const logNotRead = (): Problem =>
-  problem('not-ready', 'What Kafka holds is not read yet. Nothing was stored.', { members: { missing: ['log'] } })
+  new Problem('not-ready', 'What Kafka holds is not read yet. Nothing was stored.', { members: { missing: ['log'] } })
 
-export const notFound = (orderId: string): Problem => problem('order-not-found', `There is no order ${orderId}.`)
+export const notFound = (orderId: string): Problem => new Problem('order-not-found', `There is no order ${orderId}.`)
 
 /** Throws the answer to a failure: rule 4 allows "nothing was stored" unless the outcome of a commit is unknown. */
 export function fail(error: unknown): never {
   if (error instanceof Problem) throw error
   if (error instanceof CommitUnknown) throw new NoAnswer(error.message, { cause: error })
-  if (error instanceof OrderLocked) throw problem('order-locked', `Nothing was stored: ${error.message}.`)
+  if (error instanceof OrderLocked) throw new Problem('order-locked', `Nothing was stored: ${error.message}.`)
   if (error instanceof NotCompared) throw logNotRead()
-  if (error instanceof QueueFull) throw problem('overloaded', `Nothing was stored: ${error.message}.`)
-  throw problem('database-away', 'The database does not answer as it should. Nothing was stored.')
+  if (error instanceof QueueFull) throw new Problem('overloaded', `Nothing was stored: ${error.message}.`)
+  throw new Problem('database-away', 'The database does not answer as it should. Nothing was stored.')
 }

@@ -2,7 +2,7 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import { OrderId } from '@inorder/contracts/order.ts'
 import type { OrderEvent } from '@inorder/contracts/order-event.ts'
-import { problem } from '@inorder/contracts/problems.ts'
+import { Problem } from '@inorder/contracts/problems.ts'
 import { answersOf } from '@inorder/http/answers.ts'
 import { invalidRequest } from '@inorder/http/field-errors.ts'
 import { operatorOf } from '@inorder/http/operator.ts'
@@ -88,13 +88,16 @@ export const cartOpsRoutes =
         const decision = { ...request.body, operator: operatorOf(request) }
         const done = await release(pool, evidence, key, decision).catch((error) => {
           if (error instanceof RegistryUnavailable)
-            throw problem('registry-away', 'The schema of the newest event cannot be asked for. Nothing was changed.')
+            throw new Problem(
+              'registry-away',
+              'The schema of the newest event cannot be asked for. Nothing was changed.',
+            )
           return fail(error)
         })
         if ('version' in done) return { key, version: done.version }
         switch (done.refused) {
           case 'not-held':
-            throw problem('nothing-held', `Order ${key} is not held.`)
+            throw new Problem('nothing-held', `Order ${key} is not held.`)
           case 'too-low':
             throw wrongVersion(`must be ${done.least} or higher: such versions are given away`)
           case 'no-state':

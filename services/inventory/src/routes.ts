@@ -1,5 +1,5 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
-import { problem } from '@inorder/contracts/problems.ts'
+import { Problem } from '@inorder/contracts/problems.ts'
 import { answersOf } from '@inorder/http/answers.ts'
 import { transaction } from '@inorder/storage/transaction.ts'
 import type { Pool } from 'pg'
@@ -23,7 +23,7 @@ export const inventoryRoutes =
       },
       async ({ params: { itemId } }) => {
         const found = await findStock(pool, itemId)
-        if (!found) throw problem('item-not-found', `The stock of ${itemId} was never set.`)
+        if (!found) throw new Problem('item-not-found', `The stock of ${itemId} was never set.`)
         return stock(found)
       },
     )
@@ -44,7 +44,7 @@ export const inventoryRoutes =
       },
       async ({ params: { itemId }, body: { onHand } }) => {
         const set = await transaction(pool, (tx) => setOnHand(tx, itemId, onHand))
-        if (!set) throw problem('stock-reserved', `More than ${onHand} of ${itemId} are reserved.`)
+        if (!set) throw new Problem('stock-reserved', `More than ${onHand} of ${itemId} are reserved.`)
         allocator.wake()
         return stock(set)
       },
@@ -62,7 +62,7 @@ export const inventoryRoutes =
       },
       async ({ params: { orderId } }) => {
         const found = await findReservation(pool, orderId)
-        if (!found) throw problem('order-not-found', `No event of the order ${orderId} has been handled.`)
+        if (!found) throw new Problem('order-not-found', `No event of the order ${orderId} has been handled.`)
         return reservation(orderId, found)
       },
     )

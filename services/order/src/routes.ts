@@ -1,6 +1,6 @@
 import { Readable } from 'node:stream'
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
-import { problem } from '@inorder/contracts/problems.ts'
+import { Problem } from '@inorder/contracts/problems.ts'
 import { answersOf, withHeaders } from '@inorder/http/answers.ts'
 import { notModified, sendVersion } from '@inorder/http/preconditions.ts'
 import type { Inbox } from '@inorder/messaging/inbox/inbox.ts'
@@ -52,13 +52,13 @@ export const orderRoutes =
         const { orderId, minVersion, wait } = request.query
         const received =
           minVersion === undefined ? await find(pool, orderId) : await atVersion(orderId, minVersion, wait)
-        if (!received) throw problem('order-not-found', `No event of the order ${orderId} has been handled.`)
+        if (!received) throw new Problem('order-not-found', `No event of the order ${orderId} has been handled.`)
         return sendVersion(request, reply, received.version, details(received))
       },
     )
 
     async function atVersion(orderId: string, minVersion: number, seconds: number): Promise<ReceivedOrder> {
-      if (waits.full) throw problem('overloaded', 'Too many requests wait for an order to be handled.')
+      if (waits.full) throw new Problem('overloaded', 'Too many requests wait for an order to be handled.')
       const wait = waits.expect(orderId, minVersion)
       try {
         let received = await find(pool, orderId)
@@ -69,7 +69,10 @@ export const orderRoutes =
         if (received && received.version >= minVersion) return received
         await assertNotHeld(orderId)
         const at = received ? `at version ${received.version}` : 'unknown here'
-        throw problem('not-yet-processed', `After ${seconds} s the order ${orderId} is ${at}, not at ${minVersion}.`)
+        throw new Problem(
+          'not-yet-processed',
+          `After ${seconds} s the order ${orderId} is ${at}, not at ${minVersion}.`,
+        )
       } finally {
         wait.forget()
       }
@@ -84,7 +87,7 @@ export const orderRoutes =
         state === 'head'
           ? 'redrive it once the cause is gone, or discard it'
           : 'find out why the version before it is missing, or discard it with skipVersion, which applies it without that one'
-      throw problem(
+      throw new Problem(
         'order-held',
         `The order ${orderId} is held at version ${appliedVersion} since ${since}, by the event ${event} (${cause}: ${detail}). ` +
           `An operator has to ${todo}: /ops/parked/${encodeURIComponent(orderId)}.`,
@@ -108,12 +111,14 @@ export const orderRoutes =
       },
       async ({ query }, reply) => {
         if (query.topic !== topic) {
-          throw problem('topic-not-consumed', `${query.topic} is not consumed here; what is: ${topic}.`)
+          throw new Problem('topic-not-consumed', `${query.topic} is not consumed here; what is: ${topic}.`)
         }
         const after = query.after === undefined ? 0 : await inbox.topicKeys.cursorOf(query.after)
         if (after === undefined) {
           const errors = [{ field: 'after', message: 'must be an order id that was received from the topic' }]
-          throw problem('invalid-request', `No event of the order ${query.after} has come from ${topic}.`, { errors })
+          throw new Problem('invalid-request', `No event of the order ${query.after} has come from ${topic}.`, {
+            errors,
+          })
         }
         const positions = await inbox.positions()
         const upToDate = positions.length > 0 && positions.every(({ lag }) => lag === 0)

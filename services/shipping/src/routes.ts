@@ -1,6 +1,6 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import { Order } from '@inorder/contracts/order.ts'
-import { problem } from '@inorder/contracts/problems.ts'
+import { Problem } from '@inorder/contracts/problems.ts'
 import { answersOf } from '@inorder/http/answers.ts'
 import type { Pool } from 'pg'
 import { Type } from 'typebox'
@@ -33,7 +33,7 @@ export const shippingRoutes =
       },
       async ({ params: { orderId } }) => {
         const shipment = await find(pool, orderId)
-        if (!shipment) throw problem('order-not-found', `No event of the order ${orderId} has been handled.`)
+        if (!shipment) throw new Problem('order-not-found', `No event of the order ${orderId} has been handled.`)
         return { orderId, ...shipment }
       },
     )
