@@ -14,10 +14,7 @@ export class Waiters {
   }
 
   expect(eventId: string): Waiter {
-    const waiting = new Waiting(this.#byEvent, eventId, this.#isUnavailable)
-    waiting.next = this.#byEvent.get(eventId)
-    this.#byEvent.set(eventId, waiting)
-    return waiting
+    return new Waiting(this.#byEvent, eventId, this.#isUnavailable)
   }
 
   delivered(eventId: string): void {
@@ -47,6 +44,8 @@ class Waiting implements Waiter {
     this.#all = all
     this.#eventId = eventId
     this.#isUnavailable = isUnavailable
+    this.next = all.get(eventId)
+    all.set(eventId, this)
   }
 
   within(ms: number): Promise<EventDelivery> {
@@ -59,7 +58,12 @@ class Waiting implements Waiter {
   }
 
   forget(): void {
-    this.#leave()
+    let before = this.#all.get(this.#eventId)
+    if (before !== this) {
+      while (before && before.next !== this) before = before.next
+      if (before) before.next = this.next
+    } else if (this.next) this.#all.set(this.#eventId, this.next)
+    else this.#all.delete(this.#eventId)
     this.settle('pending')
   }
 
@@ -72,15 +76,5 @@ class Waiting implements Waiter {
     this.#outcome = outcome
     clearTimeout(this.#timer)
     this.#resolve?.(outcome)
-  }
-
-  #leave(): void {
-    const first = this.#all.get(this.#eventId)
-    if (first === this) {
-      if (this.next) this.#all.set(this.#eventId, this.next)
-      else this.#all.delete(this.#eventId)
-      return
-    }
-    for (let before = first; before; before = before.next) if (before.next === this) before.next = this.next
   }
 }
