@@ -15,7 +15,10 @@ const ofFastify: Record<string, [name: ProblemName, detail: string]> = {
 export function answerError(error: Error, request: FastifyRequest, reply: FastifyReply): void {
   const { method, url } = request
   if (error instanceof NoAnswer) {
-    request.log.warn({ err: error, method, url }, 'closed without an answer')
+    request.log.warn(
+      { err: error, method, url },
+      'the connection was closed without an answer: it is not known whether the change is stored',
+    )
     reply.hijack()
     request.raw.socket.destroy()
     return
@@ -23,7 +26,11 @@ export function answerError(error: Error, request: FastifyRequest, reply: Fastif
   const bad = badFields(error, request)
   const answer = bad.length > 0 ? invalidRequest(bad) : problemOf(error)
   // `unavailable` stands for what nobody expected. It is never a bare 500, and its stack is in the log.
-  if (answer.name === 'unavailable') request.log.error({ err: error, method, url }, 'unexpected error')
+  if (answer.name === 'unavailable')
+    request.log.error(
+      { err: error, method, url },
+      'a request was answered 503 for an error that the service does not know',
+    )
   sendProblem(answer, request, reply)
 }
 

@@ -75,7 +75,7 @@ suite('the life of a service', { concurrency: 2 }, () => {
     assert.equal(await ended, 0, output())
     assert.ok(performance.now() - begun < 10_000)
     assert.deepEqual(output().match(/closing \w+/g), ['closing http', 'closing hanging', 'closing database'])
-    assert.match(output(), /"what":"hanging","msg":"not closed in time"/)
+    assert.match(output(), /"what":"hanging","msg":"a part was not closed in time/)
     await cut
   })
 
@@ -134,7 +134,10 @@ suite('the life of a service', { concurrency: 2 }, () => {
       const { output, ended } = run(mode)
       assert.equal(await ended, 1, output())
       const fatal = JSON.parse(output().match(/^.*"level":60.*$/m)?.[0] ?? '{}')
-      assert.deepEqual([fatal.msg, fatal.err?.message], ['ended by an error', mode])
+      assert.deepEqual(
+        [fatal.msg, fatal.err?.message],
+        ['the process ends with exit code 1: nothing has caught this error', mode],
+      )
       assert.match(fatal.err.stack, /service\.fixture\.ts/)
     })
   }

@@ -36,7 +36,7 @@ export async function runService<Schema extends TObject>(options: {
   const stopping = new AbortController()
 
   const fatal = (error: unknown) => {
-    logger.fatal({ err: error }, 'ended by an error')
+    logger.fatal({ err: error }, 'the process ends with exit code 1: nothing has caught this error')
     process.exit(1)
   }
   process.once('uncaughtException', fatal)
@@ -50,9 +50,13 @@ export async function runService<Schema extends TObject>(options: {
     for (const { what, close } of opened.reverse()) {
       try {
         // Half of the time left: one that hangs (a client that waits 30 s, a frozen Kafka) leaves time for the others.
-        if (!(await within((end - performance.now()) / 2, close()))) logger.warn({ what }, 'not closed in time')
+        if (!(await within((end - performance.now()) / 2, close())))
+          logger.warn(
+            { what },
+            'a part was not closed in time: the process ends without it, and nothing acknowledged is lost',
+          )
       } catch (error) {
-        logger.error({ err: error, what }, 'could not be closed')
+        logger.error({ err: error, what }, 'a part could not be closed: the process ends without it')
       }
     }
     // Also when something was not: what is acknowledged is in the database, so that an end by force loses nothing.

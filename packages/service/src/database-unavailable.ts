@@ -8,6 +8,6 @@ import type { FastifyRequest } from 'fastify'
 export function orDatabaseUnavailable(error: Error, request: FastifyRequest): never {
   if (error instanceof CommitUnknown) throw new NoAnswer(error.message, { cause: error })
   if (!isDatabaseUnavailable(error)) throw error
-  request.log.warn({ err: error, url: request.url }, 'the database did not answer')
+  request.log.warn({ err: error, url: request.url }, 'the database did not answer: the request was answered 503')
   throw new Problem('database-away', 'The database does not answer. Try again.')
 }

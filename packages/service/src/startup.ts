@@ -37,7 +37,7 @@ export class Startup {
     const onFailure = (error: unknown) => {
       if (error instanceof MigrationChanged) throw new Error(`${error.message}. ${otherData}`, { cause: error })
       if (error instanceof SharedSessions) throw error
-      logger.warn({ err: error }, 'the database is not ready; trying again')
+      logger.warn({ err: error }, 'the database is not ready: the service answers 503 and tries again')
     }
     await retry(prepare, { ...backoff, signal: stopping, onFailure })
     this.#prepared = true
@@ -67,7 +67,11 @@ export class Startup {
     for (const [part, contact] of Object.entries(contacts())) {
       contact.then(
         () => this.#unmet.delete(part),
-        (error) => logger.warn({ err: error, part }, 'it does not answer'),
+        (error) =>
+          logger.warn(
+            { err: error, part },
+            'a part does not answer at the start: 5 s later the service counts as ready without it',
+          ),
       )
     }
   }

@@ -17,7 +17,11 @@ export function paymentEffects(pool: Pool, gatewayUrl: string, logger: Logger): 
       const request = requestOf(kind, await invoiceOf(pool, orderId))
       if (!request) return null
       const answer = await callOnce(`${gatewayUrl}/${request.path}`, request.body, call)
-      if (kind === 'refund' && answer.status === 'declined') logger.warn({ orderId }, 'the gateway declined a refund')
+      if (kind === 'refund' && answer.status === 'declined')
+        logger.warn(
+          { orderId },
+          'the gateway declined a refund: the charge stands until somebody settles it with the gateway',
+        )
       return answer
     },
     async settle(tx, { key: orderId }, answer) {

@@ -88,7 +88,12 @@ await runService({
     await log.settle(stopping)
     const forgetting = setInterval(
       () =>
-        forgetOldKeys(maintenance).catch((error) => logger.warn({ err: error }, 'cannot forget old idempotency keys')),
+        forgetOldKeys(maintenance).catch((error) =>
+          logger.warn(
+            { err: error },
+            'idempotency keys of more than 24 h were not deleted: it is tried again in 10 minutes',
+          ),
+        ),
       600_000,
     )
     onClose('expiry of keys', async () => clearInterval(forgetting))

@@ -52,7 +52,10 @@ export class Allocator {
     } catch (error) {
       // 1,000 orders of 1,000 lines meet the deadline of a statement; half as many may not.
       this.#limit = Math.ceil(this.#limit / 2)
-      this.#logger.warn({ err: error, limit: this.#limit }, 'stock cannot be allocated now')
+      this.#logger.warn(
+        { err: error, limit: this.#limit },
+        'a round of the allocator failed: orders wait for stock, and it is tried again with fewer of them',
+      )
     }
   }
 
@@ -62,7 +65,11 @@ export class Allocator {
     if (!allotments) return false
     if (allotments.length > 0) this.#logger.info({ orders: allotments.length }, 'stock allocated')
     for (const { order, short } of allotments) {
-      if (short.length > 0) this.#logger.warn({ orderId: order.orderId, short }, 'shipped, but not all of it was there')
+      if (short.length > 0)
+        this.#logger.warn(
+          { orderId: order.orderId, short },
+          'an order was shipped, and the stock holds less than that: count these items, and set them by PUT /stock/{itemId}',
+        )
     }
     return true
   }

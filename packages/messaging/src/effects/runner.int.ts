@@ -287,14 +287,16 @@ test('refused for good: parked with its cause, the later ones wait, other keys g
   assert.deepEqual(await rig.done(o), results([second, third, `${o}-v3:1`]))
   assert.equal(await runner.redrive(o, 'anna'), false)
   const told = runner.lines.filter(({ msg }) => /parked|redriven|discarded/.test(String(msg)))
+  const parked =
+    'an effect was parked: the later ones of its key wait until an operator decides, see GET /ops/effects/{key}'
   assert.deepEqual(
     told.map(({ msg, effect, cause, reason }) => [msg, effect, cause ?? reason]),
     [
-      ['an effect was parked', first, 'no-such-card'],
+      [parked, first, 'no-such-card'],
       ['an effect was redriven', first, undefined],
-      ['an effect was parked', first, 'no-such-card'],
+      [parked, first, 'no-such-card'],
       ['an effect was discarded', first, 'paid by hand'],
-      ['an effect was parked', second, 'no-such-card'],
+      [parked, second, 'no-such-card'],
       ['an effect was redriven', second, undefined],
     ],
   )

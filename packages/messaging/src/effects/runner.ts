@@ -113,7 +113,10 @@ export class EffectRunner implements EffectOps {
       const claims = places > 0 ? await claimEffects(pool, places, this.#deadlineMs + leaseBeyondMs) : []
       for (const claim of claims) this.#attempt(claim)
     } catch (error) {
-      logger.warn({ err: error }, 'effects cannot be claimed now')
+      logger.warn(
+        { err: error },
+        'no effects can be claimed: the database does not answer as it should, and is asked again',
+      )
     }
   }
 
@@ -207,11 +210,15 @@ export class EffectRunner implements EffectOps {
     }
     if (became === 'parked') {
       const alarm = 'effect-parked'
-      logger.warn({ alarm, key, effect, kind, attempts, ...fault }, 'an effect was parked')
+      logger.warn(
+        { alarm, key, effect, kind, attempts, ...fault },
+        'an effect was parked: the later ones of its key wait until an operator decides, see GET /ops/effects/{key}',
+      )
     }
     // What our own code does wrong with one effect says nothing of the receiver, and holds up nobody else.
     if (became !== 'again' || park === 'third equal') return
-    if (!this.#failing.has(kind)) logger.warn({ err: error, key, effect, kind }, 'effects fail, and are tried again')
+    if (!this.#failing.has(kind))
+      logger.warn({ err: error, key, effect, kind }, 'effects of this kind fail, and are tried again with backoff')
     this.#failing.add(kind)
     await sleep(Math.random() * pauseMs, attempt.signal)
   }

@@ -150,9 +150,10 @@ export class Applier<State, Event> {
       stream.assertUsable()
       if (error instanceof OffsetGap || error instanceof TopicReplaced) throw error
       onRetry()
-      for (const { partition, at, error: cause } of standstills(stream.topicId, work, error))
-        this.stalls.failed(partition, at, cause)
-      logger.warn({ err: error, failures: work.failures++ }, `${what} failed, and is tried again`)
+      const stuck = standstills(stream.topicId, work, error)
+      for (const { partition, at, error: cause } of stuck) this.stalls.failed(partition, at, cause)
+      const where = stuck.map(({ partition, at }) => ({ partition, ...at }))
+      logger.warn({ err: error, failures: work.failures++, where }, `${what} a batch failed, and is tried again`)
       if (error instanceof PartitionsStuck) throw error
     }
     await retry(attempt, { ...backoff, signal: ending, onFailure })

@@ -177,9 +177,9 @@ test('what is parked, redriven, discarded, healed and dropped is counted, and ha
   await caughtUp(inbox)
   assert.deepEqual(
     ['head', 'behind', 'behind'],
-    told('a record was parked', 'poison').map(({ state }) => state),
+    told('a record was parked: see GET /ops/parked/{key}', 'poison').map(({ state }) => state),
   )
-  assert.equal(told('a record was parked', 'poison')[0]?.level, 40)
+  assert.equal(told('a record was parked: see GET /ops/parked/{key}', 'poison')[0]?.level, 40)
   assert.equal(told('a record that waited is applied', 'gap').length, 1)
   assert.equal(
     told('duplicates were dropped').reduce((sum, { duplicates }) => sum + Number(duplicates), 0),

@@ -200,7 +200,10 @@ export class Inbox<State, Event> {
       if (!parking || parking.state === before?.state) continue
       if (!before) metrics.parked.inc({ cause: parking.cause })
       const alarm = parking.state === 'head' || parking.state === 'conflict'
-      logger[alarm ? 'warn' : 'info']({ key, event: placeName(topicId, at), ...parking }, 'a record was parked')
+      logger[alarm ? 'warn' : 'info'](
+        { key, event: placeName(topicId, at), ...parking },
+        'a record was parked: see GET /ops/parked/{key}',
+      )
     }
     for (const { key, topicId, version, ...at } of saved.late)
       logger.error(

@@ -101,7 +101,10 @@ export class Operator<State, Event> implements Ops {
       if (answer.refused === 'nothing-parked') return { ...nothing, remaining: 0 }
       return { ...nothing, remaining: count, error: answer.detail }
     } catch (error) {
-      this.#options.logger.warn({ err: error, key }, 'a key could not be redriven')
+      this.#options.logger.warn(
+        { err: error, key },
+        'a key could not be redriven with the others of its cause: it stays parked',
+      )
       return { ...nothing, remaining: count, error: error instanceof Error ? error.message : String(error) }
     }
   }

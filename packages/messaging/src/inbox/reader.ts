@@ -112,7 +112,7 @@ export class Reader<State, Event> {
         })
       } catch (error) {
         if (this.#ended) break
-        logger.warn({ err: error, failures }, 'reading stopped, and starts again')
+        logger.warn({ err: error, failures }, 'reading the topic failed, and begins again with backoff')
         if (error instanceof OffsetGap || error instanceof TopicReplaced) this.#applier.stalls.clear()
         if (error instanceof OffsetGap && this.#stream) await this.#rewind(this.#stream)
         await sleep(backoffMs(++failures, backoff), this.#ending.signal)
@@ -161,7 +161,7 @@ export class Reader<State, Event> {
     for (const partition of stopped)
       logger.error(
         { alarm: 'inbox-records-lost', partition },
-        'records above the position are gone: the partition stands still until an operator accepts the loss',
+        'Kafka has deleted records that were not applied: the partition stands still until an operator accepts the loss, see POST /ops/positions/{partition}/accept-loss',
       )
     stream.startsChecked(starts, stopped)
     this.#applier.stalls.keepOnly(new Set(starts.keys()))

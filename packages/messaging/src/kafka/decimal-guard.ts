@@ -8,7 +8,9 @@ export function assertDecimalsUnchanged(existing: string[], candidate: string): 
     for (const [path, before] of fieldsOf(text)) {
       const after = now.get(path)
       if (after !== undefined && after !== before)
-        throw new Error(`${path} is ${after}, but was ${before}: a decimal must not change`)
+        throw new Error(
+          `${path} is ${after}, but was ${before}: a decimal must not change, so give the field another name`,
+        )
     }
   }
 }

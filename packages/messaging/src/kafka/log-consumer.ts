@@ -38,7 +38,8 @@ export class LogConsumer extends Consumer {
     super[kGetApi](name, (error: Error | null, api: unknown) => {
       if (error || name !== 'Fetch') return callback(error, api as never)
       const { version } = api as Api
-      if (version < leastVersion) return callback(new Error('this Kafka is older than 3.1'), undefined as never)
+      if (version < leastVersion)
+        return callback(new Error('this Kafka is older than 3.1: upgrade its brokers'), undefined as never)
       callback(null, withOurParser(api as Api) as never)
     })
   }

@@ -13,6 +13,7 @@ export class UnknownSchema extends Error {
 }
 
 interface RegistryAnswer {
+  asked: string
   status: number
   body: unknown
 }
@@ -77,6 +78,7 @@ export class SchemaRegistry {
   }
 
   async #ask(method: string, path: string, body?: object): Promise<RegistryAnswer> {
+    const asked = `${method} ${path}`
     try {
       const response = await fetch(this.#url + path, {
         method,
@@ -84,9 +86,9 @@ export class SchemaRegistry {
         ...(body && { body: JSON.stringify(body) }),
         signal: AbortSignal.timeout(this.#deadlineMs),
       })
-      return { status: response.status, body: await response.json() }
+      return { asked, status: response.status, body: await response.json() }
     } catch (error) {
-      throw new RegistryUnavailable(`${method} ${path}: ${(error as Error).message}`, { cause: error })
+      throw new RegistryUnavailable(`${asked}: ${(error as Error).message}`, { cause: error })
     }
   }
 }
@@ -116,5 +118,5 @@ function field<Value>(answer: RegistryAnswer, name: string, is: (value: unknown)
 }
 
 const codeOf = ({ status, body }: RegistryAnswer): unknown => (status === 404 ? member(body, 'error_code') : undefined)
-const unexpected = ({ status, body }: RegistryAnswer) =>
-  new RegistryUnavailable(`unexpected answer ${status} ${JSON.stringify(body)}`)
+const unexpected = ({ asked, status, body }: RegistryAnswer) =>
+  new RegistryUnavailable(`${asked}: unexpected answer ${status} ${JSON.stringify(body)}`)

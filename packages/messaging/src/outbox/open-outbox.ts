@@ -62,7 +62,8 @@ export function openOutbox(options: OutboxOptions): Outbox {
     identity: runIdentity,
     onSession: (identity: string | null) => run.met(identity),
     accepts: (identity: string) => run.accepts(identity),
-    onIdleError: (error: Error) => logger.warn({ err: error }, 'a database session ended'),
+    onIdleError: (error: Error) =>
+      logger.warn({ err: error }, 'a session of the database ended: the next statement opens another'),
   }
   const pool = openPool({ ...sessions, name: instance, max: 10, deadlineMs: 2_500 })
   const maintenance = openPool({ ...sessions, name: `${instance} maintenance`, max: 2, deadlineMs: 60_000 })

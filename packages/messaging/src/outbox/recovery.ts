@@ -83,7 +83,7 @@ export class LogRecovery<Event> implements ComparedLog {
       const alarm = 'database-swapped'
       logger.error(
         { alarm },
-        'another database has taken the place of ours: nothing is written before the log was read',
+        'another database has taken the place of ours: writes are refused until what it lacks was read from Kafka',
       )
       // What ends it is that the service stops.
       this.#settle(stopping).catch(() => stopping.aborted)
@@ -104,14 +104,17 @@ export class LogRecovery<Event> implements ComparedLog {
       const { identity, same } = await currentRun(pool)
       await this.catchUp().catch((error) => {
         if (run.swapped || !same || this.#behind || !isAbsence(error)) throw error
-        logger.warn({ cause: error.message }, 'the log is not compared with the database before it is published to')
+        logger.warn(
+          { cause: error.message },
+          'Kafka or the registry does not answer: writes are taken, and the log is compared with the database before anything is published',
+        )
         run.compare(identity)
       })
     }
     const onFailure = (error: unknown) =>
       logger.error(
         { alarm: 'log-not-read', err: error },
-        'nothing is written before the log was read: the database may be a restored one',
+        'writes are refused until the log was read, as the database may be a restored one: Kafka and the registry have to answer',
       )
     while (!this.settled) await retry(settle, { ...backoff, signal: stopping, onFailure })
   }
@@ -188,7 +191,7 @@ export class LogRecovery<Event> implements ComparedLog {
     if (first)
       logger.warn(
         { event: placeName(topicId, first), cause: first.fault?.cause, others: others.length },
-        'records of the log belong to no key: they are passed over',
+        'records of the log have no usable key: they are passed over, and whoever writes them has to be found',
       )
   }
 
@@ -211,7 +214,7 @@ export class LogRecovery<Event> implements ComparedLog {
     if (takenOver > 0)
       logger.warn(
         { alarm: 'database-restored', keys: takenOver },
-        'keys that the database lacked were taken over from the log',
+        'the database was restored: what it lacked was taken over from the log',
       )
     for (const { key, eventId } of dropped)
       logger.error(

@@ -11,6 +11,6 @@ export async function tellIfReplaced(db: Tx, logger: Logger, topic: string, topi
   if (before.length === 0 || before.includes(topicId)) return
   logger.error(
     { alarm: 'inbox-topic-replaced', topic, topicId: before.join(', '), now: topicId },
-    'the topic was deleted and made again: the events that it held are in no log any more, only in the databases',
+    'the topic was deleted and made again: its events of before are in the databases alone, and no new service can read them',
   )
 }
