@@ -11,6 +11,7 @@ import pg from 'pg'
 import { allServices } from './all-services.ts'
 import { appliedPerSecond } from './applied.ts'
 import { createOrders, type Load } from './load.ts'
+import { perOrder, processorTime } from './processor-time.ts'
 
 const rounds = Number(process.env.BENCH_ROUNDS ?? 3)
 const seconds = Number(process.env.BENCH_SECONDS ?? 8)
@@ -51,9 +52,9 @@ try {
 console.log(
   `creates with all services at work, ${rounds} rounds of ${seconds} s; seconds until each has applied the last one`,
 )
-for (const { load, behind } of await allServices(rounds, seconds, connections)) {
+for (const { load, behind, processorTime } of await allServices(rounds, seconds, connections)) {
   const times = Object.entries(behind).map(([name, time]) => `${name} ${time.toFixed(1)} s`)
-  console.log(`${line('all', load)}\n  ${times.join('   ')}`)
+  console.log(`${line('all', load)}\n  ${times.join('   ')}\n  ${processorTime}`)
 }
 
 async function bench(stack: Stack): Promise<void> {
@@ -80,11 +81,11 @@ async function bench(stack: Stack): Promise<void> {
   const ours: Load[] = []
   const theirs: Load[] = []
   for (let round = 1; round <= rounds; round++) {
-    const [own, other] = [
-      await createOrders(stack.url('cart'), `r${round}`, { seconds }, connections),
-      await createOrders(baselineUrl, `r${round}`, { seconds }, connections),
-    ]
-    console.log(`${line('inorder', own)}\n${line('one by one', other)}`)
+    const before = processorTime(stack)
+    const own = await createOrders(stack.url('cart'), `r${round}`, { seconds }, connections)
+    console.log(`${line('inorder', own)}\n    ${perOrder(before, processorTime(stack), own.created)}`)
+    const other = await createOrders(baselineUrl, `r${round}`, { seconds }, connections)
+    console.log(line('one by one', other))
     ours.push(own)
     theirs.push(other)
   }

@@ -7,7 +7,7 @@ import { Lane } from './lane.ts'
 import type { OutboxRig } from './rig.fixture.ts'
 import { declareTopic, deleteRows, readLanes } from './store.ts'
 
-export async function lanesByHand({ pool, topic }: OutboxRig, partitions: number) {
+export async function lanesByHand({ pool, maintenance, topic }: OutboxRig, partitions: number) {
   await declareTopic(pool, topic, partitions)
   const complete = new CompleteIds(pool, pino({ level: 'silent' }))
   await complete.learn(10_000)
@@ -15,7 +15,7 @@ export async function lanesByHand({ pool, topic }: OutboxRig, partitions: number
   const lanes = Array.from({ length: partitions }, (_, n) => new Lane(topic, n, producer))
   const read = async () => {
     const { upTo } = complete
-    const found = await readLanes(pool, lanes)
+    const found = await readLanes(maintenance, lanes)
     for (const [n, lane] of lanes.entries()) lane.read(found[n]!, upTo)
     complete.follow()
     return found.flatMap(({ rows }) => rows)

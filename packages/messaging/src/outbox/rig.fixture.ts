@@ -44,7 +44,9 @@ export async function outboxRig({ partitions = 6, configs = {}, otherTopics = 0 
   await createTopics(topics)
   const database = await freshDatabase('outbox')
   await migrate(database.url, [{ name: 'outbox', path: migrations }])
-  const pool = openPool({ url: database.url, name: 'outbox-rig', max: 10, onIdleError: () => {} })
+  const sessions = { url: database.url, name: 'outbox-rig', onIdleError: () => {} }
+  const pool = openPool({ ...sessions, max: 10 })
+  const maintenance = openPool({ ...sessions, max: 2, deadlineMs: 60_000 })
   const relays = new Set<Relay>()
 
   const record = (over: Partial<OutboxRecord> & { key: Buffer | null }): OutboxRecord => ({
@@ -60,6 +62,7 @@ export async function outboxRig({ partitions = 6, configs = {}, otherTopics = 0 
   return {
     url: database.url,
     pool,
+    maintenance,
     kafka,
     topic: topics[0]!,
     topics,
@@ -68,7 +71,7 @@ export async function outboxRig({ partitions = 6, configs = {}, otherTopics = 0 
     async relay(instance = unique('relay'), over: Partial<RelayOptions> = {}): Promise<Relay> {
       const relay = new Relay({
         pool,
-        maintenance: pool,
+        maintenance,
         url: database.url,
         brokers: brokers().split(','),
         registry: new SchemaRegistry({ url: registryUrl(), deadlineMs: 1_000 }),
@@ -99,6 +102,7 @@ export async function outboxRig({ partitions = 6, configs = {}, otherTopics = 0 
     async close(): Promise<void> {
       await Promise.all([...relays].map((relay) => relay.close()))
       await pool.end()
+      await maintenance.end()
       await database.drop()
       await kafka.close()
       await deleteTopics(topics)
