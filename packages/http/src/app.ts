@@ -2,7 +2,6 @@
 import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox'
 import fastify, { type FastifyBaseLogger, LogController } from 'fastify'
 import { collectDefaultMetrics, type Registry } from 'prom-client'
-import { Type } from 'typebox'
 import { type Access, checkAccess } from './access.ts'
 import { Connections } from './connections.ts'
 import { docs } from './docs.ts'
@@ -13,6 +12,7 @@ import { otherMethods } from './methods.ts'
 import { problemPages } from './problem-pages.ts'
 import { parseQuery } from './query.ts'
 import { requestMetrics } from './request-metrics.ts'
+import { closed } from './schemas.ts'
 import { validatorCompiler } from './validation.ts'
 
 const bodyLimit = 256 * 1024
@@ -63,7 +63,7 @@ export async function createApp({ logger, metrics, ready, openapi, access }: App
   checkAccess(app, access)
   app.addHook('onRoute', ({ schema }) => {
     // Who writes `?limt=5` is told, also where there is nothing to ask for.
-    if (schema && !schema.hide) schema.querystring ??= Type.Object({}, { additionalProperties: false })
+    if (schema && !schema.hide) schema.querystring ??= closed({})
   })
   otherMethods(app)
   collectDefaultMetrics({ register: metrics })

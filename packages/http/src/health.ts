@@ -2,24 +2,25 @@ import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import { Problem } from '@inorder/contracts/problems.ts'
 import { Type } from 'typebox'
 import { answersOf, plainText } from './answers.ts'
+import { inChapter } from './schemas.ts'
 
-const tags = ['service']
 const status = Type.Literal('ok')
 
 export const health: FastifyPluginAsyncTypebox<{ ready(): Promise<string[]>; metrics(): Promise<string> }> = async (
   app,
   { ready, metrics },
 ) => {
+  inChapter(app, 'service')
   app.get(
     '/health/live',
-    { schema: { summary: 'The process answers', tags, response: { 200: Type.Object({ status }) } } },
+    { schema: { summary: 'The process answers', response: { 200: Type.Object({ status }) } } },
     async () => ({ status: 'ok' as const }),
   )
 
   const isReady = Type.Object({ status, missing: Type.Array(Type.String()) })
   app.get(
     '/health/ready',
-    { schema: { summary: 'The service can do its work', tags, response: { 200: isReady, ...answersOf('not-ready') } } },
+    { schema: { summary: 'The service can do its work', response: { 200: isReady, ...answersOf('not-ready') } } },
     async () => {
       const missing = await ready()
       if (missing.length > 0)
@@ -30,7 +31,7 @@ export const health: FastifyPluginAsyncTypebox<{ ready(): Promise<string[]>; met
 
   app.get(
     '/metrics',
-    { schema: { summary: 'For Prometheus', tags, response: { 200: plainText }, querystring: Type.Object({}) } },
+    { schema: { summary: 'For Prometheus', response: { 200: plainText }, querystring: Type.Object({}) } },
     async (_request, reply) => reply.type('text/plain; version=0.0.4; charset=utf-8').send(await metrics()),
   )
 }

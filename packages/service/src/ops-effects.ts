@@ -3,32 +3,26 @@ import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import { Problem } from '@inorder/contracts/problems.ts'
 import { answersOf } from '@inorder/http/answers.ts'
 import { operatorOf } from '@inorder/http/operator.ts'
+import { closed, inChapter, limit, pageOf, text } from '@inorder/http/schemas.ts'
 import { type EffectOps, HeldEffect, ReleasedAll, ShownEffect } from '@inorder/messaging/effects/ops.ts'
 import { Type } from 'typebox'
+import { cause, dryRun } from './ops-schemas.ts'
 
-const closed = { additionalProperties: false }
-const text = (maxLength: number) => Type.String({ minLength: 1, maxLength, format: 'text' })
 const OfKey = Type.Object({ key: Type.String(), effects: Type.Array(ShownEffect) })
-
-const tags = ['ops']
-const params = Type.Object({ key: text(128) }, closed)
-const cause = text(64)
+const params = closed({ key: text(128) })
 const reason = text(1024)
 // Of a foreign event id anything may be part, but for NUL, which the database does not hold.
 const effect = Type.String({ minLength: 1, maxLength: 2048, pattern: '^[^\\u0000]*$' })
-const list = Type.Object(
-  {
-    state: Type.Enum(['parked', 'failing'], { default: 'parked' }),
-    cause: Type.Optional(cause),
-    limit: Type.Integer({ minimum: 1, maximum: 1000, default: 100 }),
-    after: Type.Optional(text(128)),
-  },
-  closed,
-)
-const dryRun = Type.Optional(Type.Boolean({ description: 'Only tell what would happen' }))
+const list = closed({
+  state: Type.Enum(['parked', 'failing'], { default: 'parked' }),
+  cause: Type.Optional(cause),
+  limit,
+  after: Type.Optional(text(128)),
+})
 
 export function effectRoutes(effects: EffectOps): FastifyPluginAsyncTypebox {
   return async (app) => {
+    inChapter(app, 'ops')
     const answer = async (key: string) => ({ key, effects: await effects.effectsOf(key) })
 
     app.get(
@@ -36,11 +30,9 @@ export function effectRoutes(effects: EffectOps): FastifyPluginAsyncTypebox {
       {
         schema: {
           summary: 'Effects that are parked, or fail and are tried again',
-          tags,
           querystring: list,
           response: {
-            200: Type.Object({ items: Type.Array(HeldEffect), next: Type.Union([Type.String(), Type.Null()]) }),
-            ...answersOf('invalid-request'),
+            200: pageOf(HeldEffect),
           },
         },
       },
@@ -52,9 +44,8 @@ export function effectRoutes(effects: EffectOps): FastifyPluginAsyncTypebox {
       {
         schema: {
           summary: 'What is to be done yet of one order',
-          tags,
           params,
-          response: { 200: OfKey, ...answersOf('invalid-request') },
+          response: { 200: OfKey },
         },
       },
       ({ params }) => answer(params.key),
@@ -65,9 +56,8 @@ export function effectRoutes(effects: EffectOps): FastifyPluginAsyncTypebox {
       {
         schema: {
           summary: 'Try the parked or failing effect of an order now, and then those behind it',
-          tags,
           params,
-          response: { 200: OfKey, ...answersOf('invalid-request', 'nothing-parked') },
+          response: { 200: OfKey, ...answersOf('nothing-parked') },
         },
       },
       async (request) => {
@@ -84,10 +74,9 @@ export function effectRoutes(effects: EffectOps): FastifyPluginAsyncTypebox {
       {
         schema: {
           summary: 'Give up the parked or failing effect of an order, and go on with those behind it',
-          tags,
           params,
-          body: Type.Object({ effect, reason }, closed),
-          response: { 200: OfKey, ...answersOf('invalid-request', 'effect-not-parked') },
+          body: closed({ effect, reason }),
+          response: { 200: OfKey, ...answersOf('effect-not-parked') },
         },
       },
       async (request) => {
@@ -105,9 +94,8 @@ export function effectRoutes(effects: EffectOps): FastifyPluginAsyncTypebox {
       {
         schema: {
           summary: 'Try all effects now that are parked, or fail, with one cause',
-          tags,
-          body: Type.Object({ cause, dryRun }, closed),
-          response: { 200: ReleasedAll, ...answersOf('invalid-request') },
+          body: closed({ cause, dryRun }),
+          response: { 200: ReleasedAll },
         },
       },
       (request) => {
@@ -121,9 +109,8 @@ export function effectRoutes(effects: EffectOps): FastifyPluginAsyncTypebox {
       {
         schema: {
           summary: 'Give up all effects that are parked, or fail, with one cause',
-          tags,
-          body: Type.Object({ cause, reason, dryRun }, closed),
-          response: { 200: ReleasedAll, ...answersOf('invalid-request') },
+          body: closed({ cause, reason, dryRun }),
+          response: { 200: ReleasedAll },
         },
       },
       (request) => {

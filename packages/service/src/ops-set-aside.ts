@@ -3,6 +3,7 @@ import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import { Problem } from '@inorder/contracts/problems.ts'
 import { answersOf } from '@inorder/http/answers.ts'
 import { operatorOf } from '@inorder/http/operator.ts'
+import { closed, inChapter, limit, pageOf, text } from '@inorder/http/schemas.ts'
 import {
   SetAside,
   SetAsideDiscarded,
@@ -11,25 +12,13 @@ import {
   SetAsideRedriven,
 } from '@inorder/messaging/outbox/ops.ts'
 import { Type } from 'typebox'
+import { cause, dryRun, redriveBody } from './ops-schemas.ts'
 
-const closed = { additionalProperties: false }
-const tags = ['ops']
-const text = (maxLength: number) => Type.String({ minLength: 1, maxLength, format: 'text' })
-const params = Type.Object({ key: text(512) }, closed)
-const cause = text(64)
-const list = Type.Object(
-  {
-    cause: Type.Optional(cause),
-    limit: Type.Integer({ minimum: 1, maximum: 1000, default: 100 }),
-    after: Type.Optional(Type.String({ pattern: '^\\d{1,18}$' })),
-  },
-  closed,
-)
-const dryRun = Type.Optional(Type.Boolean({ description: 'Only tell what would happen' }))
-// A redrive of one key needs no body.
-const redriveBody = Type.Unsafe<{ dryRun?: boolean } | null>({
-  ...Type.Object({ dryRun }, closed),
-  type: ['object', 'null'],
+const params = closed({ key: text(512) })
+const list = closed({
+  cause: Type.Optional(cause),
+  limit,
+  after: Type.Optional(Type.String({ pattern: '^\\d{1,18}$' })),
 })
 const event = Type.String({ pattern: '^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$', description: 'The event id' })
 
@@ -37,16 +26,15 @@ const nothing = (key: string) => new Problem('nothing-set-aside', `No event of $
 
 export function setAsideRoutes(ops: SetAsideOps): FastifyPluginAsyncTypebox {
   return async (app) => {
+    inChapter(app, 'ops')
     app.get(
       '/ops/set-aside',
       {
         schema: {
           summary: 'Events that Kafka refuses for good, the oldest first',
-          tags,
           querystring: list,
           response: {
-            200: Type.Object({ items: Type.Array(SetAside), next: Type.Union([Type.String(), Type.Null()]) }),
-            ...answersOf('invalid-request'),
+            200: pageOf(SetAside),
           },
         },
       },
@@ -58,9 +46,8 @@ export function setAsideRoutes(ops: SetAsideOps): FastifyPluginAsyncTypebox {
       {
         schema: {
           summary: 'What is set aside of one key',
-          tags,
           params,
-          response: { 200: SetAsideOfKey, ...answersOf('invalid-request', 'nothing-set-aside') },
+          response: { 200: SetAsideOfKey, ...answersOf('nothing-set-aside') },
         },
       },
       async ({ params: { key } }) => {
@@ -75,10 +62,9 @@ export function setAsideRoutes(ops: SetAsideOps): FastifyPluginAsyncTypebox {
       {
         schema: {
           summary: 'Try to publish what is set aside of one key again, and then what waits behind it',
-          tags,
           params,
           body: redriveBody,
-          response: { 200: SetAsideRedriven, ...answersOf('invalid-request', 'nothing-set-aside') },
+          response: { 200: SetAsideRedriven, ...answersOf('nothing-set-aside') },
         },
       },
       async (request) => {
@@ -95,9 +81,8 @@ export function setAsideRoutes(ops: SetAsideOps): FastifyPluginAsyncTypebox {
       {
         schema: {
           summary: 'Try to publish all events again that are set aside for one cause',
-          tags,
-          body: Type.Object({ cause, dryRun }, closed),
-          response: { 200: SetAsideRedriven, ...answersOf('invalid-request') },
+          body: closed({ cause, dryRun }),
+          response: { 200: SetAsideRedriven },
         },
       },
       (request) => {
@@ -111,12 +96,11 @@ export function setAsideRoutes(ops: SetAsideOps): FastifyPluginAsyncTypebox {
       {
         schema: {
           summary: 'Give up one event that is set aside: it is never published, and what waits behind it is',
-          tags,
           params,
-          body: Type.Object({ event, reason: text(1000) }, closed),
+          body: closed({ event, reason: text(1000) }),
           response: {
             200: SetAsideDiscarded,
-            ...answersOf('invalid-request', 'nothing-set-aside', 'not-set-aside'),
+            ...answersOf('nothing-set-aside', 'not-set-aside'),
           },
         },
       },

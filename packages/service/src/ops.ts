@@ -5,6 +5,7 @@ import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import { Problem } from '@inorder/contracts/problems.ts'
 import { answersOf } from '@inorder/http/answers.ts'
 import { operatorOf } from '@inorder/http/operator.ts'
+import { closed, inChapter, limit, pageOf, text } from '@inorder/http/schemas.ts'
 import { type EffectOps, ShownEffect } from '@inorder/messaging/effects/ops.ts'
 import {
   Loss,
@@ -17,51 +18,28 @@ import {
   StateOfKey,
 } from '@inorder/messaging/inbox/ops.ts'
 import type { Refused } from '@inorder/messaging/outbox/ops.ts'
-import { type TSchema, Type } from 'typebox'
+import { Type } from 'typebox'
 import { auditRoutes } from './ops-audit.ts'
 import { effectRoutes } from './ops-effects.ts'
-
-const closed = { additionalProperties: false }
-const listOf = (item: TSchema) =>
-  Type.Object({ items: Type.Array(item), next: Type.Unsafe<string | null>({ type: ['string', 'null'] }) })
+import { cause, dryRun, redriveBody } from './ops-schemas.ts'
 
 // An order id may also be `@topic:partition:offset`, which is longer than an id by the topic's name.
-const params = Type.Object({ key: Type.String({ minLength: 1, maxLength: 512, format: 'text' }) }, closed)
-const cause = Type.String({ minLength: 1, maxLength: 64, format: 'text' })
-const limit = Type.Integer({ minimum: 1, maximum: 1000, default: 100 })
-const parkedQuery = Type.Object(
-  {
-    cause: Type.Optional(cause),
-    limit,
-    after: Type.Optional(Type.String({ minLength: 1, maxLength: 1024, format: 'text' })),
-  },
-  closed,
-)
+const params = closed({ key: text(512) })
 const stateOf = Type.Object({ ...StateOfKey.properties, effects: Type.Array(ShownEffect) })
-
-const positionsQuery = Type.Object(
-  { limit, after: Type.Optional(Type.Integer({ minimum: 0, maximum: Number.MAX_SAFE_INTEGER })) },
-  closed,
-)
-
-const dryRun = Type.Optional(Type.Boolean({ description: 'Only tell what would happen' }))
-// A redrive needs no body.
-const redriveBody = Type.Unsafe<{ dryRun?: boolean } | null>({
-  ...Type.Object({ dryRun }, closed),
-  type: ['object', 'null'],
+const parkedQuery = closed({ cause: Type.Optional(cause), limit, after: Type.Optional(text(1024)) })
+const positionsQuery = closed({
+  limit,
+  after: Type.Optional(Type.Integer({ minimum: 0, maximum: Number.MAX_SAFE_INTEGER })),
 })
-const discardBody = Type.Object(
-  {
-    event: Type.String({ minLength: 1, maxLength: 128, format: 'text', description: 'topicId/partition/offset' }),
-    reason: Type.String({ minLength: 1, maxLength: 1000, format: 'text' }),
-    skipVersion: Type.Optional(
-      Type.Boolean({
-        description: 'The order goes on without this version, or without those missing before an event that waits',
-      }),
-    ),
-  },
-  closed,
-)
+const discardBody = closed({
+  event: Type.String({ minLength: 1, maxLength: 128, format: 'text', description: 'topicId/partition/offset' }),
+  reason: text(1000),
+  skipVersion: Type.Optional(
+    Type.Boolean({
+      description: 'The order goes on without this version, or without those missing before an event that waits',
+    }),
+  ),
+})
 
 const done = <Answer extends object>(answer: Answer | Refused): Answer => {
   if ('refused' in answer) throw new Problem(answer.refused, answer.detail)
@@ -71,6 +49,7 @@ const done = <Answer extends object>(answer: Answer | Refused): Answer => {
 /** `effects` where the service has slow ones. */
 export function opsRoutes(ops: Ops, effects?: EffectOps): FastifyPluginAsyncTypebox {
   return async (app) => {
+    inChapter(app, 'ops')
     await app.register(auditRoutes((query) => ops.audit(query)))
     if (effects) await app.register(effectRoutes(effects))
 
@@ -79,11 +58,9 @@ export function opsRoutes(ops: Ops, effects?: EffectOps): FastifyPluginAsyncType
       {
         schema: {
           summary: 'Orders with parked events',
-          tags: ['ops'],
           querystring: parkedQuery,
           response: {
-            200: listOf(ParkedKey),
-            ...answersOf('invalid-request'),
+            200: pageOf(ParkedKey),
           },
         },
       },
@@ -95,9 +72,8 @@ export function opsRoutes(ops: Ops, effects?: EffectOps): FastifyPluginAsyncType
       {
         schema: {
           summary: 'What is parked of one order',
-          tags: ['ops'],
           params,
-          response: { 200: ParkedDetail, ...answersOf('invalid-request', 'nothing-parked') },
+          response: { 200: ParkedDetail, ...answersOf('nothing-parked') },
         },
       },
       async ({ params }) => {
@@ -112,12 +88,11 @@ export function opsRoutes(ops: Ops, effects?: EffectOps): FastifyPluginAsyncType
       {
         schema: {
           summary: 'Try what is parked of one order again',
-          tags: ['ops'],
           params,
           body: redriveBody,
           response: {
             200: Redriven,
-            ...answersOf('invalid-request', 'nothing-parked', 'record-gone', 'registry-away', 'kafka-away'),
+            ...answersOf('nothing-parked', 'record-gone', 'registry-away', 'kafka-away'),
           },
         },
       },
@@ -132,9 +107,8 @@ export function opsRoutes(ops: Ops, effects?: EffectOps): FastifyPluginAsyncType
       {
         schema: {
           summary: 'Try all orders again that one cause holds up',
-          tags: ['ops'],
-          body: Type.Object({ cause, dryRun }, closed),
-          response: { 200: RedrivenAll, ...answersOf('invalid-request') },
+          body: closed({ cause, dryRun }),
+          response: { 200: RedrivenAll },
         },
       },
       (request) => {
@@ -148,12 +122,11 @@ export function opsRoutes(ops: Ops, effects?: EffectOps): FastifyPluginAsyncType
       {
         schema: {
           summary: 'Give one parked event up, and apply what waited behind it',
-          tags: ['ops'],
           params,
           body: discardBody,
           response: {
             200: Redriven,
-            ...answersOf('invalid-request', 'nothing-parked', 'not-the-head', 'version-not-skipped', 'registry-away'),
+            ...answersOf('nothing-parked', 'not-the-head', 'version-not-skipped', 'registry-away'),
           },
         },
       },
@@ -169,9 +142,8 @@ export function opsRoutes(ops: Ops, effects?: EffectOps): FastifyPluginAsyncType
       {
         schema: {
           summary: 'How far each partition is applied',
-          tags: ['ops'],
           querystring: positionsQuery,
-          response: { 200: listOf(PartitionPosition), ...answersOf('invalid-request') },
+          response: { 200: pageOf(PartitionPosition) },
         },
       },
       async ({ query: { limit, after = -1 } }) => {
@@ -186,9 +158,8 @@ export function opsRoutes(ops: Ops, effects?: EffectOps): FastifyPluginAsyncType
       {
         schema: {
           summary: 'Go on behind records that are gone from Kafka',
-          tags: ['ops'],
-          params: Type.Object({ partition: Type.String({ pattern: '^\\d{1,9}$' }) }, closed),
-          response: { 200: Loss, ...answersOf('invalid-request', 'nothing-lost', 'kafka-away') },
+          params: closed({ partition: Type.String({ pattern: '^\\d{1,9}$' }) }),
+          response: { 200: Loss, ...answersOf('nothing-lost', 'kafka-away') },
         },
       },
       async (request) => done(await ops.acceptLoss(Number(request.params.partition), operatorOf(request))),
@@ -199,9 +170,8 @@ export function opsRoutes(ops: Ops, effects?: EffectOps): FastifyPluginAsyncType
       {
         schema: {
           summary: "An order's whole state here",
-          tags: ['ops'],
           params,
-          response: { 200: stateOf, ...answersOf('invalid-request', 'order-not-found') },
+          response: { 200: stateOf, ...answersOf('order-not-found') },
         },
       },
       async ({ params }) => {

@@ -6,6 +6,7 @@ import { Problem } from '@inorder/contracts/problems.ts'
 import { answersOf } from '@inorder/http/answers.ts'
 import { invalidRequest } from '@inorder/http/field-errors.ts'
 import { operatorOf } from '@inorder/http/operator.ts'
+import { closed, inChapter, limit, pageOf, text } from '@inorder/http/schemas.ts'
 import { RegistryUnavailable } from '@inorder/messaging/kafka/registry.ts'
 import type { HeldEvidence } from '@inorder/messaging/outbox/release.ts'
 import type { Pool } from 'pg'
@@ -13,12 +14,6 @@ import { Type } from 'typebox'
 import { fail } from './answers.ts'
 import { heldOrders } from './held-store.ts'
 import { release } from './recovery.ts'
-
-const closed = { additionalProperties: false }
-const tags = ['ops']
-const limit = Type.Integer({ minimum: 1, maximum: 1000, default: 100 })
-const listOf = <Item extends ReturnType<typeof Type.Object>>(item: Item) =>
-  Type.Object({ items: Type.Array(item), next: Type.Union([Type.String(), Type.Null()]) })
 
 const HeldOrder = Type.Object({
   key: Type.String(),
@@ -33,31 +28,28 @@ const HeldOrder = Type.Object({
   since: Type.String({ format: 'date-time' }),
 })
 const Released = Type.Object({ key: Type.String(), version: Type.Integer() })
-const releaseBody = Type.Object(
-  {
-    reason: Type.String({ minLength: 1, maxLength: 1000, format: 'text' }),
-    version: Type.Optional(
-      Type.Integer({
-        minimum: 0,
-        maximum: Number.MAX_SAFE_INTEGER,
-        description: 'The order goes on behind this version; by default behind the newest that the log holds',
-      }),
-    ),
-  },
-  closed,
-)
+const releaseBody = closed({
+  reason: text(1000),
+  version: Type.Optional(
+    Type.Integer({
+      minimum: 0,
+      maximum: Number.MAX_SAFE_INTEGER,
+      description: 'The order goes on behind this version; by default behind the newest that the log holds',
+    }),
+  ),
+})
 
 export const cartOpsRoutes =
   ({ pool, evidence }: { pool: Pool; evidence: HeldEvidence<OrderEvent> }): FastifyPluginAsyncTypebox =>
   async (app) => {
+    inChapter(app, 'ops')
     app.get(
       '/ops/held',
       {
         schema: {
           summary: 'Orders to which nothing is written until an operator decides',
-          tags,
-          querystring: Type.Object({ limit, after: Type.Optional(OrderId) }, closed),
-          response: { 200: listOf(HeldOrder), ...answersOf('invalid-request', 'database-away') },
+          querystring: closed({ limit, after: Type.Optional(OrderId) }),
+          response: { 200: pageOf(HeldOrder), ...answersOf('database-away') },
         },
       },
       async ({ query }) => {
@@ -74,12 +66,11 @@ export const cartOpsRoutes =
       {
         schema: {
           summary: 'Let a held order go on, as what the log says of it',
-          tags,
-          params: Type.Object({ key: OrderId }, closed),
+          params: closed({ key: OrderId }),
           body: releaseBody,
           response: {
             200: Released,
-            ...answersOf('invalid-request', 'nothing-held', 'database-away', 'registry-away'),
+            ...answersOf('nothing-held', 'database-away', 'registry-away'),
           },
         },
       },

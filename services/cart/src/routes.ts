@@ -7,6 +7,7 @@ import { answersOf, withHeaders } from '@inorder/http/answers.ts'
 import { invalidRequest } from '@inorder/http/field-errors.ts'
 import { countOf, headerText } from '@inorder/http/header-text.ts'
 import { notModified, parseIfMatch, parseIfNoneMatch, sendVersion, wrongTags } from '@inorder/http/preconditions.ts'
+import { closed, inChapter } from '@inorder/http/schemas.ts'
 import { badFields, shapeOf } from '@inorder/http/validation.ts'
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import type pg from 'pg'
@@ -31,10 +32,8 @@ export interface CartRoutes {
   random(): number
 }
 
-const StatusChange = Type.Object(
-  { orderId: Order.properties.orderId, status: Order.properties.status },
-  { additionalProperties: false },
-)
+const { orderId, status } = Order.properties
+const StatusChange = closed({ orderId, status })
 const text = (description: string) => Type.Optional(Type.String({ description }))
 const writeHeaders = {
   prefer: text('respond-async, wait=5 (0..30 s), handling=strict'),
@@ -44,11 +43,8 @@ const writeHeaders = {
   'if-none-match': text('"3", a list of such, or *: only if the order is at none of these versions, or not there'),
 }
 const writeProblems = [
-  'invalid-request',
   'idempotency-key-in-use',
-  'body-too-large',
   'order-too-large',
-  'unsupported-media-type',
   'idempotency-key-reused',
   'database-away',
   'order-locked',
@@ -57,7 +53,6 @@ const writeProblems = [
   'not-ready',
   'order-held',
 ] as const
-const tags = ['orders']
 const createdOrder = withHeaders(Order, 'ETag', 'Event-Delivery', 'Location', 'Preference-Applied')
 const changedOrder = withHeaders(Order, 'ETag', 'Event-Delivery', 'Preference-Applied')
 const isPriced = shapeOf(Priced)
@@ -65,13 +60,13 @@ const isPriced = shapeOf(Priced)
 export const cartRoutes =
   ({ writes, pool, instance, lifecycle, now, random }: CartRoutes): FastifyPluginAsyncTypebox =>
   async (app) => {
+    inChapter(app, 'orders')
     app.post(
       '/create-order',
       {
         attachValidation: true,
         schema: {
           summary: 'Creates an order, made up or real',
-          tags,
           headers: Type.Object(writeHeaders),
           body: NewOrder,
           response: {
@@ -100,7 +95,6 @@ export const cartRoutes =
         attachValidation: true,
         schema: {
           summary: 'Changes the status of an order',
-          tags,
           headers: Type.Object({ ...writeHeaders, 'if-match': text('"3", a list of such, or *') }),
           body: StatusChange,
           response: {
@@ -128,12 +122,11 @@ export const cartRoutes =
       {
         schema: {
           summary: 'An order as the cart holds it',
-          tags,
-          params: Type.Object({ orderId: Order.properties.orderId }),
+          params: Type.Object({ orderId }),
           response: {
             200: withHeaders(Order, 'ETag'),
             304: notModified,
-            ...answersOf('invalid-request', 'order-not-found', 'version-mismatch', 'database-away', 'order-held'),
+            ...answersOf('order-not-found', 'version-mismatch', 'database-away', 'order-held'),
           },
         },
       },

@@ -1,20 +1,19 @@
 // The schemas of what this service takes and answers; validation, types and OpenAPI follow from them.
 import { Item, OrderId } from '@inorder/contracts/order.ts'
+import { closed } from '@inorder/http/schemas.ts'
 import { Type } from 'typebox'
 import type { ReservationStatus } from './allocation.ts'
 import type * as store from './store.ts'
 
-const closed = { additionalProperties: false }
 const { itemId } = Item.properties
 /** What a count may be: with it every sum of stock stays a number that JSON carries exactly. */
 const mostOnHand = 1_000_000_000_000
 
-export const ItemParams = Type.Object({ itemId }, closed)
-export const OrderParams = Type.Object({ orderId: OrderId }, closed)
-export const OnHand = Type.Object(
-  { onHand: Type.Integer({ minimum: 0, maximum: mostOnHand, description: 'How many there are, as counted' }) },
-  closed,
-)
+export const ItemParams = closed({ itemId })
+export const OrderParams = closed({ orderId: OrderId })
+export const OnHand = closed({
+  onHand: Type.Integer({ minimum: 0, maximum: mostOnHand, description: 'How many there are, as counted' }),
+})
 
 export const Stock = Type.Object({
   itemId,

@@ -1,24 +1,23 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import { Problem } from '@inorder/contracts/problems.ts'
 import { answersOf } from '@inorder/http/answers.ts'
+import { inChapter } from '@inorder/http/schemas.ts'
 import { transaction } from '@inorder/storage/transaction.ts'
 import type { Pool } from 'pg'
 import { ItemParams, OnHand, OrderParams, Reservation, reservation, Stock, stock } from './answers.ts'
 import { findReservation, findStock, setOnHand } from './store.ts'
 
-const tags = ['stock']
-
 export const inventoryRoutes =
   (pool: Pool, allocator: { wake(): void }): FastifyPluginAsyncTypebox =>
   async (app) => {
+    inChapter(app, 'stock')
     app.get(
       '/stock/:itemId',
       {
         schema: {
           summary: 'How many there are of an item, and how many are promised',
-          tags,
           params: ItemParams,
-          response: { 200: Stock, ...answersOf('invalid-request', 'item-not-found', 'database-away') },
+          response: { 200: Stock, ...answersOf('item-not-found', 'database-away') },
         },
       },
       async ({ params: { itemId } }) => {
@@ -33,12 +32,11 @@ export const inventoryRoutes =
       {
         schema: {
           summary: 'Sets how many there are of an item',
-          tags,
           params: ItemParams,
           body: OnHand,
           response: {
             200: Stock,
-            ...answersOf('invalid-request', 'stock-reserved', 'unsupported-media-type', 'database-away'),
+            ...answersOf('stock-reserved', 'database-away'),
           },
         },
       },
@@ -55,9 +53,8 @@ export const inventoryRoutes =
       {
         schema: {
           summary: 'What an order has got of the stock',
-          tags,
           params: OrderParams,
-          response: { 200: Reservation, ...answersOf('invalid-request', 'order-not-found', 'database-away') },
+          response: { 200: Reservation, ...answersOf('order-not-found', 'database-away') },
         },
       },
       async ({ params: { orderId } }) => {

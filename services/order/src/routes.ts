@@ -3,6 +3,7 @@ import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import { Problem } from '@inorder/contracts/problems.ts'
 import { answersOf, withHeaders } from '@inorder/http/answers.ts'
 import { notModified, sendVersion } from '@inorder/http/preconditions.ts'
+import { inChapter } from '@inorder/http/schemas.ts'
 import type { Inbox } from '@inorder/messaging/inbox/inbox.ts'
 import type { Pool } from 'pg'
 import type { Logger } from 'pino'
@@ -24,6 +25,7 @@ export interface OrderRoutes {
 export const orderRoutes =
   ({ pool, logger, waits, topic, inbox }: OrderRoutes): FastifyPluginAsyncTypebox =>
   async (app) => {
+    inChapter(app, 'orders')
     // Before the app waits for the requests that are under way, which these hold up.
     app.addHook('preClose', async () => waits.close())
 
@@ -32,19 +34,11 @@ export const orderRoutes =
       {
         schema: {
           summary: 'An order with its shipping cost',
-          tags: ['orders'],
           querystring: DetailsQuery,
           response: {
             200: withHeaders(Details, 'ETag'),
             304: notModified,
-            ...answersOf(
-              'invalid-request',
-              'order-not-found',
-              'not-yet-processed',
-              'order-held',
-              'overloaded',
-              'database-away',
-            ),
+            ...answersOf('order-not-found', 'not-yet-processed', 'order-held', 'overloaded', 'database-away'),
           },
         },
       },
@@ -100,12 +94,11 @@ export const orderRoutes =
       {
         schema: {
           summary: 'Every order id ever received from a topic',
-          tags: ['orders'],
           querystring: TopicIdsQuery,
           response: {
             // To OpenAPI it is an object, to the code the stream that writes it.
             200: Type.Unsafe<Readable>(TopicIds),
-            ...answersOf('invalid-request', 'topic-not-consumed', 'database-away'),
+            ...answersOf('topic-not-consumed', 'database-away'),
           },
         },
       },
@@ -134,9 +127,8 @@ export const orderRoutes =
       {
         schema: {
           summary: 'The orders as received, by order id',
-          tags: ['orders'],
           querystring: OrdersQuery,
-          response: { 200: Orders, ...answersOf('invalid-request', 'database-away') },
+          response: { 200: Orders, ...answersOf('database-away') },
         },
       },
       async ({ query: { status = null, customerId = null, after = '', limit } }) => {

@@ -2,12 +2,12 @@ import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import { Order } from '@inorder/contracts/order.ts'
 import { Problem } from '@inorder/contracts/problems.ts'
 import { answersOf } from '@inorder/http/answers.ts'
+import { inChapter, textOrNull } from '@inorder/http/schemas.ts'
 import type { Pool } from 'pg'
 import { Type } from 'typebox'
 import { find } from './store.ts'
 
 const { orderId, currency } = Order.properties
-const textOrNull = (description: string) => Type.Unsafe<string | null>({ type: ['string', 'null'], description })
 const ShipmentAnswer = Type.Object({
   orderId,
   status: Type.Enum(['quoted', 'requested', 'dispatched', 'delivered', 'cancelled', 'recalled']),
@@ -21,14 +21,14 @@ const ShipmentAnswer = Type.Object({
 export const shippingRoutes =
   (pool: Pool): FastifyPluginAsyncTypebox =>
   async (app) => {
+    inChapter(app, 'shipments')
     app.get(
       '/shipments/:orderId',
       {
         schema: {
           summary: "An order's shipment",
-          tags: ['shipments'],
           params: Type.Object({ orderId }),
-          response: { 200: ShipmentAnswer, ...answersOf('invalid-request', 'order-not-found', 'database-away') },
+          response: { 200: ShipmentAnswer, ...answersOf('order-not-found', 'database-away') },
         },
       },
       async ({ params: { orderId } }) => {
