@@ -2,42 +2,24 @@ import { columns } from '@inorder/storage/columns.ts'
 import type { Tx } from '@inorder/storage/transaction.ts'
 import type { Invoice, Kind, Posting } from './invoice.ts'
 
-interface Row {
-  order_id: string
-  customer_id: string
-  amount: string
-  currency: string
-  status: Invoice['status']
-  asked: Invoice['asked']
-  payment: string | null
-  drafted_at: Date
-  status_since: Date
-}
-
 export interface StoredInvoice extends Invoice {
   readonly draftedAt: string
   readonly statusSince: string
 }
 
 export async function load(db: Tx, orderIds: readonly string[]): Promise<Map<string, StoredInvoice>> {
-  const { rows } = await db.query<Row>({
+  const { rows } = await db.query<Invoice & { draftedAt: Date; statusSince: Date }>({
     name: 'load-invoices',
-    text: `SELECT order_id, customer_id, amount, currency, status, asked, payment, drafted_at, status_since
+    // The nearest double of an amount prints as it: money has at most 15 digits.
+    text: `SELECT order_id AS "orderId", customer_id AS "customerId", amount::float8, currency, status, asked, payment,
+             drafted_at AS "draftedAt", status_since AS "statusSince"
            FROM invoices WHERE order_id = ANY($1::text[])`,
     values: [orderIds],
   })
   return new Map(
-    rows.map(({ order_id: orderId, customer_id, amount, drafted_at, status_since, ...row }) => [
-      orderId,
-      {
-        orderId,
-        customerId: customer_id,
-        // A numeric's text and JavaScript's number name the same decimal: money has at most 15 digits.
-        amount: Number(amount),
-        draftedAt: drafted_at.toISOString(),
-        statusSince: status_since.toISOString(),
-        ...row,
-      },
+    rows.map(({ draftedAt, statusSince, ...invoice }) => [
+      invoice.orderId,
+      { ...invoice, draftedAt: draftedAt.toISOString(), statusSince: statusSince.toISOString() },
     ]),
   )
 }

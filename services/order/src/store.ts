@@ -1,20 +1,9 @@
-import type { Order } from '@inorder/contracts/order.ts'
 import { columns } from '@inorder/storage/columns.ts'
 import type { Tx } from '@inorder/storage/transaction.ts'
 import type { ReceivedOrder } from './order.ts'
 
-interface Row {
-  version: string
-  shipping_cost: string
-  body: Order
-}
-
-// A numeric's text and JavaScript's number name the same decimal: money has at most 15 digits.
-const received = (row: Row): ReceivedOrder => ({
-  order: row.body,
-  version: Number(row.version),
-  shippingCost: Number(row.shipping_cost),
-})
+// The nearest double of an amount prints as it: money has at most 15 digits.
+const received = 'body AS "order", version::float8, shipping_cost::float8 AS "shippingCost"'
 
 /** One statement for the batch, prepared once a session: at 1,000 orders a transaction parsing and planning would show. */
 export async function save(tx: Tx, changed: ReadonlyMap<string, ReceivedOrder>): Promise<void> {
@@ -37,21 +26,21 @@ export async function save(tx: Tx, changed: ReadonlyMap<string, ReceivedOrder>):
 }
 
 export async function find(db: Tx, orderId: string): Promise<ReceivedOrder | undefined> {
-  const { rows } = await db.query<Row>({
+  const { rows } = await db.query<ReceivedOrder>({
     name: 'find-order',
-    text: 'SELECT version, shipping_cost, body FROM orders WHERE order_id = $1',
+    text: `SELECT ${received} FROM orders WHERE order_id = $1`,
     values: [orderId],
   })
-  return rows[0] && received(rows[0])
+  return rows[0]
 }
 
 /** The versions of those of these orders that are there. */
 export async function versionsOf(db: Tx, orderIds: string[]): Promise<Map<string, number>> {
-  const { rows } = await db.query<{ order_id: string; version: string }>(
-    'SELECT order_id, version FROM orders WHERE order_id = ANY($1)',
+  const { rows } = await db.query<{ orderId: string; version: number }>(
+    'SELECT order_id AS "orderId", version::float8 FROM orders WHERE order_id = ANY($1)',
     [orderIds],
   )
-  return new Map(rows.map((row) => [row.order_id, Number(row.version)]))
+  return new Map(rows.map(({ orderId, version }) => [orderId, version]))
 }
 
 export interface OrderFilter {
@@ -64,11 +53,11 @@ export interface OrderFilter {
 
 /** Sorted by order id. Not a prepared statement: planned with its values, so that a filter that is null costs nothing. */
 export async function list(db: Tx, { status, customerId, after, limit }: OrderFilter): Promise<ReceivedOrder[]> {
-  const { rows } = await db.query<Row>(
-    `SELECT version, shipping_cost, body FROM orders
+  const { rows } = await db.query<ReceivedOrder>(
+    `SELECT ${received} FROM orders
      WHERE order_id > $1 AND ($2::text IS NULL OR status = $2) AND ($3::text IS NULL OR customer_id = $3)
      ORDER BY order_id LIMIT $4`,
     [after, status, customerId, limit],
   )
-  return rows.map(received)
+  return rows
 }
