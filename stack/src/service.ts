@@ -7,7 +7,7 @@ import { level, type Part } from './part.ts'
 import type { Service } from './services.ts'
 import type { Settings } from './settings.ts'
 
-export interface Surroundings {
+interface Surroundings {
   database: string
   kafka: string
   registry: string
@@ -22,7 +22,7 @@ const leanHeap = ['--max-semi-space-size=8', '--heap-growing-percent=40']
 
 const consolePort = 3000
 
-export interface Instance {
+interface Instance {
   service: Service
   name: string
   port: number

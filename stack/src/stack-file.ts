@@ -5,7 +5,7 @@ import { Bookkeeping } from './bookkeeping.ts'
 import { end, type Identity } from './identity.ts'
 import type { Part } from './part.ts'
 
-export type Process = Identity & Pick<Part, 'name' | 'level' | 'stop'>
+type Process = Identity & Pick<Part, 'name' | 'level' | 'stop'>
 
 const retryMs = 2_000
 

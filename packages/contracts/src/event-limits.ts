@@ -1,12 +1,10 @@
 // What the consumers' storage takes of an event, the same for all of them: what is over it is parked by every service
 // alike, not by the one whose index happens to refuse it. These limits only ever widen: what the log holds stays readable.
 // They know nothing of what the HTTP door alone refuses (the ids `.` and `..`, a code that is no currency).
-import { formats } from './formats.ts'
+import { textFault } from '@inorder/messaging/kafka/text-key.ts'
 import { OrderEvent } from './order-event.ts'
 import { type Field, type Visit, walkOf } from './schema-walk.ts'
 
-/** Most texts are such: asking the format, with its classes of Unicode, costs five times as much. */
-const plainAscii = /^[ -~]*$/
 const uuid = /^[\da-f]{8}-[\da-f]{4}-[\da-f]{4}-[\da-f]{4}-[\da-f]{12}$/i
 /** Where the schema sets none: a code that the HTTP door takes has three letters. */
 const longestCode = 64
@@ -23,9 +21,11 @@ function limitOf({ format, maxLength = longestCode, minItems = 0, maxItems }: Fi
     }
   }
   if (format === 'uuid') return (holder, name) => (uuid.test(holder[name]) ? undefined : ' is no UUID')
-  if (format === 'text' || format === 'id' || format === 'currency')
-    return (holder, name) => textFault(holder[name], maxLength)
-  return undefined
+  if (format !== 'text' && format !== 'id' && format !== 'currency') return undefined
+  return (holder, name) => {
+    const fault = textFault(holder[name] ?? 'null', maxLength)
+    return fault && ` ${fault}`
+  }
 }
 
 const overLimit = walkOf(OrderEvent, limitOf)
@@ -35,14 +35,4 @@ export function overLimits(event: OrderEvent): string | undefined {
   const { version } = event
   if (!Number.isSafeInteger(version) || version < 1) return `version ${version} is none`
   return overLimit?.(event)?.slice(1)
-}
-
-/** An index of PostgreSQL takes 2,704 bytes a row: 128 code points are 512 at most. */
-export function textFault(text: string | null | undefined, longest: number): string | undefined {
-  if (text === null || text === undefined) return undefined
-  if (text.length === 0) return ' is empty'
-  // A code point has one or two units: most texts need not be counted.
-  if (text.length > longest && (text.length > 2 * longest || [...text].length > longest))
-    return ` is too long (${text.length} units of UTF-16): ${longest} code points are taken`
-  return plainAscii.test(text) || formats.text.validate(text) ? undefined : ` ${formats.text.message}`
 }

@@ -27,7 +27,7 @@ const withFields = (change: (fields: Field[]) => Field[]) => {
 async function subjectWith(first: string): Promise<{ subject: string; registry: SchemaRegistry; id: number }> {
   const registry = new SchemaRegistry({ url: registryUrl(), deadlineMs: 10_000 })
   const subject = unique('order-events-value')
-  await registry.ensureCompatibility(subject, 'FULL_TRANSITIVE')
+  await registry.demandFullCompatibility(subject)
   return { subject, registry, id: await registry.idOf(subject, first) }
 }
 

@@ -17,7 +17,7 @@ import { validatorCompiler } from './validation.ts'
 
 const bodyLimit = 256 * 1024
 
-export interface AppOptions {
+interface AppOptions {
   /** `cart`, `order`, ... */
   service: string
   logger: FastifyBaseLogger
@@ -28,8 +28,6 @@ export interface AppOptions {
   /** The service's settings that say where it listens, and for whom. */
   access: Access
 }
-
-export type App = Awaited<ReturnType<typeof createApp>>
 
 export async function createApp({ logger, metrics, ready, openapi, access }: AppOptions) {
   const app = fastify({

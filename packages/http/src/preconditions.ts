@@ -9,7 +9,7 @@ const tag = `(?:W/)?${opaque}`
 const list = new RegExp(`^(?:[ \\t]*,)*[ \\t]*${tag}(?:[ \\t]*,(?:[ \\t]*${tag})?)*[ \\t]*$`)
 
 /** The versions that a precondition names. */
-export type Named = 'all' | readonly number[]
+type Named = 'all' | readonly number[]
 
 export const names = (named: Named, version: number): boolean => named === 'all' || named.includes(version)
 

@@ -21,7 +21,7 @@ import { setAsideRoutes } from './ops-set-aside.ts'
 import { openParts, type ServiceConfig } from './parts.ts'
 import { Startup } from './startup.ts'
 
-export interface Surroundings<Settings> {
+interface Surroundings<Settings> {
   /** The service's own settings. */
   settings: Settings
   pool: Pool
@@ -29,7 +29,7 @@ export interface Surroundings<Settings> {
   onClose: Service<unknown>['onClose']
 }
 
-export interface Consumer<State> {
+interface Consumer<State> {
   handler: Handler<State, OrderEvent>
   /** Who does the slow effects that `handler.apply` returns. */
   effects?: Readonly<Record<string, EffectKind>>

@@ -5,7 +5,7 @@ import { retry } from '@inorder/storage/retry.ts'
 import type { Pool } from 'pg'
 import type { Logger } from 'pino'
 
-export interface StartupOptions {
+interface StartupOptions {
   pool: Pool
   /** Everything that needs the database before the service can work; again from its beginning while that is away. */
   prepare(): Promise<void>

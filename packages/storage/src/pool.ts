@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import pg from 'pg'
 
-export interface PoolOptions {
+interface PoolOptions {
   /** `postgres://user:password@host:port/database` */
   url: string
   /** Shown in `pg_stat_activity`: `cart`, `order-2`, ... */

@@ -1,12 +1,12 @@
 // The one way to try again: backoff with full jitter, so that many who failed together do not come back together.
 import { setTimeout as pause } from 'node:timers/promises'
 
-export interface Backoff {
+interface Backoff {
   firstMs: number
   longestMs: number
 }
 
-export interface RetryOptions extends Backoff {
+interface RetryOptions extends Backoff {
   signal?: AbortSignal | undefined
   /** No attempt begins later than this (ms after the first). */
   deadlineMs?: number

@@ -12,7 +12,7 @@ export type Tx = Pick<pg.ClientBase, 'query'>
 /** Takes a statement that `work` has sent and need not see answered: the COMMIT follows it at once, and fails with it. */
 export type Last = (statement: Promise<unknown>) => void
 
-export interface TransactionOptions {
+interface TransactionOptions {
   /** Longest time that a statement waits for a lock (ms). What fails by it is told by `isLockTimeout`. */
   lockTimeoutMs?: number
   /** A `performance.now()`. Where COMMIT was not sent by then, the session is cut, and nothing is stored. */

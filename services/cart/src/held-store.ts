@@ -3,7 +3,7 @@ import type { Hold } from '@inorder/messaging/outbox/log-recovery.ts'
 import { columns } from '@inorder/storage/columns.ts'
 import type { Tx } from '@inorder/storage/transaction.ts'
 
-export interface HeldOrder {
+interface HeldOrder {
   orderId: string
   /** 0: nothing is known of it. */
   version: number

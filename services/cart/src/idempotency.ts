@@ -17,7 +17,7 @@ export interface KeyRefusal {
   kind: 'another-request' | 'undecided'
 }
 /** What a key that was used before says. */
-export type Earlier = Outcome | KeyRefusal
+type Earlier = Outcome | KeyRefusal
 
 export const keyName = ({ key, operation }: Pick<KeyUse, 'key' | 'operation'>): string => `${operation} ${key}`
 

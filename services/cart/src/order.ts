@@ -13,7 +13,7 @@ export interface CartOrder {
 }
 
 /** Versions that a client names. */
-export type Versions = 'all' | readonly number[]
+type Versions = 'all' | readonly number[]
 
 export type Command = CreateOrder | ChangeStatus
 interface Asked {
@@ -45,7 +45,7 @@ export type Event =
       readonly status: string
     }
 
-export type Refusal =
+type Refusal =
   | { kind: 'exists' | 'missing'; orderId: string }
   | { kind: 'other-version'; orderId: string; version: number }
   | { kind: 'illegal-move'; from: string | null; to: string; allowed: readonly string[] }

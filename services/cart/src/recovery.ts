@@ -18,14 +18,14 @@ export const recoveredOrders: KeyTable<OrderEvent> = {
   },
 }
 
-export interface Release {
+interface Release {
   operator: string
   reason: string
   /** The order goes on behind this version; without it behind the newest that the log holds. */
   version?: number | undefined
 }
 
-export type Released =
+type Released =
   | { version: number }
   | { refused: 'not-held' }
   /** The version has to be this or higher. */

@@ -20,7 +20,7 @@ import { parsePrefer } from './prefer.ts'
 import { orderOf } from './store.ts'
 import type { Writes } from './writes.ts'
 
-export interface CartRoutes {
+interface CartRoutes {
   writes: Writes
   pool: pg.Pool
   /** This process, `cart-2`: to it the relay tells which events are acknowledged. */

@@ -2,7 +2,7 @@ import type { Tx } from '@inorder/storage/transaction.ts'
 import type { Allocation, Allotment, OrderDemand } from './allocation.ts'
 
 /** What a round of the allocator looks at, read under its locks. */
-export interface Round {
+interface Round {
   orders: OrderDemand[]
   available: Map<string, number>
   ahead: Map<string, number>

@@ -32,7 +32,7 @@ const endings: Record<Exclude<Demand['state'], 'open'>, { leaves: boolean; becom
   cancelled: { leaves: false, becomes: 'released' },
 }
 
-export interface ItemChange {
+interface ItemChange {
   /** Added to what is reserved. */
   reserved: number
   /** Taken from what is on hand. */

@@ -1,7 +1,7 @@
-import { textFault } from '@inorder/contracts/event-limits.ts'
 import { meaningOf } from '@inorder/contracts/lifecycle.ts'
 import { longestId } from '@inorder/contracts/order.ts'
 import type { OrderEvent } from '@inorder/contracts/order-event.ts'
+import { textFault } from '@inorder/messaging/kafka/text-key.ts'
 
 /** What an order wants of the stock. It depends on that order alone; what it gets is the allocator's to say. */
 export interface Demand {

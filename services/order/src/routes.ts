@@ -14,7 +14,7 @@ import { find, list } from './store.ts'
 import { topicIdsJson } from './topic-ids.ts'
 import type { VersionWaits } from './version-waits.ts'
 
-export interface OrderRoutes {
+interface OrderRoutes {
   pool: Pool
   logger: Logger
   waits: VersionWaits

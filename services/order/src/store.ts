@@ -43,7 +43,7 @@ export async function versionsOf(db: Tx, orderIds: string[]): Promise<Map<string
   return new Map(rows.map(({ orderId, version }) => [orderId, version]))
 }
 
-export interface OrderFilter {
+interface OrderFilter {
   status: string | null
   customerId: string | null
   /** Only orders that sort after this id. */

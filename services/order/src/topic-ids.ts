@@ -2,7 +2,7 @@
 import type { TopicKeys } from '@inorder/messaging/inbox/topic-keys.ts'
 import type { Logger } from 'pino'
 
-export interface TopicIdsOptions {
+interface TopicIdsOptions {
   topic: string
   ids: TopicKeys
   logger: Logger

@@ -3,7 +3,7 @@ import { type Cluster, clientOptions, discard, kafkaError } from './client.ts'
 import { within } from './deadline.ts'
 import { KafkaRefused } from './errors.ts'
 
-export interface TopicState {
+interface TopicState {
   id: string
   partitions: number
 }

@@ -4,7 +4,7 @@ import { TopicMissing } from './errors.ts'
 import { LogConsumer } from './log-consumer.ts'
 import { RecordStream } from './record-stream.ts'
 
-export interface TopicConsumerOptions {
+interface TopicConsumerOptions {
   brokers: string[]
   group: string
   clientId: string

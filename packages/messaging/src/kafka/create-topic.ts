@@ -28,9 +28,9 @@ export const newTopics = ({
 /** Registers a topic's schema, so that every later one of its subject can be read with every earlier, and the other way round. */
 export async function registerSchema<Event>(
   { subject, value }: Topic<Event>,
-  registry: Pick<SchemaRegistry, 'ensureCompatibility' | 'idOf'>,
+  registry: Pick<SchemaRegistry, 'demandFullCompatibility' | 'idOf'>,
 ): Promise<void> {
-  await registry.ensureCompatibility(subject, 'FULL_TRANSITIVE')
+  await registry.demandFullCompatibility(subject)
   await registry.idOf(subject, value.schema)
 }
 

@@ -8,14 +8,8 @@ export class Unreadable extends Error {
 
 const codecs: Record<number, (data: Buffer, most: number) => Buffer> = {
   1: (data, most) => zlib.gunzipSync(data, { maxOutputLength: most }),
-  2: (data, most) => {
-    within(snappyLength(data), most)
-    return compressionsAlgorithms.snappy.decompressSync(data)
-  },
-  3: (data, most) => {
-    within(lz4Length(data), most)
-    return compressionsAlgorithms.lz4.decompressSync(data)
-  },
+  2: (data, most) => compressionsAlgorithms.snappy.decompressSync(ifWithin(most, snappyLength(data), data)),
+  3: (data, most) => compressionsAlgorithms.lz4.decompressSync(ifWithin(most, lz4Length(data), data)),
   4: (data, most) => zlib.zstdDecompressSync(data, { maxOutputLength: most }),
 }
 
@@ -37,8 +31,9 @@ export function decompress(codec: number, data: Buffer, most: number): Buffer {
 
 const over = (most: number) => new Unreadable(`unpacked it has more than ${most} bytes`)
 
-function within(length: number, most: number): void {
+function ifWithin(most: number, length: number, data: Buffer): Buffer {
   if (length > most) throw over(most)
+  return data
 }
 
 const xerial = Buffer.from([0x82, 0x53, 0x4e, 0x41, 0x50, 0x50, 0x59, 0x00])

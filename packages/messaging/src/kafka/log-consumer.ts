@@ -9,7 +9,7 @@ type Callback<T> = (error: Error | null, value: T) => void
 type Api = ((connection: any, ...args: any[]) => void) & { version: number }
 
 /** Where the broker last said that a partition's decided records end, and its log. They differ while a transaction is open. */
-export interface LogEnd {
+interface LogEnd {
   readonly stable: bigint
   readonly end: bigint
   /** `performance.now()` when the log was first seen to go on behind this stable offset. */

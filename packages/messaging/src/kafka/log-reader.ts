@@ -29,34 +29,30 @@ const { READ_COMMITTED, READ_UNCOMMITTED } = FetchIsolationLevels
  */
 export async function readLog(
   cluster: Cluster,
-  { topic, topicId, spans }: LogPiece,
+  piece: LogPiece,
   onRecords: (records: SourceRecord[]) => Promise<void>,
 ): Promise<void> {
   // It joins no group, and so leaves no trace; the client wants a name all the same.
   const consumer = new LogConsumer({ ...clientOptions(cluster, 0), groupId: randomUUID(), autocommit: false })
   try {
-    consumer.topics.track(topic)
-    for (const [partition, { from, to }] of spans) {
-      for await (const records of partitionOf(consumer, { topic, topicId, partition, from, to }))
+    consumer.topics.track(piece.topic)
+    for (const partition of piece.spans.keys()) {
+      for await (const records of readPartition(consumer, piece, partition))
         for (let n = 0; n < records.length; n += maxRecords) await onRecords(records.slice(n, n + maxRecords))
     }
   } catch (error) {
-    throw kafkaError(error, topic)
+    throw kafkaError(error, piece.topic)
   } finally {
     discard(consumer)
   }
 }
 
-interface PartitionPiece {
-  topic: string
-  topicId: string
-  partition: number
-  from: bigint
-  to: bigint
-}
-
-async function* partitionOf(consumer: LogConsumer, piece: PartitionPiece): AsyncGenerator<SourceRecord[]> {
-  const { topic, topicId, partition, from, to } = piece
+async function* readPartition(
+  consumer: LogConsumer,
+  { topic, topicId, spans }: LogPiece,
+  partition: number,
+): AsyncGenerator<SourceRecord[]> {
+  const { from, to } = spans.get(partition)!
   const silent = () => new KafkaUnavailable(`reading ${topic}/${partition}: nothing came within ${silenceMs} ms`)
   let stable = to
   let lastNews = performance.now()

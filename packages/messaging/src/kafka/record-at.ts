@@ -1,7 +1,7 @@
 import type { KafkaAdmin } from './admin.ts'
 import type { Cluster } from './client.ts'
 import { KafkaRefused } from './errors.ts'
-import { type LogPiece, readLog } from './log-reader.ts'
+import { readLog } from './log-reader.ts'
 import type { SourceRecord } from './record.ts'
 
 const deadlineMs = 3_000
@@ -17,9 +17,8 @@ export async function readRecord(
   if (id !== topicId || offset < (starts[partition] ?? 0n) || offset >= (ends[partition] ?? 0n)) return undefined
   const spans = new Map([[partition, { from: offset, to: offset + 1n }]])
   let found: SourceRecord | undefined
-  const piece: LogPiece = { topic, topicId, spans }
   try {
-    await readLog(cluster, piece, async (records) => {
+    await readLog(cluster, { topic, topicId, spans }, async (records) => {
       found ??= records.find((record) => record.offset === offset)
     })
   } catch (error) {

@@ -45,8 +45,8 @@ test('a schema gets an id, the same one for everybody, and is found by it', asyn
 test('an incompatible schema is refused, and so is a decimal of another scale, which the registry would take', async () => {
   const subject = unique('subject')
   const one = registry()
-  await one.ensureCompatibility(subject, 'FULL_TRANSITIVE')
-  await one.ensureCompatibility(subject, 'FULL_TRANSITIVE')
+  await one.demandFullCompatibility(subject)
+  await one.demandFullCompatibility(subject)
   await one.idOf(subject, record(text('a'), decimal(4)))
   await assert.rejects(one.idOf(subject, record({ name: 'a', type: 'long' }, decimal(4))), /refuses/)
   await assert.rejects(one.idOf(subject, record(text('a'), decimal(2))), /decimal must not change/)

@@ -49,8 +49,9 @@ export class SchemaRegistry {
     })
   }
 
-  /** Sets what the registry demands of each new schema of the subject. */
-  async ensureCompatibility(subject: string, level: 'FULL_TRANSITIVE'): Promise<void> {
+  /** Has the registry demand of each new schema of the subject that it can be read with every other, and reads every other. */
+  async demandFullCompatibility(subject: string): Promise<void> {
+    const level = 'FULL_TRANSITIVE'
     const path = `/config/${encodeURIComponent(subject)}`
     const current = await this.#ask('GET', path)
     if (current.status === 200 && field(current, 'compatibilityLevel', isText) === level) return

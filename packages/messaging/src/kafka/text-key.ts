@@ -3,7 +3,7 @@ import type { KeyCodec } from './topic.ts'
 
 /** An index of PostgreSQL takes 2,704 bytes a row: 128 code points are 512 at most. */
 const longestKey = 128
-/** Most keys are such: asking for classes of Unicode costs five times as much. */
+/** Most texts are such: asking for classes of Unicode costs five times as much. */
 const plainAscii = /^[ -~]*$/
 // No path and no cursor could name another.
 const plainText = /^[^\p{Cc}\p{Cs}]*$/u
@@ -14,11 +14,17 @@ export const textKey = <Event>(keyOf: (event: Event) => string): KeyCodec<Event>
   decode(bytes) {
     if (!isUtf8(bytes)) throw new RangeError('the key is not UTF-8')
     const key = bytes.toString()
-    if (key === '') throw new RangeError('the key is empty')
-    // A code point has one or two units: most keys need not be counted.
-    if (key.length > longestKey && (key.length > 2 * longestKey || [...key].length > longestKey))
-      throw new RangeError(`the key is longer than ${longestKey} code points`)
-    if (!plainAscii.test(key) && !plainText.test(key)) throw new RangeError('the key holds control characters')
+    const fault = textFault(key, longestKey)
+    if (fault) throw new RangeError(`the key ${fault}`)
     return key
   },
 })
+
+/** Why a text is none of 1 to `longest` code points without control characters; undefined: it is one. */
+export function textFault(text: string, longest: number): string | undefined {
+  if (text === '') return 'is empty'
+  // A code point has one or two units: most texts need not be counted.
+  if (text.length > longest && (text.length > 2 * longest || [...text].length > longest))
+    return `is too long: ${longest} code points are taken`
+  return plainAscii.test(text) || plainText.test(text) ? undefined : 'holds control characters or lone surrogates'
+}

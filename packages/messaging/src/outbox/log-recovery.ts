@@ -25,7 +25,7 @@ export interface Hold {
 }
 
 /** What becomes of a key. */
-export interface Recovered<Event> {
+interface Recovered<Event> {
   key: string
   /** It becomes what this says; undefined: it stays what it is. */
   event: Event | undefined
@@ -39,7 +39,7 @@ export interface KeyTable<Event> {
   save(tx: Tx, recovered: readonly Recovered<Event>[]): Promise<void>
 }
 
-export interface RecoverOptions<Event> {
+interface RecoverOptions<Event> {
   pool: Pool
   topic: { name: string; versionHeader: string }
   topicId: string
@@ -137,20 +137,13 @@ async function recoverLocked<Event>(
   const dropped = judged.flatMap(({ key, verdict }) => verdict.dropped.map((eventId) => ({ key, eventId })))
 
   await table.save(tx, recovered)
-  await removeRows(
-    tx,
-    judged.flatMap(({ verdict }) => verdict.published),
-  )
-  await dropRows(
-    tx,
-    dropped.map(({ eventId }) => eventId),
-  )
+  const published = judged.flatMap(({ verdict }) => verdict.published)
+  await removeRows(tx, published)
+  const droppedIds = dropped.map(({ eventId }) => eventId)
+  await dropRows(tx, droppedIds)
   // What a held key was judged by is looked at again, with what comes later.
-  const done = judged.filter(({ verdict }) => !verdict.hold).flatMap(({ key }) => byKey.get(key)!)
-  await removeStaged(
-    tx,
-    done.map(({ id }) => id),
-  )
+  const done = judged.filter(({ verdict }) => !verdict.hold).flatMap(({ key }) => byKey.get(key)!.map(({ id }) => id))
+  await removeStaged(tx, done)
   return { recovered, dropped }
 }
 

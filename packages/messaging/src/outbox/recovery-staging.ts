@@ -89,7 +89,9 @@ export async function nextStaged(db: Tx, after: string, most: number): Promise<{
   return { staged: staged.filter(({ key }) => key !== last), more: false }
 }
 
-interface Value {
+const recordColumns = 'id, partition, log_offset, key, value'
+
+interface Row {
   id: string
   partition: number
   log_offset: string
@@ -97,7 +99,7 @@ interface Value {
   value: Buffer | null
 }
 
-const asRecord = ({ id, partition, log_offset, key, value }: Value) => ({
+const asRecord = ({ id, partition, log_offset, key, value }: Row) => ({
   id: Number(id),
   partition,
   offset: BigInt(log_offset),
@@ -109,18 +111,14 @@ const asRecord = ({ id, partition, log_offset, key, value }: Value) => ({
 export type StagedRecord = ReturnType<typeof asRecord>
 
 export async function stagedRecords(db: Tx, ids: readonly number[]): Promise<StagedRecord[]> {
-  const { rows } = await db.query<Value>(
-    'SELECT id, partition, log_offset, key, value FROM log_event WHERE id = ANY ($1)',
-    [ids],
-  )
+  const { rows } = await db.query<Row>(`SELECT ${recordColumns} FROM log_event WHERE id = ANY ($1)`, [ids])
   return rows.map(asRecord)
 }
 
 /** Some that could not be read when they were last tried. */
 export async function unreadable(db: Tx, after: number, most: number): Promise<StagedRecord[]> {
-  const { rows } = await db.query<Value>(
-    `SELECT id, partition, log_offset, key, value FROM log_event
-     WHERE version IS NULL AND id > $1 ORDER BY id LIMIT $2`,
+  const { rows } = await db.query<Row>(
+    `SELECT ${recordColumns} FROM log_event WHERE version IS NULL AND id > $1 ORDER BY id LIMIT $2`,
     [after, most],
   )
   return rows.map(asRecord)
@@ -144,15 +142,12 @@ export async function removeStaged(tx: Tx, ids: readonly number[]): Promise<void
   if (ids.length > 0) await tx.query('DELETE FROM log_event WHERE id = ANY ($1)', [ids])
 }
 
-export async function removeStagedOf(tx: Tx, key: string): Promise<void> {
-  await tx.query('DELETE FROM log_event WHERE key = $1', [key])
-}
-
-/** The first event of the highest version that can be read of a key. */
-export async function newestStaged(db: Tx, key: string): Promise<{ id: number; version: number } | undefined> {
-  const { rows } = await db.query<{ id: string; version: string }>(
-    `SELECT id, version FROM log_event WHERE key = $1 AND version IS NOT NULL ORDER BY version DESC, id LIMIT 1`,
+/** The first record of the highest version that can be read of a key. */
+export async function newestStaged(db: Tx, key: string): Promise<(StagedRecord & { version: number }) | undefined> {
+  const { rows } = await db.query<Row & { version: string }>(
+    `SELECT ${recordColumns}, version FROM log_event WHERE key = $1 AND version IS NOT NULL
+     ORDER BY version DESC, id LIMIT 1`,
     [key],
   )
-  return rows[0] && { id: Number(rows[0].id), version: Number(rows[0].version) }
+  return rows[0] && { ...asRecord(rows[0]), version: Number(rows[0].version) }
 }

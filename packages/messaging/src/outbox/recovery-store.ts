@@ -10,6 +10,12 @@ export async function readPublished(db: Tx, topicId: string): Promise<Map<number
   return new Map(rows.map((row) => [row.partition, BigInt(row.next_offset)]))
 }
 
+/** The topics, by id, to which the database has published. */
+export async function publishedTopicIds(db: Tx): Promise<string[]> {
+  const { rows } = await db.query<{ id: string }>('SELECT DISTINCT topic_id AS id FROM outbox_published')
+  return rows.map(({ id }) => id)
+}
+
 /**
  * Saves these ends, but only if the database is the one that was compared with the log: one that is put in its place must
  * not be given offsets up to which it knows nothing. `identity`: the one that is just compared; without it the last one.
@@ -66,14 +72,8 @@ export async function unpublishedOf(
      WHERE topic = $1 AND key = ANY ($2) ORDER BY id`,
     [topic.name, keys.map((key) => Buffer.from(key)), topic.versionHeader],
   )
-  const waiting = new Map<string, { version: number; eventId: string }[]>()
-  for (const { key, event_id, version } of rows) {
-    const row = { version: Number(version), eventId: event_id }
-    const of = waiting.get(key.toString())
-    if (of) of.push(row)
-    else waiting.set(key.toString(), [row])
-  }
-  return waiting
+  const waiting = rows.map((row) => ({ key: row.key.toString(), version: Number(row.version), eventId: row.event_id }))
+  return Map.groupBy(waiting, ({ key }) => key)
 }
 
 /** Takes rows out of the outbox that are in the log. */

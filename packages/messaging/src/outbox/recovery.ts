@@ -12,11 +12,10 @@ import type { Topic } from '../kafka/topic.ts'
 import { type DatabaseRun, NotCompared } from './database-run.ts'
 import { type KeyTable, type RecoveredGroup, recoverKeys } from './log-recovery.ts'
 import { markRead, stage, unreadable } from './recovery-staging.ts'
-import { currentRun, readPublished, rememberRun, savePublished } from './recovery-store.ts'
-import { type HeldEvidence, heldEvidence } from './release.ts'
-import { tellIfReplaced } from './replaced-topic.ts'
+import { currentRun, publishedTopicIds, readPublished, rememberRun, savePublished } from './recovery-store.ts'
+import { HeldEvidence } from './release.ts'
 
-export interface LogRecoveryOptions<Event> {
+interface LogRecoveryOptions<Event> {
   pool: Pool
   /** Of the same database, with a long deadline. */
   maintenance: Pool
@@ -64,7 +63,7 @@ export class LogRecovery<Event> implements ComparedLog {
     this.topicName = topic.name
     this.#kafka = new KafkaAdmin({ brokers, clientId: `${instance}-log` })
     this.#decoder = new Decoder(topic, registry)
-    this.evidence = heldEvidence(this.#decoder)
+    this.evidence = new HeldEvidence(this.#decoder)
   }
 
   /** Nothing may be written before. */
@@ -138,8 +137,15 @@ export class LogRecovery<Event> implements ComparedLog {
     await this.#kafka.close()
   }
 
-  #tellIfReplaced(topicId: string): Promise<void> {
-    return tellIfReplaced(this.#options.pool, this.#options.logger, this.topicName, topicId)
+  /** Rule 19, for who publishes: to be asked before the first offset of a topic that was made again is stored. */
+  async #tellIfReplaced(topicId: string): Promise<void> {
+    const { pool, logger } = this.#options
+    const before = await publishedTopicIds(pool)
+    if (before.length === 0 || before.includes(topicId)) return
+    logger.error(
+      { alarm: 'inbox-topic-replaced', topic: this.topicName, topicId: before.join(', '), now: topicId },
+      'the topic was deleted and made again: its events of before are in the databases alone, and no new service can read them',
+    )
   }
 
   async #catchUp(): Promise<void> {

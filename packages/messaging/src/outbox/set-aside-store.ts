@@ -4,16 +4,10 @@ import type { Tx } from '@inorder/storage/transaction.ts'
 import { decodeHeaders } from './headers.ts'
 import type { AuditEntry, List, SetAside, SetAsideDiscarded, SetAsideRedriven } from './ops.ts'
 
-interface Row {
-  id: string
-  event_id: string
-  topic: string
+interface Row extends Omit<SetAsideRow, 'key' | 'version' | 'since'> {
   key: Buffer | null
   headers: string
-  cause: string
-  detail: string
-  set_aside_at: Date
-  behind: string
+  since: Date
 }
 
 /** `id` is the row's, by which pages go on. */
@@ -30,8 +24,8 @@ WITH aside AS (
     AND later.id > aside.id
   GROUP BY aside.id
 )
-SELECT aside.id::text, event_id::text, topic, key, headers::text, coalesce(cause, '') AS cause,
-  coalesce(detail, '') AS detail, set_aside_at, coalesce(behind, 0) AS behind
+SELECT aside.id::text, event_id::text AS event, topic, key, headers::text, coalesce(cause, '') AS cause,
+  coalesce(detail, '') AS detail, set_aside_at AS since, coalesce(behind, 0)::float8 AS behind
 FROM aside LEFT JOIN behind USING (id) ORDER BY aside.id`
 
 /** The oldest first. */
@@ -60,16 +54,6 @@ export async function lockSetAside(tx: Tx, eventIds: readonly string[]): Promise
     [eventIds],
   )
   return new Set(rows.map(({ event_id }) => event_id))
-}
-
-/** Keeps it for people, and lets its key go on. */
-export async function dropSetAside(tx: Tx, eventId: string): Promise<void> {
-  await tx.query(
-    `WITH gone AS (DELETE FROM outbox WHERE event_id = $1 RETURNING *)
-     INSERT INTO outbox_dropped (event_id, topic, key, value, fingerprint, headers, created_at)
-     SELECT event_id, topic, key, value, fingerprint, headers, created_at FROM gone`,
-    [eventId],
-  )
 }
 
 interface Done {
@@ -107,12 +91,10 @@ export async function setAsideDiscardAnswer(
 }
 
 export const auditColumns = 'id, at, operator, action, key, event, reason, before, after'
-export type AuditRow = Omit<AuditEntry, 'id' | 'at' | 'key'> & { id: string; at: Date; key: string }
+export type AuditRow = Omit<AuditEntry, 'id' | 'at'> & { id: string; at: Date }
 
 export function auditPage(rows: readonly AuditRow[], limit: number): List<AuditEntry> {
-  const items = rows
-    .slice(0, limit)
-    .map(({ id, at, key, ...row }) => ({ ...row, id: Number(id), at: at.toISOString(), key: key }))
+  const items = rows.slice(0, limit).map(({ id, at, ...row }) => ({ ...row, id: Number(id), at: at.toISOString() }))
   return { items, next: rows.length > limit ? String(items.at(-1)?.id) : null }
 }
 
@@ -128,28 +110,18 @@ export async function setAsideAudit(
   return auditPage(rows, limit)
 }
 
-function shown(
-  { id, event_id, topic, key, headers, cause, detail, set_aside_at, behind }: Row,
-  versionHeader: string,
-): SetAsideRow {
-  return {
-    id,
-    key: nameOf(key, event_id),
-    event: event_id,
-    topic,
-    version: versionIn(headers, versionHeader),
-    cause,
-    detail,
-    since: set_aside_at.toISOString(),
-    behind: Number(behind),
-  }
-}
+const shown = ({ key, headers, since, ...row }: Row, versionHeader: string): SetAsideRow => ({
+  ...row,
+  key: keyName(key, row.event),
+  version: versionIn(headers, versionHeader),
+  since: since.toISOString(),
+})
 
 const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
 const isName = (text: string) => /^\P{Cc}{1,512}$/u.test(text)
 
 /** A record of somebody else's that is copied may have any key, or none. */
-function nameOf(key: Buffer | null, eventId: string): string {
+function keyName(key: Buffer | null, eventId: string): string {
   const unnamed = `@${eventId}`
   if (!key) return unnamed
   try {

@@ -4,9 +4,9 @@ import { transaction } from '@inorder/storage/transaction.ts'
 import type { Pool } from 'pg'
 import type { Logger } from 'pino'
 import type { Refused, SetAsideDiscarded, SetAsideOps, SetAsideRedriven } from './ops.ts'
+import { dropRows } from './recovery-store.ts'
 import {
   addSetAsideAudit,
-  dropSetAside,
   lockSetAside,
   type SetAsideRow,
   setAsideAudit,
@@ -74,7 +74,7 @@ export class SetAsideOperator implements SetAsideOps {
       if (!isThere) return await setAsideDiscardAnswer(tx, key, event)
       const { version, behind } = row
       const discarded = { key, event, version, behind, consequence: consequence(row) }
-      await dropSetAside(tx, event)
+      await dropRows(tx, [event])
       await addSetAsideAudit(tx, { operator, row, reason, answer: discarded })
       return discarded
     })
@@ -127,10 +127,8 @@ export class SetAsideOperator implements SetAsideOps {
 
   #retry(rows: readonly SetAsideRow[], operator: string): Promise<SetAsideRedriven['items']> {
     return transaction(this.#options.pool, async (tx) => {
-      const events = await lockSetAside(
-        tx,
-        rows.map(({ event }) => event),
-      )
+      const wanted = rows.map(({ event }) => event)
+      const events = await lockSetAside(tx, wanted)
       // What somebody else has let go on meanwhile is no longer there.
       const ours = rows.filter(({ event }) => events.has(event))
       await retrySetAside(tx, [...events])
