@@ -23,7 +23,8 @@ function limitOf({ format, maxLength = longestCode, minItems = 0, maxItems }: Fi
   if (format === 'uuid') return (holder, name) => (uuid.test(holder[name]) ? undefined : ' is no UUID')
   if (format !== 'text' && format !== 'id' && format !== 'currency') return undefined
   return (holder, name) => {
-    const fault = textFault(holder[name] ?? 'null', maxLength)
+    const text: string | null | undefined = holder[name]
+    const fault = text == null ? undefined : textFault(text, maxLength)
     return fault && ` ${fault}`
   }
 }

@@ -97,10 +97,10 @@ export async function writeRound(tx: Tx, round: Round, { allotments, items }: Al
     status,
     short,
   }))
-  const placesOf = ({ order: { orderId, arrival, demand } }: Allotment) =>
+  const queueRowsOf = ({ order: { orderId, arrival, demand } }: Allotment) =>
     demand.lines.map(({ itemId }) => ({ itemId, arrival, orderId }))
-  const joining = allotments.filter(({ status }) => status === 'backordered').flatMap(placesOf)
-  const leaving = allotments.filter(({ order }) => order.status === 'backordered').flatMap(placesOf)
+  const joining = allotments.filter(({ status }) => status === 'backordered').flatMap(queueRowsOf)
+  const leaving = allotments.filter(({ order }) => order.status === 'backordered').flatMap(queueRowsOf)
   await Promise.all([
     tx.query('UPDATE stock SET recheck = NULL WHERE item_id = ANY($1)', [round.rechecked]),
     tx.query(
