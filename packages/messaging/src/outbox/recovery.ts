@@ -10,10 +10,10 @@ import type { SourceRecord } from '../kafka/record.ts'
 import { RegistryUnavailable, type SchemaRegistry } from '../kafka/registry.ts'
 import type { Topic } from '../kafka/topic.ts'
 import { type DatabaseRun, NotCompared } from './database-run.ts'
+import { HeldEvidence } from './held-evidence.ts'
 import { type KeyTable, type RecoveredGroup, recoverKeys } from './log-recovery.ts'
 import { markRead, stage, unreadable } from './recovery-staging.ts'
 import { currentRun, publishedTopicIds, readPublished, rememberRun, savePublished } from './recovery-store.ts'
-import { HeldEvidence } from './release.ts'
 
 interface LogRecoveryOptions<Event> {
   pool: Pool

@@ -2,7 +2,7 @@
 
 import type { Tx } from '@inorder/storage/transaction.ts'
 import { decodeHeaders } from './headers.ts'
-import type { AuditEntry, List, SetAside, SetAsideDiscarded, SetAsideRedriven } from './ops.ts'
+import type { AuditEntry, List, SetAside, SetAsideDiscarded } from './ops.ts'
 
 interface Row extends Omit<SetAsideRow, 'key' | 'version' | 'since'> {
   key: Buffer | null
@@ -56,23 +56,21 @@ export async function lockSetAside(tx: Tx, eventIds: readonly string[]): Promise
   return new Set(rows.map(({ event_id }) => event_id))
 }
 
-interface Done {
-  operator: string
-  row: SetAsideRow
-  /** Of a discard. */
+interface Done extends Pick<AuditEntry, 'operator' | 'key' | 'before' | 'after'> {
+  action: 'set-aside-redrive' | 'set-aside-discard' | 'release'
+  event?: string
   reason?: string
-  answer: SetAsideDiscarded | SetAsideRedriven['items'][number]
+  /** What the operator is told. */
+  answer: object
 }
 
-/** In the transaction that does it. */
-export async function addSetAsideAudit(tx: Tx, { operator, row, reason, answer }: Done): Promise<void> {
-  const { id: _, ...setAside } = row
-  const action = reason === undefined ? 'set-aside-redrive' : 'set-aside-discard'
-  const after = { setAside: null, ...('consequence' in answer && { consequence: answer.consequence }) }
+/** What an operator does to the outbox, or to a key that is held; in the transaction that does it. */
+export async function addOutboxAudit(tx: Tx, done: Done): Promise<void> {
+  const { operator, action, key, event, reason, before, after, answer } = done
   await tx.query(
     `INSERT INTO outbox_audit (operator, action, key, event, reason, before, after, answer)
      VALUES ($1, $2, $3, $4, $5, $6, $7, $8)`,
-    [operator, action, row.key, row.event, reason, { setAside }, after, answer],
+    [operator, action, key, event, reason, before, after, answer],
   )
 }
 

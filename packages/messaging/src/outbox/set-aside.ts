@@ -3,10 +3,10 @@
 import { transaction } from '@inorder/storage/transaction.ts'
 import type { Pool } from 'pg'
 import type { Logger } from 'pino'
-import type { Refused, SetAsideDiscarded, SetAsideOps, SetAsideRedriven } from './ops.ts'
+import type { Refused, SetAside, SetAsideDiscarded, SetAsideOps, SetAsideRedriven } from './ops.ts'
 import { dropRows } from './recovery-store.ts'
 import {
-  addSetAsideAudit,
+  addOutboxAudit,
   lockSetAside,
   type SetAsideRow,
   setAsideAudit,
@@ -41,12 +41,12 @@ export class SetAsideOperator implements SetAsideOps {
   async setAside({ limit, ...query }: Parameters<SetAsideOps['setAside']>[0]) {
     const rows = await this.#rows({ ...query, limit: limit + 1 })
     const page = rows.slice(0, limit)
-    return { items: page.map(({ id: _, ...item }) => item), next: rows.length > limit ? page.at(-1)!.id : null }
+    return { items: page.map(withoutId), next: rows.length > limit ? page.at(-1)!.id : null }
   }
 
   async setAsideOf(key: string) {
     const rows = await this.#rowsOf(key)
-    return rows.length > 0 ? { key, events: rows.map(({ id: _, ...item }) => item) } : undefined
+    return rows.length > 0 ? { key, events: rows.map(withoutId) } : undefined
   }
 
   setAsideAudit(query: Parameters<SetAsideOps['setAsideAudit']>[0]) {
@@ -75,7 +75,10 @@ export class SetAsideOperator implements SetAsideOps {
       const { version, behind } = row
       const discarded = { key, event, version, behind, consequence: consequence(row) }
       await dropRows(tx, [event])
-      await addSetAsideAudit(tx, { operator, row, reason, answer: discarded })
+      const after = { setAside: null, consequence: discarded.consequence }
+      const before = { setAside: withoutId(row) }
+      const action = 'set-aside-discard'
+      await addOutboxAudit(tx, { operator, action, key, event, reason, before, after, answer: discarded })
       return discarded
     })
     if (answer) {
@@ -132,9 +135,18 @@ export class SetAsideOperator implements SetAsideOps {
       // What somebody else has let go on meanwhile is no longer there.
       const ours = rows.filter(({ event }) => events.has(event))
       await retrySetAside(tx, [...events])
-      const items = ours.map(({ key, event, behind }) => ({ key, event, behind }))
-      for (const [i, row] of ours.entries()) await addSetAsideAudit(tx, { operator, row, answer: items[i]! })
+      const after = { setAside: null }
+      const items = []
+      for (const row of ours) {
+        const { key, event, behind } = row
+        const answer = { key, event, behind }
+        const before = { setAside: withoutId(row) }
+        await addOutboxAudit(tx, { operator, action: 'set-aside-redrive', key, event, before, after, answer })
+        items.push(answer)
+      }
       return items
     })
   }
 }
+
+const withoutId = ({ id: _, ...row }: SetAsideRow): SetAside => row

@@ -27,25 +27,3 @@ export class HeldEvidence<Event> {
     await tx.query('DELETE FROM log_event WHERE key = $1', [key])
   }
 }
-
-interface ReleaseAudit {
-  operator: string
-  key: string
-  reason: string
-  before: object
-  after: object
-  /** What the operator is told. */
-  answer: object
-}
-
-/** In the transaction that does it; beside what is done to rows of the outbox. */
-export async function addReleaseAudit(
-  tx: Tx,
-  { operator, key, reason, before, after, answer }: ReleaseAudit,
-): Promise<void> {
-  await tx.query(
-    `INSERT INTO outbox_audit (operator, action, key, reason, before, after, answer)
-     VALUES ($1, 'release', $2, $3, $4, $5, $6)`,
-    [operator, key, reason, before, after, answer],
-  )
-}
