@@ -12,14 +12,14 @@ import { Journal } from './journal.ts'
 /** `slow`: answers 3 s after it is done. `fail`: 503, nothing done. `decline`: a "no" that is an answer, and is kept. */
 const Behaviour = Type.Object({ mode: Type.Enum(['ok', 'slow', 'fail', 'decline']) }, { additionalProperties: false })
 const Request = Type.Object({ orderId: Type.String({ minLength: 1 }) }, { additionalProperties: true })
-const Deed = Type.Object({
+const Receipt = Type.Object({
   key: Type.String({ description: 'the idempotency key' }),
   action: Type.String(),
   status: Type.Enum(['done', 'declined']),
   request: Request,
   id: Type.String({ description: 'the number of the charge, the label of the parcel, ...' }),
 })
-type Deed = { key: string; action: string; status: 'done' | 'declined'; request: { orderId: string }; id: string }
+type Receipt = { key: string; action: string; status: 'done' | 'declined'; request: { orderId: string }; id: string }
 const slowMs = 3_000
 /** Keys that are remembered, the newest. */
 const mostKeys = 300_000
@@ -30,7 +30,7 @@ export function runSandbox({ name, port, actions }: { name: string; port: number
     name,
     schema: Type.Object({ ...processConfig(name, port), DATA_FILE: Type.Optional(Type.String()) }),
     async start({ config, logger, metrics, onClose }) {
-      const deeds = new Journal<Deed>(config.DATA_FILE, mostKeys)
+      const journal = new Journal<Receipt>(config.DATA_FILE, mostKeys)
       let mode = 'ok'
 
       const app = await createApp({
@@ -53,14 +53,14 @@ export function runSandbox({ name, port, actions }: { name: string; port: number
             schema: {
               headers,
               body: Request,
-              response: { 200: Deed, ...answersOf('overloaded', 'idempotency-key-reused') },
+              response: { 200: Receipt, ...answersOf('overloaded', 'idempotency-key-reused') },
             },
           },
           async ({ body, headers }) => {
             if (mode === 'fail') throw new Problem('overloaded', `The ${name} sandbox fails, as it was told to.`)
-            const deed = await doOnce(headers['idempotency-key'], action, body)
+            const receipt = await doOnce(headers['idempotency-key'], action, body)
             if (mode === 'slow') await pause(slowMs)
-            return deed
+            return receipt
           },
         )
       }
@@ -70,23 +70,23 @@ export function runSandbox({ name, port, actions }: { name: string; port: number
         {
           schema: {
             querystring: query,
-            response: { 200: Type.Object({ items: Type.Array(Deed), next: Type.Null() }) },
+            response: { 200: Type.Object({ items: Type.Array(Receipt), next: Type.Null() }) },
           },
         },
         async ({ query: { orderId } }) => ({
-          items: [...deeds].filter(({ request }) => orderId === undefined || request.orderId === orderId),
+          items: [...journal].filter(({ request }) => orderId === undefined || request.orderId === orderId),
           next: null,
         }),
       )
       onClose('http', () => app.close())
       await app.listen({ host: config.HOST, port: config.PORT })
 
-      async function doOnce(key: string, action: string, request: { orderId: string }): Promise<Deed> {
+      async function doOnce(key: string, action: string, request: { orderId: string }): Promise<Receipt> {
         const status = mode === 'decline' ? 'declined' : 'done'
-        const deed = await deeds.once(key, () => ({ key, action, status, request, id: randomUUID() }))
-        const same = deed.action === action && JSON.stringify(deed.request) === JSON.stringify(request)
+        const receipt = await journal.once(key, () => ({ key, action, status, request, id: randomUUID() }))
+        const same = receipt.action === action && JSON.stringify(receipt.request) === JSON.stringify(request)
         if (!same) throw new Problem('idempotency-key-reused', 'This Idempotency-Key came with another request before.')
-        return deed
+        return receipt
       }
     },
   })

@@ -1,4 +1,4 @@
-// What has to be there before a service is ready. It listens before that, and answers 503 while the database is away.
+// What has to be there before a service is ready. It listens before that, and answers 503 while the database is unavailable.
 import { MigrationChanged } from '@inorder/storage/migrate.ts'
 import { SharedSessions, takesWrites } from '@inorder/storage/pool.ts'
 import { retry } from '@inorder/storage/retry.ts'
@@ -7,7 +7,7 @@ import type { Logger } from 'pino'
 
 interface StartupOptions {
   pool: Pool
-  /** Everything that needs the database before the service can work; again from its beginning while that is away. */
+  /** Everything that needs the database before the service can work; again from its beginning while that is unavailable. */
   prepare(): Promise<void>
   /** The first contacts with other parts, by their names; asked for once the database is prepared. */
   contacts(): Record<string, Promise<unknown>>

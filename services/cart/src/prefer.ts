@@ -2,7 +2,7 @@
 export interface Preferences {
   /** How long to wait for Kafka's acknowledgement (ms). */
   waitMs: number
-  /** Rather refused than stored while Kafka is away. */
+  /** Rather refused than stored while Kafka is unavailable. */
   strict: boolean
   /** `wait`, in seconds, as far as it counts; undefined: not given. */
   wait?: number
