@@ -3,12 +3,12 @@ import { sqlFault, type Tx, transaction } from '@inorder/storage/transaction.ts'
 import type { Pool } from 'pg'
 import { type Decoder, SchemasMissing } from '../kafka/decode.ts'
 import {
-  markUnreadable,
   nextStaged,
   removeStaged,
   type Staged,
   type StagedRecord,
   stagedRecords,
+  updateStaged,
 } from './recovery-staging.ts'
 import { dropRows, removeRows, unpublishedOf } from './recovery-store.ts'
 import { type Evidence, judge, type Range, type Verdict } from './recovery-verdict.ts'
@@ -84,8 +84,8 @@ async function recoverGroup<Event>(
     }
     if (error instanceof SchemaGone) {
       const { id, message } = error
-      await markUnreadable(options.pool, id, message)
       const unread = { version: null, eventId: null, detail: message }
+      await updateStaged(options.pool, { id, ...unread })
       return recoverGroup(
         options,
         staged.map((record) => (record.id === id ? { ...record, ...unread } : record)),

@@ -124,18 +124,10 @@ export async function unreadable(db: Tx, after: number, most: number): Promise<S
   return rows.map(asRecord)
 }
 
-/** It can be read now. */
-export async function markRead(db: Tx, id: number, version: number, eventId: string): Promise<void> {
-  await db.query('UPDATE log_event SET version = $2, event_id = $3, detail = NULL WHERE id = $1', [
-    id,
-    version,
-    eventId,
-  ])
-}
-
-/** It cannot be read any more: its schema is gone. */
-export async function markUnreadable(db: Tx, id: number, detail: string): Promise<void> {
-  await db.query('UPDATE log_event SET version = NULL, event_id = NULL, detail = $2 WHERE id = $1', [id, detail])
+/** It can be read now, or not any more, as its schema is gone. */
+export async function updateStaged(db: Tx, { id, version, eventId, detail }: Omit<Staged, 'key'>): Promise<void> {
+  const values = [id, version, eventId, detail]
+  await db.query('UPDATE log_event SET version = $2, event_id = $3, detail = $4 WHERE id = $1', values)
 }
 
 export async function removeStaged(tx: Tx, ids: readonly number[]): Promise<void> {

@@ -12,7 +12,7 @@ import type { Topic } from '../kafka/topic.ts'
 import { type DatabaseRun, NotCompared } from './database-run.ts'
 import { HeldEvidence } from './held-evidence.ts'
 import { type KeyTable, type RecoveredGroup, recoverKeys } from './log-recovery.ts'
-import { markRead, stage, unreadable } from './recovery-staging.ts'
+import { stage, unreadable, updateStaged } from './recovery-staging.ts'
 import { currentRun, publishedTopicIds, readPublished, rememberRun, savePublished } from './recovery-store.ts'
 
 interface LogRecoveryOptions<Event> {
@@ -209,7 +209,7 @@ export class LogRecovery<Event> implements ComparedLog {
       const records = await unreadable(maintenance, after, mostReadAgain)
       if (records.length === 0) return
       for (const [i, { version, eventId }] of (await this.#decoder.decodeAll(topicId, records)).entries())
-        if (version !== null && eventId !== null) await markRead(maintenance, records[i]!.id, version, eventId)
+        if (version !== null) await updateStaged(maintenance, { id: records[i]!.id, version, eventId, detail: null })
       after = records.at(-1)!.id
     }
   }
