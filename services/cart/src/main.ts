@@ -42,9 +42,7 @@ await runService({
     const startup = new Startup({
       pool,
       logger,
-      async prepare() {
-        await parts.start(migrations, log)
-      },
+      prepare: () => parts.start(migrations, log),
       contacts: () => ({ kafka: relay.contact, registry: registry.idOf(subject, value.schema) }),
     })
 

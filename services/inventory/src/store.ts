@@ -1,3 +1,4 @@
+import { columns } from '@inorder/storage/columns.ts'
 import type { Tx } from '@inorder/storage/transaction.ts'
 import type { ReservationStatus } from './allocation.ts'
 import type { Demand, Line } from './demand.ts'
@@ -13,16 +14,14 @@ export async function load(tx: Tx, orderIds: readonly string[]): Promise<Map<str
 
 /** Tells the allocator of those that are new or have changed. Rows are added to its list, so neither waits for the other. */
 export async function save(tx: Tx, changed: ReadonlyMap<string, Demand>): Promise<void> {
-  const demands = [...changed].map(([orderId, demand]) => ({ orderId, ...demand }))
   await tx.query({
     name: 'save-demands',
     text: `WITH saved AS (
-             INSERT INTO demand (order_id, state, lines)
-             SELECT * FROM json_to_recordset($1) AS demand ("orderId" text, state text, lines json)
+             INSERT INTO demand (order_id, state, lines) SELECT * FROM unnest($1::text[], $2::text[], $3::json[])
              ON CONFLICT (order_id) DO UPDATE SET state = excluded.state WHERE demand.state <> excluded.state
              RETURNING order_id)
            INSERT INTO demand_change (order_id) SELECT order_id FROM saved`,
-    values: [JSON.stringify(demands)],
+    values: columns(changed, ([orderId, { state, lines }]) => [orderId, state, JSON.stringify(lines)]),
   })
 }
 
