@@ -46,7 +46,9 @@ function costOf(work: () => void): number {
     const { user, system } = process.threadCpuUsage(before)
     return user + system
   }
-  return Math.min(...Array.from({ length: 5 }, once))
+  // A busy machine's clock may stand still for the whole of one: that is no cost.
+  const costs = Array.from({ length: 5 }, once).filter((cost) => cost > 0)
+  return costs.length > 0 ? Math.min(...costs) : 0
 }
 
 suite('no request costs more than 50 times what the largest order costs', () => {
