@@ -52,7 +52,9 @@ try {
 /** Exit code of the command, as a shell would give it. */
 function run(file, args, stdio) {
   return new Promise((resolve, reject) => {
-    child = spawn(file, args, { cwd: root, stdio, detached: true })
+    // A third of the start of every process of Node below is compiling what was compiled before.
+    const env = { NODE_COMPILE_CACHE: join(root, '.local/compiled'), ...process.env }
+    child = spawn(file, args, { cwd: root, env, stdio, detached: true })
     child.once('error', (error) => reject(new Failure(`${file} cannot be run: ${error.message}`)))
     child.once('exit', (code, signal) => resolve(code ?? 128 + constants.signals[signal]))
   })

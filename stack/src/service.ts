@@ -54,8 +54,6 @@ export function service(options: { instance: Instance; settings: Settings; surro
       cwd: settings.root,
       // DELIVERY, LOG_LEVEL and the like go through as the user gave them.
       env: {
-        // A third of a service's start is compiling what was compiled at the last one.
-        NODE_COMPILE_CACHE: join(settings.install, 'compiled'),
         ...process.env,
         ...Object.fromEntries(standIns),
         ...(service.database

@@ -6,6 +6,7 @@ import { brokers, registryUrl } from './parts.ts'
 import { freePort } from './ports.ts'
 import { until } from './until.ts'
 
+const { PATH, NODE_COMPILE_CACHE } = process.env
 const running = new Set<ChildProcess>()
 // Also when a test fails half-way.
 process.once('exit', () => {
@@ -30,7 +31,7 @@ export async function startService(main: URL, env: Record<string, string>): Prom
   const port = await freePort()
   const parts = { KAFKA_BROKERS: brokers(), SCHEMA_REGISTRY_URL: registryUrl() }
   const child = spawn(process.execPath, [fileURLToPath(main)], {
-    env: { PATH: process.env.PATH, PORT: String(port), LOG_LEVEL: 'warn', ...parts, ...env },
+    env: { PATH, NODE_COMPILE_CACHE, PORT: String(port), LOG_LEVEL: 'warn', ...parts, ...env },
     stdio: ['ignore', 'inherit', 'pipe'],
   })
   running.add(child)
