@@ -8,8 +8,9 @@ import { SchemaRegistry } from '@inorder/messaging/kafka/registry.ts'
 import { StartFailure, Stopped } from './failure.ts'
 
 const deadlineMs = 5_000
-/** A broker takes connections a moment before it can make topics. */
+/** A broker takes connections a moment before it can make topics, and the registry's first schema takes it a while. */
 const patience = 20_000
+
 /** Makes what is missing; a topic that is there is left as it is. */
 export async function makeTopics(brokers: string, stopping: AbortSignal): Promise<void> {
   const admin = new KafkaAdmin({ brokers: brokers.split(','), clientId: 'inorder-stack' })
@@ -37,7 +38,7 @@ async function insist(work: () => Promise<void>, stopping: AbortSignal): Promise
 }
 
 export async function registerSchemas(url: string): Promise<void> {
-  const registry = new SchemaRegistry({ url, deadlineMs })
+  const registry = new SchemaRegistry({ url, deadlineMs: patience })
   try {
     await registerSchema(orderEvents, registry)
   } catch (error) {
