@@ -3,13 +3,14 @@ import assert from 'node:assert/strict'
 import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { after, before, suite, test } from 'node:test'
-import { type Stack, startStack } from '@inorder/testing/stack.ts'
+import type { Stack } from '@inorder/testing/stack.ts'
 import { until } from '@inorder/testing/until.ts'
 import { Admin, ConfigResourceTypes, IncrementalAlterConfigOperationTypes } from '@platformatic/kafka'
 import { assertArrived } from './arrival.ts'
 import { type Answer, assertProblem } from './http.ts'
 import { Load } from './load.ts'
-import { cartAndOrder, Shop } from './shop.ts'
+import { cartAndOrder, sharedStack } from './shared-stack.ts'
+import { Shop } from './shop.ts'
 
 const brokers = ['kafka-1', 'kafka-2', 'kafka-3']
 const topics = ['order-events', 'order-events.parked', '__consumer_offsets']
@@ -24,14 +25,11 @@ suite('three brokers', () => {
   /** Orders of all tests. */
   const changed = new Map<string, string[]>()
   before(async () => {
-    stack = await startStack({ args: ['--brokers', '3'], env: cartAndOrder })
+    stack = await sharedStack({ args: ['--brokers', '3'], env: cartAndOrder })
     shop = new Shop(stack)
     admin = new Admin({ clientId: 'e2e', bootstrapBrokers: stack.address('kafka').split(',') })
   })
-  after(async () => {
-    await admin?.close()
-    await stack?.stop()
-  })
+  after(() => admin?.close())
 
   const create = async (prefix: string, headers: Record<string, string> = {}): Promise<Answer> => {
     const orderId = `${prefix}-${changed.size}`

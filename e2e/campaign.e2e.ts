@@ -2,11 +2,12 @@
 // CAMPAIGN_ORDERS=100000 CAMPAIGN_KILL_EVERY=5 CAMPAIGN_SEED=7 npm test -- e2e/campaign.e2e.ts is the long form.
 import assert from 'node:assert/strict'
 import { randomUUID } from 'node:crypto'
-import { after, before, suite, type TestContext, test } from 'node:test'
+import { before, suite, type TestContext, test } from 'node:test'
 import { setTimeout as pause } from 'node:timers/promises'
-import { type Stack, startStack } from '@inorder/testing/stack.ts'
+import type { Stack } from '@inorder/testing/stack.ts'
 import { until } from '@inorder/testing/until.ts'
 import { NoAnswer, send } from './http.ts'
+import { sharedStack } from './shared-stack.ts'
 import { Shop } from './shop.ts'
 import { sql } from './sql.ts'
 import { eventsByOrder } from './topic.ts'
@@ -14,7 +15,7 @@ import { eventsByOrder } from './topic.ts'
 const orders = Number(process.env.CAMPAIGN_ORDERS ?? 300)
 const seed = Number(process.env.CAMPAIGN_SEED ?? Date.now() % 1_000_000)
 /** Seconds. */
-const killEvery = Number(process.env.CAMPAIGN_KILL_EVERY ?? 1)
+const killEvery = Number(process.env.CAMPAIGN_KILL_EVERY ?? 2)
 const clients = 40
 const items = 20
 /** Of each item at the start: less than is wanted of the popular ones, so that orders wait for stock. */
@@ -44,11 +45,10 @@ suite(`${orders} orders, seed ${seed}`, () => {
   const stored = new Map<string, string[]>()
 
   before(async () => {
-    stack = await startStack({ args: ['--instances', '2'], env: { LOG_LEVEL: 'warn' } })
+    stack = await sharedStack({ args: ['--instances', '2'], env: { LOG_LEVEL: 'warn' } })
     shop = new Shop(stack, { carts: ['cart', 'cart-2'] })
     for (let n = 0; n < items; n++) await putStock(n, onHand)
   })
-  after(() => stack?.stop())
 
   const putStock = async (n: number, amount: number) => {
     const answer = await send(`${stack.url('inventory')}/stock/item-${n}`, { method: 'PUT', body: { onHand: amount } })

@@ -1,22 +1,22 @@
 // The corners of CONTRACT.md: what is refused and how, ids of every kind, keys and preconditions.
 import assert from 'node:assert/strict'
-import { after, before, suite, test } from 'node:test'
-import { type Stack, startStack } from '@inorder/testing/stack.ts'
+import { before, suite, test } from 'node:test'
+import type { Stack } from '@inorder/testing/stack.ts'
 import { until } from '@inorder/testing/until.ts'
 import { type Answer, assertProblem } from './http.ts'
 import { invalidOrders, notAnOrder } from './invalid-orders.ts'
 import { oddIds } from './odd-ids.ts'
-import { cartAndOrder, type OrderDetails, Shop, versionOf } from './shop.ts'
+import { sharedStack } from './shared-stack.ts'
+import { type OrderDetails, Shop, versionOf } from './shop.ts'
 import { type EventInTopic, eventsByOrder } from './topic.ts'
 
 suite('the contract', () => {
   let stack: Stack
   let shop: Shop
   before(async () => {
-    stack = await startStack({ env: cartAndOrder })
+    stack = await sharedStack()
     shop = new Shop(stack)
   })
-  after(() => stack?.stop())
 
   const create = (body: unknown, headers: Record<string, string> = {}) =>
     shop.toCart('/create-order', { method: 'POST', headers, body })

@@ -1,25 +1,25 @@
 // What an outage leaves behind drains by itself: thousands of changes of one order, and a full outbox.
 import assert from 'node:assert/strict'
-import { after, before, suite, test } from 'node:test'
-import { type Stack, startStack } from '@inorder/testing/stack.ts'
+import { before, suite, test } from 'node:test'
+import type { Stack } from '@inorder/testing/stack.ts'
 import { outboxRows, untilQuiet } from './arrival.ts'
 import { fillOutbox } from './full-outbox.ts'
-import { cartAndOrder, Shop, versionOf } from './shop.ts'
+import { sharedStack } from './shared-stack.ts'
+import { Shop, versionOf } from './shop.ts'
 import { eventsByOrder } from './topic.ts'
 
 /** 5,000 by hand; fewer in every run. */
-const changes = Number(process.env.HOT_CHANGES ?? 2_000)
+const changes = Number(process.env.HOT_CHANGES ?? 1_000)
 /** 200,000 by hand; fewer in every run. */
-const rows = Number(process.env.OUTBOX_ROWS ?? 20_000)
+const rows = Number(process.env.OUTBOX_ROWS ?? 10_000)
 
 suite('after an outage', () => {
   let stack: Stack
   let shop: Shop
   before(async () => {
-    stack = await startStack({ env: cartAndOrder })
+    stack = await sharedStack()
     shop = new Shop(stack)
   })
-  after(() => stack?.stop())
 
   test(`${changes} changes of one order, 2 KB each, drain by themselves and in order`, async () => {
     // 14 lines of 128 characters: an event of about 2 KB, so that the waiting changes are far more than one send may hold.

@@ -1,12 +1,13 @@
 // Two of each service, as `npm start -- --instances 2` runs them: they share the work, and take over from each other.
 import assert from 'node:assert/strict'
-import { after, before, suite, type TestContext, test } from 'node:test'
-import { type Stack, startStack } from '@inorder/testing/stack.ts'
+import { before, suite, type TestContext, test } from 'node:test'
+import type { Stack } from '@inorder/testing/stack.ts'
 import { until } from '@inorder/testing/until.ts'
 import { assertArrived } from './arrival.ts'
 import { send } from './http.ts'
 import { Load } from './load.ts'
-import { cartAndOrder, Shop, versionOf } from './shop.ts'
+import { cartAndOrder, sharedStack } from './shared-stack.ts'
+import { Shop, versionOf } from './shop.ts'
 import { eventsByOrder } from './topic.ts'
 
 const carts = ['cart', 'cart-2']
@@ -17,10 +18,9 @@ suite('two instances of each service', () => {
   /** Asks both carts in turn. */
   let shop: Shop
   before(async () => {
-    stack = await startStack({ args: ['--instances', '2'], env: cartAndOrder })
+    stack = await sharedStack({ args: ['--instances', '2'], env: cartAndOrder })
     shop = new Shop(stack, { carts })
   })
-  after(() => stack?.stop())
 
   async function metric(instance: string, name: string): Promise<number> {
     const { text } = await send(`${stack.url(instance)}/metrics`)

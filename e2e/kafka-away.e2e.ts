@@ -1,12 +1,13 @@
 // Kafka hangs, or is gone: orders are taken all the same, at once, and arrive when it is back.
 import assert from 'node:assert/strict'
-import { after, before, suite, test } from 'node:test'
-import { type Stack, startStack } from '@inorder/testing/stack.ts'
+import { before, suite, test } from 'node:test'
+import type { Stack } from '@inorder/testing/stack.ts'
 import { until } from '@inorder/testing/until.ts'
 import { assertArrived, outboxRows } from './arrival.ts'
 import { type Answer, assertProblem } from './http.ts'
 import { Load } from './load.ts'
-import { cartAndOrder, Shop, versionOf } from './shop.ts'
+import { sharedStack } from './shared-stack.ts'
+import { Shop, versionOf } from './shop.ts'
 import { eventsByOrder } from './topic.ts'
 
 suite('Kafka away', () => {
@@ -15,14 +16,13 @@ suite('Kafka away', () => {
   /** The statuses that each order was given, over all tests. */
   const changed = new Map<string, string[]>()
   before(async () => {
-    stack = await startStack({ env: cartAndOrder })
+    stack = await sharedStack()
     shop = new Shop(stack)
     for (const orderId of ['earlier-1', 'earlier-2']) {
       assert.equal((await create(orderId)).status, 201)
       assert.equal((await shop.details(orderId, { minVersion: 1 })).status, 200)
     }
   })
-  after(() => stack?.stop())
 
   const create = async (orderId: string, headers: Record<string, string> = {}): Promise<Answer> => {
     const answer = await shop.create(orderId, headers)
@@ -36,9 +36,9 @@ suite('Kafka away', () => {
   }
   let made = 0
   const untilKnownAway = () =>
-    until('Kafka is known to be away', async () => (await create(`probe-${made++}`)).ms < 500, 15_000)
+    until('Kafka is known to be away', async () => (await create(`probe-${made++}`)).ms < 500)
   const untilBack = () =>
-    until('an order is answered 201 again', async () => (await create(`probe-${made++}`)).status === 201, 30_000)
+    until('an order is answered 201 again', async () => (await create(`probe-${made++}`)).status === 201)
   const median = (times: number[]) => times.toSorted((a, b) => a - b)[Math.floor(times.length / 2)] ?? 0
   const freezeKafka = async (work: () => Promise<void>) => {
     stack.freeze('kafka')
@@ -131,7 +131,7 @@ suite('Kafka away', () => {
       assert.ok((await outboxRows(stack)) >= 2, 'the committed events wait in the outbox')
       await stack.replaced('cart')
       const takesOrders = async () => (await shop.toCart('/health/ready')).status === 200
-      await until('the new cart is ready without Kafka', takesOrders, 15_000)
+      await until('the new cart is ready without Kafka', takesOrders)
       assert.ok((await outboxRows(stack)) >= 2)
       assert.equal(versionOf(await shop.inCart('killed')), 2)
     })

@@ -1,10 +1,11 @@
 // Services that are killed or hang while clients are at work.
 import assert from 'node:assert/strict'
-import { after, before, suite, test } from 'node:test'
-import { type Stack, startStack } from '@inorder/testing/stack.ts'
+import { before, suite, test } from 'node:test'
+import type { Stack } from '@inorder/testing/stack.ts'
 import { until } from '@inorder/testing/until.ts'
 import { Load } from './load.ts'
-import { cartAndOrder, Shop } from './shop.ts'
+import { sharedStack } from './shared-stack.ts'
+import { Shop } from './shop.ts'
 import { sql } from './sql.ts'
 import { membersOf } from './topic.ts'
 
@@ -12,10 +13,9 @@ suite('killed amid load', () => {
   let stack: Stack
   let shop: Shop
   before(async () => {
-    stack = await startStack({ env: cartAndOrder })
+    stack = await sharedStack()
     shop = new Shop(stack)
   })
-  after(() => stack?.stop())
 
   const advisoryLocks = async () => {
     const held = `SELECT count(*)::int AS held FROM pg_locks JOIN pg_database d ON d.oid = database

@@ -1,27 +1,19 @@
-// The way of an order: HTTP to the cart, Kafka, the order service's answers; and what a restart leaves.
+// The way of an order: HTTP to the cart, Kafka, the order service's answers.
 import assert from 'node:assert/strict'
-import { mkdtempSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
-import { after, before, suite, test } from 'node:test'
-import { type Stack, startStack } from '@inorder/testing/stack.ts'
+import { before, suite, test } from 'node:test'
+import type { Stack } from '@inorder/testing/stack.ts'
 import { until } from '@inorder/testing/until.ts'
 import { assertArrived } from './arrival.ts'
-import type { Answer } from './http.ts'
-import { cartAndOrder, type OrderDetails, Shop, versionOf } from './shop.ts'
+import { sharedStack } from './shared-stack.ts'
+import { type OrderDetails, Shop, versionOf } from './shop.ts'
 import { decode, eventsByOrder, readTopic } from './topic.ts'
 
 suite('the main way', () => {
-  const data = mkdtempSync(join(tmpdir(), 'inorder-main-way-'))
   let stack: Stack
   let shop: Shop
   before(async () => {
-    stack = await startStack({ data, env: cartAndOrder })
+    stack = await sharedStack()
     shop = new Shop(stack)
-  })
-  after(async () => {
-    await stack?.stop()
-    rmSync(data, { recursive: true, force: true })
   })
 
   test('a created order is in the order service within a second, to the last digit, with its shipping cost', async () => {
@@ -204,31 +196,4 @@ suite('the main way', () => {
     for (const statuses of changed.values()) assert.equal(statuses.length, 6)
     await assertArrived(stack, shop, changed)
   })
-
-  test('everything is there after the stack was stopped and started, and versions go on', async () => {
-    const ids = await shop.topicIds()
-    const before = await detailsOf(ids.orderIds)
-    assert.equal(await stack.stop(), 0)
-    stack = await startStack({ data, offset: stack.offset, env: cartAndOrder })
-    shop = new Shop(stack)
-    assert.deepEqual(await shop.topicIds(), ids)
-    assert.deepEqual(await detailsOf(ids.orderIds), before)
-    assert.equal(versionOf(await shop.inCart('own')), 10)
-    const answer = await shop.update('own', 'after the restart')
-    assert.equal(answer.status, 200, answer.text)
-    assert.equal(versionOf(answer), 11)
-    assert.equal(versionOf(await shop.details('own', { minVersion: 11 })), 11)
-    assert.equal((await shop.create('own')).status, 409)
-    assert.equal((await shop.create('new after the restart')).status, 201)
-    assert.equal((await shop.details('new after the restart', { minVersion: 1 })).status, 200)
-    assert.deepEqual((await shop.topicIds()).orderIds, [...ids.orderIds, 'new after the restart'])
-  })
-
-  const detailsOf = (orderIds: string[]) =>
-    Promise.all(
-      orderIds.map(async (id) => {
-        const answer: Answer = await shop.details(id)
-        return `${answer.status} ${answer.headers.etag} ${answer.text}`
-      }),
-    )
 })

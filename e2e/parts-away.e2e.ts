@@ -1,24 +1,24 @@
 // The registry or PostgreSQL hangs, or is gone.
 import assert from 'node:assert/strict'
-import { after, before, suite, test } from 'node:test'
-import { type Stack, startStack } from '@inorder/testing/stack.ts'
+import { before, suite, test } from 'node:test'
+import type { Stack } from '@inorder/testing/stack.ts'
 import { until } from '@inorder/testing/until.ts'
 import { assertArrived, type Outcome } from './arrival.ts'
 import { type Answer, assertProblem, NoAnswer } from './http.ts'
 import { Load } from './load.ts'
-import { cartAndOrder, Shop, versionOf } from './shop.ts'
+import { sharedStack } from './shared-stack.ts'
+import { Shop, versionOf } from './shop.ts'
 
 suite('registry and database away', () => {
   let stack: Stack
   let shop: Shop
   const changed = new Map<string, string[]>()
   before(async () => {
-    stack = await startStack({ env: cartAndOrder })
+    stack = await sharedStack()
     shop = new Shop(stack)
     assert.equal((await create('earlier')).status, 201)
     assert.equal((await shop.details('earlier', { minVersion: 1 })).status, 200)
   })
-  after(() => stack?.stop())
 
   const create = async (orderId: string): Promise<Answer> => {
     const answer = await shop.create(orderId)
@@ -118,12 +118,12 @@ suite('registry and database away', () => {
         () => shop.toOrder('/getAllOrderIdsFromTopic?topic=order-events'),
         () => shop.toOrder('/ops/parked'),
       ]
-      await Promise.all(requests.map((request) => until('it is refused with 503', () => refused(request), 30_000)))
+      await Promise.all(requests.map((request) => until('it is refused with 503', () => refused(request))))
       for (const ready of [shop.toCart('/health/ready'), shop.toOrder('/health/ready')]) {
         assertProblem(await ready, 503, 'not-ready')
       }
     })
-    await until('an order is answered 201', async () => (await create(`thawed-${changed.size}`)).status === 201, 30_000)
+    await until('an order is answered 201', async () => (await create(`thawed-${changed.size}`)).status === 201)
     await assertArrived(stack, shop, changed, once)
     assert.equal(versionOf(await shop.details('updated')), versionOf(await shop.inCart('updated')))
   })

@@ -1,21 +1,21 @@
 // Records that nobody can apply, put straight into the topic: they hold up their own order, listed, and no other.
 import assert from 'node:assert/strict'
 import { randomUUID } from 'node:crypto'
-import { after, before, suite, test } from 'node:test'
-import { type Stack, startStack } from '@inorder/testing/stack.ts'
+import { before, suite, test } from 'node:test'
+import type { Stack } from '@inorder/testing/stack.ts'
 import { until } from '@inorder/testing/until.ts'
 import { assertProblem } from './http.ts'
-import { cartAndOrder, type ParkedKey, Shop, versionOf } from './shop.ts'
+import { sharedStack } from './shared-stack.ts'
+import { type ParkedKey, Shop, versionOf } from './shop.ts'
 import { changedEvent, produce, readTopic, type TopicRecord } from './topic.ts'
 
 suite('poison', () => {
   let stack: Stack
   let shop: Shop
   before(async () => {
-    stack = await startStack({ env: cartAndOrder })
+    stack = await sharedStack()
     shop = new Shop(stack)
   })
-  after(() => stack?.stop())
 
   const put = (record: { key?: Buffer; value?: Buffer; headers?: Record<string, string> }) =>
     produce(stack.address('kafka'), 'order-events', [record])

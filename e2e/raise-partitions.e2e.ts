@@ -2,12 +2,13 @@
 import assert from 'node:assert/strict'
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { after, before, suite, test } from 'node:test'
-import { cleanEnvironment, type Stack, startStack } from '@inorder/testing/stack.ts'
+import { before, suite, test } from 'node:test'
+import { cleanEnvironment, type Stack } from '@inorder/testing/stack.ts'
 import { until } from '@inorder/testing/until.ts'
 import { untilQuiet } from './arrival.ts'
 import { send } from './http.ts'
 import { Load } from './load.ts'
+import { sharedStack } from './shared-stack.ts'
 import { Shop, versionOf } from './shop.ts'
 import { sql } from './sql.ts'
 import { root } from './starter.ts'
@@ -17,10 +18,9 @@ suite('raised partitions', () => {
   let stack: Stack
   let shop: Shop
   before(async () => {
-    stack = await startStack({ env: { INORDER_SERVICES: 'cart,order' } })
+    stack = await sharedStack()
     shop = new Shop(stack)
   })
-  after(() => stack?.stop())
 
   function raise(count: number): { child: ChildProcess; output: () => string } {
     const env = { ...cleanEnvironment(), INORDER_DATA: stack.data }

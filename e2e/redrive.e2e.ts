@@ -1,11 +1,12 @@
 // What an operator does, over HTTP: orders are held up, looked at, redriven once the cause is gone, or go on without a record.
 import assert from 'node:assert/strict'
 import { randomUUID } from 'node:crypto'
-import { after, before, suite, test } from 'node:test'
-import { type Stack, startStack } from '@inorder/testing/stack.ts'
+import { before, suite, test } from 'node:test'
+import type { Stack } from '@inorder/testing/stack.ts'
 import { until } from '@inorder/testing/until.ts'
 import { assertProblem, send } from './http.ts'
-import { cartAndOrder, type ParkedKey, Shop, versionOf } from './shop.ts'
+import { sharedStack } from './shared-stack.ts'
+import { type ParkedKey, Shop, versionOf } from './shop.ts'
 import { changedEvent, decode, produce, readTopic } from './topic.ts'
 
 interface Redriven {
@@ -20,10 +21,9 @@ suite('redrive and discard', () => {
   let stack: Stack
   let shop: Shop
   before(async () => {
-    stack = await startStack({ env: cartAndOrder })
+    stack = await sharedStack()
     shop = new Shop(stack)
   })
-  after(() => stack?.stop())
 
   const put = (orderId: string, ...values: Buffer[]) =>
     produce(

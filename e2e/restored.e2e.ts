@@ -1,31 +1,61 @@
-// Backups that are put back while the rest has gone on: the order service's database, and Kafka's data.
+// A stop and a start; and backups that are put back while the rest has gone on: the order service's database, Kafka's data.
 import assert from 'node:assert/strict'
 import { randomUUID } from 'node:crypto'
-import { cpSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { cpSync, readFileSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
-import { after, before, suite, test } from 'node:test'
-import { type Stack, startStack } from '@inorder/testing/stack.ts'
+import { before, suite, test } from 'node:test'
+import type { Stack } from '@inorder/testing/stack.ts'
 import { until } from '@inorder/testing/until.ts'
 import { Admin } from '@platformatic/kafka'
 import { untilQuiet } from './arrival.ts'
 import { Load } from './load.ts'
+import { restartedStack, sharedStack } from './shared-stack.ts'
 import { Shop, versionOf } from './shop.ts'
 import { sql } from './sql.ts'
 
 suite('restored', () => {
-  const data = mkdtempSync(join(tmpdir(), 'inorder-restored-'))
-  const start = () => startStack({ data, env: { INORDER_SERVICES: 'cart,order' } })
   let stack: Stack
   let shop: Shop
   before(async () => {
-    stack = await start()
+    stack = await sharedStack()
     shop = new Shop(stack)
   })
-  after(async () => {
-    await stack?.stop()
-    rmSync(data, { recursive: true, force: true })
+  /** Files of Kafka, and a copy of them as they were at the first stop. */
+  const kafka = () => join(stack.data, 'kafka')
+  const backup = () => join(stack.data, 'backup')
+  async function restart(meanwhile: () => void): Promise<void> {
+    stack = await restartedStack(meanwhile)
+    shop = new Shop(stack)
+  }
+
+  test('everything is there after the stack was stopped and started, and versions go on', async () => {
+    for (const [n, status] of ['new', 'paid', 'sent'].entries()) {
+      const answer = n === 0 ? await shop.create('stopped') : await shop.update('stopped', status)
+      assert.equal(versionOf(answer), n + 1)
+      assert.equal(versionOf(await shop.details('stopped', { minVersion: n + 1 })), n + 1)
+    }
+    const ids = await shop.topicIds()
+    const before = await detailsOf(ids.orderIds)
+    await restart(() => cpSync(kafka(), backup(), { recursive: true }))
+    assert.deepEqual(await shop.topicIds(), ids)
+    assert.deepEqual(await detailsOf(ids.orderIds), before)
+    assert.equal(versionOf(await shop.inCart('stopped')), 3)
+    const answer = await shop.update('stopped', 'after the restart')
+    assert.equal(answer.status, 200, answer.text)
+    assert.equal(versionOf(answer), 4)
+    assert.equal(versionOf(await shop.details('stopped', { minVersion: 4 })), 4)
+    assert.equal((await shop.create('stopped')).status, 409)
+    assert.equal((await shop.create('new after the restart')).status, 201)
+    assert.equal((await shop.details('new after the restart', { minVersion: 1 })).status, 200)
+    assert.deepEqual((await shop.topicIds()).orderIds, [...ids.orderIds, 'new after the restart'])
   })
+  const detailsOf = (orderIds: string[]) =>
+    Promise.all(
+      orderIds.map(async (id) => {
+        const { status, headers, text } = await shop.details(id)
+        return `${status} ${headers.etag} ${text}`
+      }),
+    )
 
   /** Statements about a database that nobody may be connected to meanwhile. */
   async function alone(name: string, ...statements: string[]): Promise<void> {
@@ -58,21 +88,14 @@ suite('restored', () => {
   })
 
   test("rule 19: Kafka's data is restored: the services go on, and nothing new is passed over", async () => {
-    const [kafka, backup] = [join(data, 'kafka'), join(data, 'backup')]
-    await stack.stop()
-    cpSync(kafka, backup, { recursive: true })
-    stack = await start()
-    shop = new Shop(stack)
     const lost = new Load(shop, 'lost')
     await lost.more(500)
     await lost.end()
     await untilQuiet(stack, shop)
-    await stack.stop()
-    rmSync(kafka, { recursive: true })
-    cpSync(backup, kafka, { recursive: true })
-
-    stack = await start()
-    shop = new Shop(stack)
+    await restart(() => {
+      rmSync(kafka(), { recursive: true })
+      cpSync(backup(), kafka(), { recursive: true })
+    })
     const after = new Load(shop, 'after')
     await after.more(300)
     await after.end()
@@ -96,7 +119,7 @@ suite('restored', () => {
 
   test('rule 19: the topic is deleted and made again: the cart says so, and each service that reads it', async () => {
     const logged = (service: string) =>
-      readFileSync(join(data, 'logs', `${service}.log`), 'utf8')
+      readFileSync(join(stack.data, 'logs', `${service}.log`), 'utf8')
         .split('\n')
         .filter((line) => line.includes('inbox-topic-replaced'))
     assert.equal((await shop.create('before it was made again')).status, 201)

@@ -1,10 +1,11 @@
 // The whole shop: what an order's way through its statuses looks like in every service.
 import assert from 'node:assert/strict'
 import { randomBytes } from 'node:crypto'
-import { after, before, suite, test } from 'node:test'
-import { type Stack, startStack } from '@inorder/testing/stack.ts'
+import { before, suite, test } from 'node:test'
+import type { Stack } from '@inorder/testing/stack.ts'
 import { until } from '@inorder/testing/until.ts'
 import { send } from './http.ts'
+import { sharedStack } from './shared-stack.ts'
 import { type ParkedKey, Shop } from './shop.ts'
 import { sql } from './sql.ts'
 import { changedEvent, decode, produce, readTopic } from './topic.ts'
@@ -13,12 +14,11 @@ suite('one order in all services', () => {
   let stack: Stack
   let shop: Shop
   before(async () => {
-    stack = await startStack()
+    stack = await sharedStack({})
     shop = new Shop(stack)
     const stock = await send(`${stack.url('inventory')}/stock/pen`, { method: 'PUT', body: { onHand: 1_000 } })
     assert.equal(stock.status, 200, stock.text)
   })
-  after(() => stack?.stop())
 
   const body = (orderId: string) => ({
     orderId,

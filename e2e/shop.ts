@@ -27,9 +27,6 @@ export interface ParkedKey {
   }[]
 }
 
-/** For a stack whose test needs no more: it starts sooner. */
-export const cartAndOrder = { INORDER_SERVICES: 'cart,order' }
-
 type Headers = Record<string, string>
 
 const query = (parameters: Record<string, string | number>) =>

@@ -1,8 +1,8 @@
 // `npm test`: the checks, then the tiers, each on parts of its own. `npm test -- order inbox.int` runs only test files
 // whose path contains one of the words, without the checks.
-import { globSync, mkdtempSync, rmSync } from 'node:fs'
+import { globSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { root, runChecks, sources } from './checks.ts'
 import { processesOf } from './leftovers.ts'
 import { startStack } from './stack.ts'
@@ -44,12 +44,11 @@ type Limits = { concurrency: number; timeout: number }
 type Surroundings = (work: () => Promise<void>) => Promise<void>
 
 async function tier(name: string, limits: Limits, surroundings: Surroundings = (work) => work()): Promise<void> {
-  const files = globSync(`{${sources}}/**/*.${name}.ts`, {
-    cwd: root,
-    exclude: (path) => path.includes('node_modules'),
-  })
-    .filter((file) => words.length === 0 || words.some((word) => file.includes(word)))
-    .sort()
+  const files = notImported(
+    globSync(`{${sources}}/**/*.${name}.ts`, { cwd: root, exclude: (path) => path.includes('node_modules') })
+      .filter((file) => words.length === 0 || words.some((word) => file.includes(word)))
+      .sort(),
+  )
   if (stopped.signal.aborted) return
   if (files.length === 0) {
     if (words.length === 0) fail(`the ${name} tier has no test files`)
@@ -64,6 +63,16 @@ async function tier(name: string, limits: Limits, surroundings: Surroundings = (
     console.log(`── ${name}: ${counts.passed} passed, ${counts.failed} failed (${seconds} s)`)
     if (counts.passed + counts.failed === 0) fail(`the ${name} tier has no tests`)
   })
+}
+
+/** Without those that another one of them runs, by importing it. */
+function notImported(files: string[]): string[] {
+  const imported = (file: string) =>
+    [...readFileSync(join(root, file), 'utf8').matchAll(/^import '(.+)'$/gm)].map(([, path = '']) =>
+      join(dirname(file), path),
+    )
+  const run = new Set(files.flatMap(imported))
+  return files.filter((file) => !run.has(file))
 }
 
 /** PostgreSQL, Kafka and registry, started once for all files of the tier. */

@@ -1,0 +1,3 @@
+// Suites that share a stack of all services, two of each: the campaign counts everything that is there, so it comes first.
+import './campaign.e2e.ts'
+import './services.e2e.ts'
