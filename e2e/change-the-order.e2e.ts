@@ -12,7 +12,8 @@ const copy = new Copy()
 after(() => copy.remove())
 
 const typeErrors = () => copy.typeErrors('packages/contracts', 'services', 'testing')
-const passes = (...files: string[]) => copy.node('--test', ...files.map((file) => `${file}.unit.ts`))
+const passes = (...files: string[]) =>
+  copy.node('--test', '--test-isolation=none', ...files.map((file) => `${file}.unit.ts`))
 
 test('a new field is in the two schemas, and nowhere else in the code', () => {
   const changes = changesOf(field)
