@@ -1,7 +1,7 @@
 // The consumer: follows each parcel from depot to depot, and answers over HTTP where it has been, what is held and why.
 import { createServer } from 'node:http'
 import { join } from 'node:path'
-import { consume, copiesOf, type Handler, inboxMigrations } from '@inorder/messaging/inbox'
+import { copiesOf, type Handler, Inbox, inboxMigrations } from '@inorder/messaging/inbox'
 import { openOutbox } from '@inorder/messaging/outbox'
 import { connections } from './connections.ts'
 import { type ParcelMoved, parcels } from './parcel.ts'
@@ -30,7 +30,7 @@ const handler: Handler<Journey, ParcelMoved> = {
 }
 
 const outbox = openOutbox({ ...connections('hub'), instance: 'hub-1', topics: [copiesOf(parcels)] })
-const inbox = consume(parcels, handler, { ...outbox, group: 'hub' })
+const inbox = new Inbox(parcels, handler, { ...outbox, group: 'hub' })
 await outbox.start([...inboxMigrations, { name: 'hub', path: join(import.meta.dirname, 'migrations/hub') }])
 inbox.start()
 
@@ -42,7 +42,7 @@ const server = createServer(async ({ method, url = '' }, response) => {
   const event = searchParams.get('event') ?? ''
   const answers: Record<string, () => unknown> = {
     'GET parcels': async () => (await handler.load(outbox.pool, [key])).get(key),
-    'GET parked': () => (key ? inbox.ops.parkedOf(key) : inbox.ops.parkedKeys({})),
+    'GET parked': () => (key ? inbox.ops.of(key) : inbox.ops.list({})),
     'POST parked redrive': () => inbox.ops.redrive(key, { operator }),
     'POST parked discard': () =>
       inbox.ops.discard(key, { operator, event, reason: 'no such depot', skipVersion: true }),

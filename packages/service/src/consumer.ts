@@ -8,16 +8,15 @@ import { runService, type Service } from '@inorder/http/service.ts'
 import { EffectRunner } from '@inorder/messaging/effects/runner.ts'
 import type { EffectKind } from '@inorder/messaging/inbox/effect.ts'
 import type { Handler } from '@inorder/messaging/inbox/handler.ts'
-import { type Applied, consume, type Inbox } from '@inorder/messaging/inbox/inbox.ts'
+import { type Applied, Inbox } from '@inorder/messaging/inbox/inbox.ts'
 import { copiesOf } from '@inorder/messaging/inbox/parked-copies.ts'
-import { SetAsideOperator } from '@inorder/messaging/outbox/set-aside.ts'
 import type { Pool } from 'pg'
 import type { Logger } from 'pino'
 import { type Static, type TObject, type TProperties, Type } from 'typebox'
 import { orDatabaseUnavailable } from './database-unavailable.ts'
 import { migrationsOf } from './migrations.ts'
 import { opsRoutes } from './ops.ts'
-import { setAsideRoutes } from './ops-set-aside.ts'
+import { setAsideOrders, setAsideRoutes } from './ops-set-aside.ts'
 import { openParts, type ServiceConfig } from './parts.ts'
 import { Startup } from './startup.ts'
 
@@ -44,9 +43,6 @@ interface Consumer<State> {
 /** For a process that always comes back under the same name, which no other has: Kafka then knows it again at once. */
 const groupConfig = { GROUP_INSTANCE_ID: Type.Optional(Type.String({ pattern: '^\\S{1,128}$' })) }
 
-const ofCopy = ({ topic }: { topic: string }) =>
-  `${topic} lacks the copy of this record. No order is held up by that: the record itself is parked here, under /ops/parked.`
-
 /** Runs a consumer of the order events, in the group of its name, until a signal ends it. */
 export function runConsumer<State, Settings extends TProperties = Record<never, never>>(options: {
   name: string
@@ -71,7 +67,7 @@ export function runConsumer<State, Settings extends TProperties = Record<never, 
 
       const effects = consumer.effects && new EffectRunner({ ...parts, kinds: consumer.effects })
       if (effects) onClose('effects', () => effects.close())
-      const inbox = consume(orderEvents, consumer.handler, {
+      const inbox = new Inbox(orderEvents, consumer.handler, {
         ...parts,
         group: name,
         groupInstanceId: config.GROUP_INSTANCE_ID,
@@ -82,11 +78,6 @@ export function runConsumer<State, Settings extends TProperties = Record<never, 
       })
       onClose('inbox', () => inbox.close())
 
-      const setAside = new SetAsideOperator({
-        ...parts,
-        versionHeader: orderEvents.versionHeader,
-        consequence: ofCopy,
-      })
       const startup = new Startup({
         pool,
         logger,
@@ -106,8 +97,8 @@ export function runConsumer<State, Settings extends TProperties = Record<never, 
       await app.register(async (scope) => {
         scope.setErrorHandler(orDatabaseUnavailable)
         await scope.register(consumer.routes(inbox))
-        await scope.register(opsRoutes(inbox.ops, effects))
-        await scope.register(setAsideRoutes(setAside))
+        await scope.register(opsRoutes(inbox.ops, effects?.ops))
+        await scope.register(setAsideRoutes(setAsideOrders(parts)))
       })
       onClose('http', () => app.close())
       await app.listen({ host: config.HOST, port: config.PORT })

@@ -1,19 +1,20 @@
 // The operator's view of a service's slow effects: which are held up, and what is to become of them.
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import { Problem } from '@inorder/contracts/problems.ts'
-import { answersOf } from '@inorder/http/answers.ts'
 import { operatorOf } from '@inorder/http/operator.ts'
-import { closed, inChapter, limit, pageOf, text } from '@inorder/http/schemas.ts'
-import { type EffectOps, HeldEffect, ReleasedAll, ShownEffect } from '@inorder/messaging/effects/ops.ts'
+import { closed, limit, pageOf, text } from '@inorder/http/schemas.ts'
+import type { EffectOps } from '@inorder/messaging/effects/operator.ts'
+import { HeldEffect, ReleasedAll, ShownEffect } from '@inorder/messaging/effects/ops.ts'
 import { Type } from 'typebox'
-import { cause, dryRun } from './ops-schemas.ts'
+import { cause, dryRun, opsRoute } from './ops-route.ts'
 
 const OfKey = Type.Object({ key: Type.String(), effects: Type.Array(ShownEffect) })
+
 const params = closed({ key: text(128) })
 const reason = text(1024)
 // Of a foreign event id anything may be part, but for NUL, which the database does not hold.
 const effect = Type.String({ minLength: 1, maxLength: 2048, pattern: '^[^\\u0000]*$' })
-const list = closed({
+const querystring = closed({
   state: Type.Enum(['parked', 'failing'], { default: 'parked' }),
   cause: Type.Optional(cause),
   limit,
@@ -22,44 +23,26 @@ const list = closed({
 
 export function effectRoutes(effects: EffectOps): FastifyPluginAsyncTypebox {
   return async (app) => {
-    inChapter(app, 'ops')
-    const answer = async (key: string) => ({ key, effects: await effects.effectsOf(key) })
+    const answer = async (key: string) => ({ key, effects: await effects.of(key) })
 
     app.get(
       '/ops/effects',
-      {
-        schema: {
-          summary: 'Effects that are parked, or fail and are tried again',
-          querystring: list,
-          response: {
-            200: pageOf(HeldEffect),
-          },
-        },
-      },
-      ({ query }) => effects.held(query),
+      opsRoute('Effects that are parked, or fail and are tried again', { querystring }, pageOf(HeldEffect)),
+      ({ query }) => effects.list(query),
     )
 
-    app.get(
-      '/ops/effects/:key',
-      {
-        schema: {
-          summary: 'What is to be done yet of one order',
-          params,
-          response: { 200: OfKey },
-        },
-      },
-      ({ params }) => answer(params.key),
+    app.get('/ops/effects/:key', opsRoute('What is to be done yet of one order', { params }, OfKey), ({ params }) =>
+      answer(params.key),
     )
 
     app.post(
       '/ops/effects/:key/redrive',
-      {
-        schema: {
-          summary: 'Try the parked or failing effect of an order now, and then those behind it',
-          params,
-          response: { 200: OfKey, ...answersOf('nothing-parked') },
-        },
-      },
+      opsRoute(
+        'Try the parked or failing effect of an order now, and then those behind it',
+        { params },
+        OfKey,
+        'nothing-parked',
+      ),
       async (request) => {
         const { key } = request.params
         if (!(await effects.redrive(key, operatorOf(request)))) {
@@ -71,14 +54,12 @@ export function effectRoutes(effects: EffectOps): FastifyPluginAsyncTypebox {
 
     app.post(
       '/ops/effects/:key/discard',
-      {
-        schema: {
-          summary: 'Give up the parked or failing effect of an order, and go on with those behind it',
-          params,
-          body: closed({ effect, reason }),
-          response: { 200: OfKey, ...answersOf('effect-not-parked') },
-        },
-      },
+      opsRoute(
+        'Give up the parked or failing effect of an order, and go on with those behind it',
+        { params, body: closed({ effect, reason }) },
+        OfKey,
+        'effect-not-parked',
+      ),
       async (request) => {
         const { key } = request.params
         const { effect } = request.body
@@ -91,13 +72,11 @@ export function effectRoutes(effects: EffectOps): FastifyPluginAsyncTypebox {
 
     app.post(
       '/ops/effects/redrive',
-      {
-        schema: {
-          summary: 'Try all effects now that are parked, or fail, with one cause',
-          body: closed({ cause, dryRun }),
-          response: { 200: ReleasedAll },
-        },
-      },
+      opsRoute(
+        'Try all effects now that are parked, or fail, with one cause',
+        { body: closed({ cause, dryRun }) },
+        ReleasedAll,
+      ),
       (request) => {
         const { cause, dryRun = false } = request.body
         return effects.releaseAll(cause, { operator: operatorOf(request), dryRun })
@@ -106,13 +85,11 @@ export function effectRoutes(effects: EffectOps): FastifyPluginAsyncTypebox {
 
     app.post(
       '/ops/effects/discard',
-      {
-        schema: {
-          summary: 'Give up all effects that are parked, or fail, with one cause',
-          body: closed({ cause, reason, dryRun }),
-          response: { 200: ReleasedAll },
-        },
-      },
+      opsRoute(
+        'Give up all effects that are parked, or fail, with one cause',
+        { body: closed({ cause, reason, dryRun }) },
+        ReleasedAll,
+      ),
       (request) => {
         const { cause, reason, dryRun = false } = request.body
         return effects.releaseAll(cause, { operator: operatorOf(request), reason, dryRun })

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import type { EffectOps } from '@inorder/messaging/effects/ops.ts'
-import type { Ops } from '@inorder/messaging/inbox/ops.ts'
+import type { EffectOps } from '@inorder/messaging/effects/operator.ts'
+import type { Ops } from '@inorder/messaging/inbox/inbox.ts'
 import { opsRoutes } from './ops.ts'
 import { opsApp } from './ops-app.fixture.ts'
 
@@ -29,8 +29,8 @@ const behind = {
 async function appOf(asked: unknown[] = []) {
   let effects = [parked, behind]
   const ops: EffectOps = {
-    effectsOf: async () => effects,
-    async held(query) {
+    of: async () => effects,
+    async list(query) {
       asked.push(query)
       return { items: [{ key: 'o-1', ...parked, behind: 1 }], next: 'o-1' }
     },

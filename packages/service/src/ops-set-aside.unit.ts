@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import type { SetAsideOps } from '@inorder/messaging/outbox/ops.ts'
+import type { SetAsideOps } from '@inorder/messaging/outbox/set-aside.ts'
 import { opsApp } from './ops-app.fixture.ts'
 import { auditRoutes } from './ops-audit.ts'
 import { setAsideRoutes } from './ops-set-aside.ts'
@@ -32,15 +32,15 @@ async function appOf(asked: unknown[] = []) {
     }
   }
   const ops: SetAsideOps = {
-    setAside: noting(() => ({ items: [item], next: '7' })),
-    setAsideOf: noting((key) => (key === 'healthy' ? undefined : { key, events: [item] })),
-    redriveSetAside: noting((key) => (key === 'healthy' ? undefined : redriven)),
-    redriveAllSetAside: noting(() => redriven),
-    discardSetAside: noting((key, discard) => {
+    list: noting(() => ({ items: [item], next: '7' })),
+    of: noting((key) => (key === 'healthy' ? undefined : { key, events: [item] })),
+    redrive: noting((key) => (key === 'healthy' ? undefined : redriven)),
+    redriveAll: noting(() => redriven),
+    discard: noting((key, discard) => {
       if (key === 'healthy') return { refused: 'nothing-set-aside' as const, detail: 'Nothing.' }
       return discard.event === event ? discarded : { refused: 'not-set-aside' as const, detail: 'Another.' }
     }),
-    setAsideAudit: noting(() => {
+    audit: noting(() => {
       const entry = { id: 7, at: item.since, operator: 'ann', action: 'set-aside-discard', key: 'o-1', event }
       const after = { setAside: null, consequence: discarded.consequence }
       return { items: [{ ...entry, reason: 'too large', before: { setAside: item }, after }], next: null }
@@ -48,7 +48,7 @@ async function appOf(asked: unknown[] = []) {
   }
   const app = await opsApp()
   await app.register(setAsideRoutes(ops))
-  await app.register(auditRoutes((query) => ops.setAsideAudit(query)))
+  await app.register(auditRoutes((query) => ops.audit(query)))
   return app
 }
 

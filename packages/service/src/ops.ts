@@ -3,13 +3,13 @@
 
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import { Problem } from '@inorder/contracts/problems.ts'
-import { answersOf } from '@inorder/http/answers.ts'
 import { operatorOf } from '@inorder/http/operator.ts'
-import { closed, inChapter, limit, pageOf, text } from '@inorder/http/schemas.ts'
-import { type EffectOps, ShownEffect } from '@inorder/messaging/effects/ops.ts'
+import { closed, limit, pageOf, text } from '@inorder/http/schemas.ts'
+import type { EffectOps } from '@inorder/messaging/effects/operator.ts'
+import { ShownEffect } from '@inorder/messaging/effects/ops.ts'
+import type { Ops } from '@inorder/messaging/inbox/inbox.ts'
 import {
   Loss,
-  type Ops,
   ParkedDetail,
   ParkedKey,
   PartitionPosition,
@@ -17,16 +17,16 @@ import {
   RedrivenAll,
   StateOfKey,
 } from '@inorder/messaging/inbox/ops.ts'
-import type { Refused } from '@inorder/messaging/outbox/ops.ts'
+import { listOf } from '@inorder/messaging/outbox/ops.ts'
 import { Type } from 'typebox'
 import { auditRoutes } from './ops-audit.ts'
 import { effectRoutes } from './ops-effects.ts'
-import { cause, dryRun, redriveBody } from './ops-schemas.ts'
+import { cause, done, dryRun, opsRoute, redriveBody } from './ops-route.ts'
 
 // An order id may also be `@topic:partition:offset`, which is longer than an id by the topic's name.
 const params = closed({ key: text(512) })
-const stateOf = Type.Object({ ...StateOfKey.properties, effects: Type.Array(ShownEffect) })
 const parkedQuery = closed({ cause: Type.Optional(cause), limit, after: Type.Optional(text(1024)) })
+const stateOf = Type.Object({ ...StateOfKey.properties, effects: Type.Array(ShownEffect) })
 const positionsQuery = closed({
   limit,
   after: Type.Optional(Type.Integer({ minimum: 0, maximum: Number.MAX_SAFE_INTEGER })),
@@ -41,43 +41,23 @@ const discardBody = closed({
   ),
 })
 
-const done = <Answer extends object>(answer: Answer | Refused): Answer => {
-  if ('refused' in answer) throw new Problem(answer.refused, answer.detail)
-  return answer
-}
-
 /** `effects` where the service has slow ones. */
 export function opsRoutes(ops: Ops, effects?: EffectOps): FastifyPluginAsyncTypebox {
   return async (app) => {
-    inChapter(app, 'ops')
     await app.register(auditRoutes((query) => ops.audit(query)))
     if (effects) await app.register(effectRoutes(effects))
 
     app.get(
       '/ops/parked',
-      {
-        schema: {
-          summary: 'Orders with parked events',
-          querystring: parkedQuery,
-          response: {
-            200: pageOf(ParkedKey),
-          },
-        },
-      },
-      ({ query }) => ops.parkedKeys(query),
+      opsRoute('Orders with parked events', { querystring: parkedQuery }, pageOf(ParkedKey)),
+      ({ query }) => ops.list(query),
     )
 
     app.get(
       '/ops/parked/:key',
-      {
-        schema: {
-          summary: 'What is parked of one order',
-          params,
-          response: { 200: ParkedDetail, ...answersOf('nothing-parked') },
-        },
-      },
+      opsRoute('What is parked of one order', { params }, ParkedDetail, 'nothing-parked'),
       async ({ params }) => {
-        const detail = await ops.parkedOf(params.key)
+        const detail = await ops.of(params.key)
         if (!detail) throw new Problem('nothing-parked', `Nothing is parked of ${params.key}.`)
         return detail
       },
@@ -85,17 +65,15 @@ export function opsRoutes(ops: Ops, effects?: EffectOps): FastifyPluginAsyncType
 
     app.post(
       '/ops/parked/:key/redrive',
-      {
-        schema: {
-          summary: 'Try what is parked of one order again',
-          params,
-          body: redriveBody,
-          response: {
-            200: Redriven,
-            ...answersOf('nothing-parked', 'record-gone', 'registry-away', 'kafka-away'),
-          },
-        },
-      },
+      opsRoute(
+        'Try what is parked of one order again',
+        { params, body: redriveBody },
+        Redriven,
+        'nothing-parked',
+        'record-gone',
+        'registry-away',
+        'kafka-away',
+      ),
       async (request) => {
         const redrive = { operator: operatorOf(request), dryRun: request.body?.dryRun ?? false }
         return done(await ops.redrive(request.params.key, redrive))
@@ -104,13 +82,7 @@ export function opsRoutes(ops: Ops, effects?: EffectOps): FastifyPluginAsyncType
 
     app.post(
       '/ops/parked/redrive',
-      {
-        schema: {
-          summary: 'Try all orders again that one cause holds up',
-          body: closed({ cause, dryRun }),
-          response: { 200: RedrivenAll },
-        },
-      },
+      opsRoute('Try all orders again that one cause holds up', { body: closed({ cause, dryRun }) }, RedrivenAll),
       (request) => {
         const { cause, dryRun = false } = request.body
         return ops.redriveAll(cause, { operator: operatorOf(request), dryRun })
@@ -119,17 +91,15 @@ export function opsRoutes(ops: Ops, effects?: EffectOps): FastifyPluginAsyncType
 
     app.post(
       '/ops/parked/:key/discard',
-      {
-        schema: {
-          summary: 'Give one parked event up, and apply what waited behind it',
-          params,
-          body: discardBody,
-          response: {
-            200: Redriven,
-            ...answersOf('nothing-parked', 'not-the-head', 'version-not-skipped', 'registry-away'),
-          },
-        },
-      },
+      opsRoute(
+        'Give one parked event up, and apply what waited behind it',
+        { params, body: discardBody },
+        Redriven,
+        'nothing-parked',
+        'not-the-head',
+        'version-not-skipped',
+        'registry-away',
+      ),
       async (request) => {
         const { skipVersion = false, ...body } = request.body
         const discard = { ...body, skipVersion, operator: operatorOf(request) }
@@ -139,45 +109,32 @@ export function opsRoutes(ops: Ops, effects?: EffectOps): FastifyPluginAsyncType
 
     app.get(
       '/ops/positions',
-      {
-        schema: {
-          summary: 'How far each partition is applied',
-          querystring: positionsQuery,
-          response: { 200: pageOf(PartitionPosition) },
-        },
-      },
+      opsRoute('How far each partition is applied', { querystring: positionsQuery }, pageOf(PartitionPosition)),
       async ({ query: { limit, after = -1 } }) => {
         const later = (await ops.positions()).filter(({ partition }) => partition > after)
-        const items = later.slice(0, limit)
-        return { items, next: later.length > limit ? String(items.at(-1)?.partition) : null }
+        return listOf(later, limit, ({ partition }) => String(partition))
       },
     )
 
     app.post(
       '/ops/positions/:partition/accept-loss',
-      {
-        schema: {
-          summary: 'Go on behind records that are gone from Kafka',
-          params: closed({ partition: Type.String({ pattern: '^\\d{1,9}$' }) }),
-          response: { 200: Loss, ...answersOf('nothing-lost', 'kafka-away') },
-        },
-      },
+      opsRoute(
+        'Go on behind records that are gone from Kafka',
+        { params: closed({ partition: Type.String({ pattern: '^\\d{1,9}$' }) }) },
+        Loss,
+        'nothing-lost',
+        'kafka-away',
+      ),
       async (request) => done(await ops.acceptLoss(Number(request.params.partition), operatorOf(request))),
     )
 
     app.get(
       '/ops/keys/:key',
-      {
-        schema: {
-          summary: "An order's whole state here",
-          params,
-          response: { 200: stateOf, ...answersOf('order-not-found') },
-        },
-      },
+      opsRoute("An order's whole state here", { params }, stateOf, 'order-not-found'),
       async ({ params }) => {
         const state = await ops.stateOf(params.key)
         if (!state) throw new Problem('order-not-found', `No record of ${params.key} ever came.`)
-        return { ...state, effects: (await effects?.effectsOf(params.key)) ?? [] }
+        return { ...state, effects: (await effects?.of(params.key)) ?? [] }
       },
     )
   }

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import type { Ops } from '@inorder/messaging/inbox/ops.ts'
+import type { Ops } from '@inorder/messaging/inbox/inbox.ts'
 import { opsRoutes } from './ops.ts'
 import { opsApp } from './ops-app.fixture.ts'
 
@@ -23,12 +23,12 @@ const standing = { appliedVersion: 2, parked: 1, event: parkedEvent }
  */
 async function appOf(queries: unknown[] = []) {
   const ops: Ops = {
-    parkedKeys: async (query) => {
+    list: async (query) => {
       queries.push(query)
       const { event, cause, parkedAt: since } = parkedEvent
       return { items: [{ key: 'o-1', cause, count: 3, since, event }], next: 'o-1' }
     },
-    parkedOf: async (key) => (key === 'healthy' ? undefined : detail(key)),
+    of: async (key) => (key === 'healthy' ? undefined : detail(key)),
     redrive: async (...asked) => {
       queries.push(asked)
       if (asked[0] === 'healthy') return { refused: 'nothing-parked', detail: 'Nothing is parked of healthy.' }

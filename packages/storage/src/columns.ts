@@ -1,7 +1,7 @@
 /**
  * Rows as the arrays that `unnest` makes rows of again, the one way of sending many: one array a column. `cells` gives a
- * row's, always as many; without a row there is no column. So statements that often have no row (the allocator's, and those
- * on parked records) send theirs as one JSON text, to `json_to_recordset`.
+ * row's, always as many; without a row there is no column. So the allocator, whose statements often have no row,
+ * sends its rows as one JSON text, to `json_to_recordset`.
  */
 export function columns<Row>(rows: Iterable<Row>, cells: (row: Row) => unknown[]): unknown[][] {
   const all: unknown[][] = []

@@ -23,6 +23,19 @@ export async function sleep(ms: number, signal?: AbortSignal): Promise<void> {
   await pause(ms, undefined, { signal }).catch(() => undefined)
 }
 
+/** What `work` gives, unless `signal` aborts before: then its reason is thrown, and nobody hears what becomes of `work`. */
+export async function unlessAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
+  const { promise, reject } = Promise.withResolvers<never>()
+  const onAbort = () => reject(signal.reason)
+  if (signal.aborted) onAbort()
+  signal.addEventListener('abort', onAbort)
+  try {
+    return await Promise.race([work, promise])
+  } finally {
+    signal.removeEventListener('abort', onAbort)
+  }
+}
+
 /** What `work` gives when it succeeds; its last error at the deadline, or once `signal` has aborted. */
 export async function retry<T>(
   work: () => Promise<T>,

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { backoffMs, retry, sleep } from './retry.ts'
+import { backoffMs, retry, sleep, unlessAborted } from './retry.ts'
 
 const soon = { firstMs: 1, longestMs: 4 }
 const failing = (times: number) => {
@@ -53,4 +53,15 @@ test('backoff lies below a ceiling that doubles up to the longest', () => {
     assert.ok(waits.every((ms) => ms >= 0 && ms < most))
     assert.ok(Math.max(...waits) > most / 2)
   }
+})
+
+test('what is waited for is given up when the signal aborts, whatever becomes of it then', async () => {
+  assert.equal(await unlessAborted(Promise.resolve(1), new AbortController().signal), 1)
+  const ending = new AbortController()
+  const { promise, reject } = Promise.withResolvers<never>()
+  const given = unlessAborted(promise, ending.signal)
+  ending.abort(new Error('the end'))
+  await assert.rejects(given, /the end/)
+  await assert.rejects(unlessAborted(promise, ending.signal), /the end/)
+  reject(new Error('nobody hears this'))
 })

@@ -4,10 +4,9 @@ import { createApp } from '@inorder/http/app.ts'
 import { serviceConfig } from '@inorder/http/config.ts'
 import { runService } from '@inorder/http/service.ts'
 import { LogRecovery } from '@inorder/messaging/outbox/recovery.ts'
-import { SetAsideOperator } from '@inorder/messaging/outbox/set-aside.ts'
 import { orDatabaseUnavailable } from '@inorder/service/database-unavailable.ts'
 import { auditRoutes } from '@inorder/service/ops-audit.ts'
-import { setAsideRoutes } from '@inorder/service/ops-set-aside.ts'
+import { setAsideOrders, setAsideRoutes } from '@inorder/service/ops-set-aside.ts'
 import { openParts } from '@inorder/service/parts.ts'
 import { Startup } from '@inorder/service/startup.ts'
 import { Type } from 'typebox'
@@ -24,10 +23,6 @@ const schema = Type.Object({
   DELIVERY: Type.Enum(['lenient', 'strict'], { default: 'lenient' }),
   ORDER_LIFECYCLE: Type.Enum(['free', 'strict'], { default: 'free' }),
 })
-
-const ofMissing = ({ key, version }: { key: string; version: number | null }) =>
-  `Each service will miss version ${version} of ${key}, and keep its later versions waiting (GET /ops/parked/{key} there). ` +
-  `To go on without it: POST /ops/parked/{key}/discard in each, with the first event that waits and "skipVersion": true.`
 
 await runService({
   name: 'cart',
@@ -69,15 +64,11 @@ await runService({
       await scope.register(routes)
       await scope.register(cartOpsRoutes({ pool, evidence: log.evidence }))
     })
-    const setAside = new SetAsideOperator({
-      ...parts,
-      versionHeader: orderEvents.versionHeader,
-      consequence: ofMissing,
-    })
+    const setAside = setAsideOrders(parts)
     await app.register(async (scope) => {
       scope.setErrorHandler(orDatabaseUnavailable)
       await scope.register(setAsideRoutes(setAside))
-      await scope.register(auditRoutes((query) => setAside.setAsideAudit(query)))
+      await scope.register(auditRoutes((query) => setAside.audit(query)))
     })
     onClose('http', () => app.close())
     await app.listen({ host: config.HOST, port: config.PORT })

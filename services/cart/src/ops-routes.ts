@@ -3,12 +3,13 @@ import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import { OrderId } from '@inorder/contracts/order.ts'
 import type { OrderEvent } from '@inorder/contracts/order-event.ts'
 import { Problem } from '@inorder/contracts/problems.ts'
-import { answersOf } from '@inorder/http/answers.ts'
 import { invalidRequest } from '@inorder/http/field-errors.ts'
 import { operatorOf } from '@inorder/http/operator.ts'
-import { closed, inChapter, limit, pageOf, text } from '@inorder/http/schemas.ts'
+import { closed, limit, pageOf, text } from '@inorder/http/schemas.ts'
 import { RegistryUnavailable } from '@inorder/messaging/kafka/registry.ts'
 import type { HeldEvidence } from '@inorder/messaging/outbox/held-evidence.ts'
+import { listOf } from '@inorder/messaging/outbox/ops.ts'
+import { opsRoute } from '@inorder/service/ops-route.ts'
 import type { Pool } from 'pg'
 import { Type } from 'typebox'
 import { fail } from './answers.ts'
@@ -42,38 +43,31 @@ const releaseBody = closed({
 export const cartOpsRoutes =
   ({ pool, evidence }: { pool: Pool; evidence: HeldEvidence<OrderEvent> }): FastifyPluginAsyncTypebox =>
   async (app) => {
-    inChapter(app, 'ops')
     app.get(
       '/ops/held',
-      {
-        schema: {
-          summary: 'Orders to which nothing is written until an operator decides',
-          querystring: closed({ limit, after: Type.Optional(OrderId) }),
-          response: { 200: pageOf(HeldOrder), ...answersOf('database-away') },
-        },
-      },
+      opsRoute(
+        'Orders to which nothing is written until an operator decides',
+        { querystring: closed({ limit, after: Type.Optional(OrderId) }) },
+        pageOf(HeldOrder),
+        'database-away',
+      ),
       async ({ query }) => {
         const found = await heldOrders(pool, query.after ?? '', query.limit + 1).catch(fail)
-        const items = found
-          .slice(0, query.limit)
-          .map(({ orderId: key, hold, ...order }) => ({ key, ...order, ...hold }))
-        return { items, next: found.length > query.limit ? items.at(-1)!.key : null }
+        const held = found.map(({ orderId: key, hold, ...order }) => ({ key, ...order, ...hold }))
+        return listOf(held, query.limit, ({ key }) => key)
       },
     )
 
     app.post(
       '/ops/held/:key/release',
-      {
-        schema: {
-          summary: 'Let a held order go on, as what the log says of it',
-          params: closed({ key: OrderId }),
-          body: releaseBody,
-          response: {
-            200: Released,
-            ...answersOf('nothing-held', 'database-away', 'registry-away'),
-          },
-        },
-      },
+      opsRoute(
+        'Let a held order go on, as what the log says of it',
+        { params: closed({ key: OrderId }), body: releaseBody },
+        Released,
+        'nothing-held',
+        'database-away',
+        'registry-away',
+      ),
       async (request) => {
         const { key } = request.params
         const decision = { ...request.body, operator: operatorOf(request) }

@@ -1,8 +1,8 @@
 // Rule 12: what log recovery does to the orders of the cart, and what an operator decides about those that it holds.
 import type { OrderEvent } from '@inorder/contracts/order-event.ts'
+import { addAudit } from '@inorder/messaging/outbox/audit.ts'
 import type { HeldEvidence } from '@inorder/messaging/outbox/held-evidence.ts'
 import type { KeyTable } from '@inorder/messaging/outbox/log-recovery.ts'
-import { addOutboxAudit } from '@inorder/messaging/outbox/set-aside-store.ts'
 import { savepoint, sqlFault, type Tx, transaction } from '@inorder/storage/transaction.ts'
 import type { Pool } from 'pg'
 import { endHold, lockHeld, lockRecovered, saveHolds } from './held-store.ts'
@@ -61,8 +61,8 @@ export async function release(
     const { cause, missing, newest: above } = held.hold
     const before = { version: held.version, hold: { cause, missing, newest: above } }
     const after = { version: next }
-    const answer = { key: orderId, ...after }
-    await addOutboxAudit(tx, { operator, action: 'release', key: orderId, reason, before, after, answer })
+    const act = { operator, action: 'release', key: orderId, reason }
+    await addAudit(tx, 'outbox_audit', [{ ...act, before, after, answer: { key: orderId, ...after } }])
     return after
   })
 }

@@ -4,7 +4,7 @@ import { randomUUID } from 'node:crypto'
 import type { OrderEvent } from '@inorder/contracts/order-event.ts'
 import { orderEvents } from '@inorder/contracts/order-events.ts'
 import { createApp } from '@inorder/http/app.ts'
-import { consume } from '@inorder/messaging/inbox/inbox.ts'
+import { Inbox } from '@inorder/messaging/inbox/inbox.ts'
 import { heldAmong } from '@inorder/messaging/inbox/parked-listing.ts'
 import { KafkaAdmin } from '@inorder/messaging/kafka/admin.ts'
 import { partitionOf } from '@inorder/messaging/kafka/partitioner.ts'
@@ -84,7 +84,7 @@ export async function startOrder({ topic, cluster, url }: Surroundings, kafka = 
     onPollFailed: () => {},
   })
   const metrics = new Registry()
-  const inbox = consume(topic, orderHandler, {
+  const inbox = new Inbox(topic, orderHandler, {
     pool,
     brokers: kafka,
     registry,

@@ -1,165 +1,160 @@
-// What an operator sees of the effects, and what they may do to those that are parked, or fail and are tried again.
+// What an operator sees of the effects, and what they may do to those that are parked, or fail and are tried again. It is
+// audited like what is done to parked events.
 
-import { type Tx, transaction } from '@inorder/storage/transaction.ts'
+import { transaction } from '@inorder/storage/transaction.ts'
 import type { Pool } from 'pg'
-import { addAudit, discardAnswer } from '../inbox/audit.ts'
-import type { List } from '../outbox/ops.ts'
-import type { EffectQuery, HeldEffect, ReleasedAll, ShownEffect } from './ops.ts'
-import { lockKeys, removing } from './store.ts'
+import type { Logger } from 'pino'
+import { lockRows } from '../inbox/store.ts'
+import { actOnAll } from '../outbox/act-on-all.ts'
+import { addAudit, discardAnswer } from '../outbox/audit.ts'
+import { type List, listOf } from '../outbox/ops.ts'
+import type { HeldEffect, ReleasedAll, ShownEffect } from './ops.ts'
+import { removing } from './store.ts'
 
-interface Row {
+type Row = Omit<ShownEffect, 'createdAt' | 'failingSince' | 'parkedAt'> & {
   key: string
-  effect: string
-  kind: string
-  version: string
-  state: string
-  attempts: number
-  cause: string | null
-  detail: string | null
   created_at: Date
   failing_since: Date | null
   parked_at: Date | null
 }
 
-const id = `event_id || ':' || n`
 // Its lease makes an attempt's end certain: what was running then may be claimed by anybody.
-const columns = `key, ${id} AS effect, kind, version, attempts, cause, detail, created_at, failing_since, parked_at,
+const columns = `key, event_id || ':' || n AS effect, kind, version::float8,
   CASE WHEN parked_at IS NOT NULL THEN 'parked' WHEN due_at IS NULL THEN 'behind'
-    WHEN running AND due_at > now() THEN 'running' WHEN failing_since IS NOT NULL THEN 'again' ELSE 'due' END AS state`
+    WHEN running AND due_at > now() THEN 'running' WHEN failing_since IS NOT NULL THEN 'again' ELSE 'due' END AS state,
+  attempts, cause, detail, created_at, failing_since, parked_at`
 
-const shown = ({ key: _, version, created_at, failing_since, parked_at, ...row }: Row): ShownEffect => ({
+const shown = ({ key: _, created_at, failing_since, parked_at, ...row }: Row): ShownEffect => ({
   ...row,
-  version: Number(version),
   createdAt: created_at.toISOString(),
   failingSince: failing_since?.toISOString() ?? null,
   parkedAt: parked_at?.toISOString() ?? null,
 })
 
-/** Of one key, in the order in which they are done. */
-export async function effectsOf(db: Tx, key: string): Promise<ShownEffect[]> {
-  const { rows } = await db.query<Row>(`SELECT ${columns} FROM effect WHERE key = $1 ORDER BY effect.version, n`, [key])
-  return rows.map(shown)
-}
-
-export async function heldEffects(db: Tx, { state, cause, limit, after }: EffectQuery): Promise<List<HeldEffect>> {
-  const { rows } = await db.query<Row & { behind: string }>(
-    `SELECT ${columns}, (SELECT count(*) - 1 FROM effect AS all_of WHERE all_of.key = effect.key) AS behind
-     FROM effect WHERE key > $1 AND ($2::text IS NULL OR cause = $2)
-       AND ${state === 'parked' ? 'parked_at IS NOT NULL' : 'failing_since IS NOT NULL AND parked_at IS NULL'}
-     ORDER BY key LIMIT $3`,
-    [after ?? '', cause ?? null, limit + 1],
-  )
-  const items = rows
-    .slice(0, limit)
-    .map(({ behind, ...row }) => ({ key: row.key, ...shown(row), behind: Number(behind) }))
-  return { items, next: rows.length > limit ? (items.at(-1)?.key ?? null) : null }
-}
-
-export async function storedEffects(db: Tx): Promise<{ waiting: number; failing: number; parked: number }> {
-  const { rows } = await db.query<{ waiting: string; failing: string; parked: string }>(
-    `SELECT (SELECT count(*) FROM (SELECT FROM effect LIMIT 100000) AS counted) AS waiting,
-       (SELECT count(*) FROM effect WHERE failing_since IS NOT NULL AND parked_at IS NULL) AS failing,
-       (SELECT count(*) FROM effect WHERE parked_at IS NOT NULL) AS parked`,
-  )
-  const [row] = rows
-  return { waiting: Number(row?.waiting), failing: Number(row?.failing), parked: Number(row?.parked) }
-}
-
-export interface Action {
+interface Action {
   operator: string
   /** Why it is given up; undefined: it is tried again. */
-  reason?: string | undefined
+  reason?: string
+}
+
+export type EffectOps = Pick<EffectOperator, keyof EffectOperator>
+
+export class EffectOperator {
+  readonly #pool: Pool
+  readonly #logger: Logger
+  readonly #wake: () => void
+
+  /** `wake`: something may be due. */
+  constructor(pool: Pool, logger: Logger, wake: () => void) {
+    this.#pool = pool
+    this.#logger = logger
+    this.#wake = wake
+  }
+
+  /** By key; a key has at most one. */
+  async list(query: {
+    state: 'parked' | 'failing'
+    cause?: string
+    limit: number
+    after?: string
+  }): Promise<List<HeldEffect>> {
+    const { state, cause, limit, after } = query
+    const { rows } = await this.#pool.query<Row & { behind: number }>(
+      `SELECT ${columns}, (SELECT count(*)::int - 1 FROM effect AS all_of WHERE all_of.key = effect.key) AS behind
+       FROM effect WHERE key > $1 AND ($2::text IS NULL OR cause = $2)
+         AND ${state === 'parked' ? 'parked_at IS NOT NULL' : 'failing_since IS NOT NULL AND parked_at IS NULL'}
+       ORDER BY key LIMIT $3`,
+      [after ?? '', cause, limit + 1],
+    )
+    const held = rows.map(({ behind, ...row }) => ({ key: row.key, ...shown(row), behind }))
+    return listOf(held, limit, ({ key }) => key)
+  }
+
+  /** What is to be done yet of a key, in its order. */
+  async of(key: string): Promise<ShownEffect[]> {
+    const all = `SELECT ${columns} FROM effect WHERE key = $1 ORDER BY effect.version, n`
+    return (await this.#pool.query<Row>(all, [key])).rows.map(shown)
+  }
+
+  /** Tries the key's parked or failing effect now, and then those behind it. False: it has none. */
+  async redrive(key: string, operator: string): Promise<boolean> {
+    const [held] = await release(this.#pool, [key], { operator }, () => true)
+    if (!held) return false
+    this.#logger.info({ key, effect: held.effect, operator }, 'an effect was redriven')
+    this.#wake()
+    return true
+  }
+
+  /** Gives up this effect, parked or failing; those behind it go on. False: it is neither, nor was it discarded. */
+  async discard(key: string, discard: { effect: string; reason: string; operator: string }): Promise<boolean> {
+    const { effect } = discard
+    const [held] = await release(this.#pool, [key], discard, (row) => row.effect === effect)
+    if (!held && !(await discardAnswer(this.#pool, 'parking_audit', key, effect))) return false
+    if (held) this.#logger.warn({ key, ...discard }, 'an effect was discarded')
+    this.#wake()
+    return true
+  }
+
+  /** Every key that a parked or failing effect holds up for this cause. */
+  async releaseAll(cause: string, { dryRun, ...action }: Action & { dryRun: boolean }): Promise<ReleasedAll> {
+    const { rows } = await this.#pool.query<Row>(
+      `SELECT ${columns} FROM effect WHERE cause = $1 AND failing_since IS NOT NULL ORDER BY key`,
+      [cause],
+    )
+    const item = ({ key, effect, kind, state, detail }: Row) => ({ key, effect, kind, state, detail })
+    const keysOf = (some: readonly Row[]) => some.map(({ key }) => key)
+    // In the meantime some may have been done, or fail with another cause.
+    const { items, done, failed } = await actOnAll(rows, item, (some) =>
+      dryRun ? some : release(this.#pool, keysOf(some), action, (row) => row.cause === cause),
+    )
+    const totals = { keys: items.length, released: done, failed }
+    if (!dryRun) {
+      const what = action.reason === undefined ? 'redriven' : 'discarded'
+      this.#logger.warn({ cause, ...action, ...totals }, `all effects with one cause were ${what}`)
+      this.#wake()
+    }
+    return { items, next: null, totals }
+  }
 }
 
 /**
- * Lets the key's parked or failing effect be tried now, or removes `effect` and lets the next one start; audited like
- * what is done to parked events. Gives its id; 'before' when it was discarded by an earlier request, undefined: there is
- * none. The result of an attempt that is under way finds that it is late.
+ * Of these keys' parked or failing effects lets those that are meant be tried now, or removes them and lets the next ones
+ * start; gives them. The result of an attempt that is under way finds that it is late. An effect that only has an attempt
+ * behind it that nobody has heard of yet is not held up.
  */
-export const release = (pool: Pool, key: string, action: Action, effect?: string): Promise<string | undefined> =>
+const release = (
+  pool: Pool,
+  keys: readonly string[],
+  { operator, reason }: Action,
+  isMeant: (held: Row) => boolean,
+): Promise<Row[]> =>
   transaction(pool, async (tx) => {
-    const versions = await lockKeys(tx, [key])
-    const [held] = await lockHeld(tx, [key])
-    if (held && (effect === undefined || held.effect === effect)) {
-      await releaseLocked(tx, versions, [held], action)
-      return held.effect
-    }
-    return effect !== undefined && (await discardAnswer(tx, key, effect)) ? 'before' : undefined
-  })
-
-/** So many keys are locked at once. */
-const together = 100
-
-/** Every key that this cause holds up. One transaction for some keys; those of one that fails have an error. */
-export async function releaseAll(pool: Pool, cause: string, action: Action, dryRun: boolean): Promise<ReleasedAll> {
-  const { rows } = await pool.query<Row>(
-    `SELECT ${columns} FROM effect WHERE cause = $1 AND failing_since IS NOT NULL ORDER BY key`,
-    [cause],
-  )
-  const items: ReleasedAll['items'] = []
-  for (let from = 0; from < rows.length; from += together) {
-    const some = rows.slice(from, from + together)
-    try {
-      items.push(...(dryRun ? some : await releaseSome(pool, some, cause, action)).map(released))
-    } catch (error) {
-      items.push(...some.map((row) => ({ ...released(row), error: (error as Error).message })))
-    }
-  }
-  const failed = items.filter(({ error }) => error !== undefined).length
-  return { items, next: null, totals: { keys: items.length, released: items.length - failed, failed } }
-}
-
-const releaseSome = (pool: Pool, rows: readonly Row[], cause: string, action: Action): Promise<Row[]> =>
-  transaction(pool, async (tx) => {
-    const keys = rows.map(({ key }) => key)
-    const versions = await lockKeys(tx, keys)
-    // In the meantime some may have been done, or fail with another cause.
-    const held = (await lockHeld(tx, keys)).filter((row) => row.cause === cause)
-    await releaseLocked(tx, versions, held, action)
+    const locked = await lockRows(tx, keys)
+    const failing = 'key = ANY($1::text[]) AND failing_since IS NOT NULL'
+    const { rows } = await tx.query<Row>(`SELECT ${columns} FROM effect WHERE ${failing} ORDER BY key FOR UPDATE`, [
+      keys,
+    ])
+    const held = rows.filter(isMeant)
+    const change =
+      reason === undefined
+        ? `UPDATE effect SET parked_at = NULL, failing_since = NULL, cause = NULL, detail = NULL,
+             due_at = CASE WHEN running AND due_at > now() THEN due_at ELSE now() END WHERE ${failing}`
+        : removing(`DELETE FROM effect WHERE ${failing} RETURNING key, version, n`, 'n')
+    await tx.query(change, [held.map(({ key }) => key)])
+    const audited = held.map((row) => {
+      const { effect: event, state, cause, detail, version, failingSince, parkedAt, attempts } = shown(row)
+      const since = parkedAt ?? failingSince ?? row.created_at.toISOString()
+      const before = { event, state, cause: cause ?? '', detail: detail ?? '', version, parkedAt: since, attempts }
+      const appliedVersion = locked.get(row.key)?.version ?? 0
+      return {
+        ...(reason === undefined ? { action: 'redrive' } : { action: 'discard', event, reason }),
+        operator,
+        key: row.key,
+        before: { appliedVersion, parked: 1, event: before },
+        after: { appliedVersion, parked: 0, event: null },
+        answer: { key: row.key, applied: 0, remaining: 0 },
+      }
+    })
+    await addAudit(tx, 'parking_audit', audited)
     return held
   })
-
-const released = ({ key, effect, kind, state, detail }: Row) => ({ key, effect, kind, state, detail })
-
-/** The keys are locked. An effect that only has an attempt behind it that nobody has heard of yet is not held up. */
-const lockHeld = async (tx: Tx, keys: readonly string[]): Promise<Row[]> =>
-  (
-    await tx.query<Row>(
-      `SELECT ${columns} FROM effect WHERE key = ANY($1::text[]) AND failing_since IS NOT NULL
-       ORDER BY key FOR UPDATE`,
-      [keys],
-    )
-  ).rows
-
-async function releaseLocked(
-  tx: Tx,
-  versions: ReadonlyMap<string, number>,
-  held: readonly Row[],
-  { operator, reason }: Action,
-): Promise<void> {
-  const these = 'key = ANY($1::text[]) AND failing_since IS NOT NULL'
-  const keys = held.map(({ key }) => key)
-  if (reason !== undefined)
-    await tx.query(removing(`DELETE FROM effect WHERE ${these} RETURNING key, version, n`, 'n'), [keys])
-  else {
-    await tx.query(
-      `UPDATE effect SET parked_at = NULL, failing_since = NULL, cause = NULL, detail = NULL,
-         due_at = CASE WHEN running AND due_at > now() THEN due_at ELSE now() END WHERE ${these}`,
-      [keys],
-    )
-  }
-  for (const row of held) {
-    const { key, effect: event } = row
-    const appliedVersion = versions.get(key) ?? 0
-    const { state, cause, detail, version, failingSince, parkedAt, attempts } = shown(row)
-    const since = parkedAt ?? failingSince ?? row.created_at.toISOString()
-    const before = { event, state, cause: cause ?? '', detail: detail ?? '', version, parkedAt: since, attempts }
-    await addAudit(
-      tx,
-      { key, operator, ...(reason !== undefined && { discard: { event, reason } }) },
-      { appliedVersion, parked: 1, event: before },
-      { appliedVersion, parked: 0, event: null },
-      { key, applied: 0, remaining: 0 },
-    )
-  }
-}

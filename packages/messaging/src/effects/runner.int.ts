@@ -4,12 +4,12 @@ import { transaction } from '@inorder/storage/transaction.ts'
 import { unique } from '@inorder/testing/parts.ts'
 import { until } from '@inorder/testing/until.ts'
 import fc from 'fast-check'
-import { auditEntries } from '../inbox/audit.ts'
 import { EffectRefused, OutcomeUnknown } from '../inbox/effect.ts'
 import { addEffects, effectRows } from '../inbox/effect-rows.ts'
 import { parkedEvents } from '../inbox/parked-listing.ts'
+import { lockRows } from '../inbox/store.ts'
+import { auditEntries } from '../outbox/audit.ts'
 import { type EffectsRig, effectHandler, effectIds, effectsRig, event, settle } from './rig.fixture.ts'
-import { lockKeys } from './store.ts'
 
 let rig: EffectsRig
 
@@ -166,14 +166,14 @@ test('rule 22: nor does its late failure, be it for now or for good', async () =
     await rig.apply([event(o, 1)])
     const fail = Promise.withResolvers<never>()
     const lost = rig.runner(() => fail.promise)
-    await until('it is performed', async () => (await lost.effectsOf(o))[0]?.state === 'running')
+    await until('it is performed', async () => (await lost.ops.of(o))[0]?.state === 'running')
     await rig.endLeases()
     const { promise, resolve } = Promise.withResolvers<string>()
     const other = rig.runner(() => promise)
-    await until('another has it', async () => (await other.effectsOf(o))[0]?.attempts === 2)
+    await until('another has it', async () => (await other.ops.of(o))[0]?.attempts === 2)
     fail.reject(failure)
     await until('the late failure is known as such', async () => (await lost.attempts('late')) === 1)
-    assert.equal((await other.effectsOf(o))[0]?.state, 'running')
+    assert.equal((await other.ops.of(o))[0]?.state, 'running')
     resolve('ok')
     await until('it is done', async () => (await rig.done(o)).length === 1)
     await Promise.all([lost.close(), other.close()])
@@ -185,7 +185,7 @@ test('rule 14: a result is stored, and the next effect started, only with the ke
   await rig.apply([event(o, 1)])
   const { promise: locked, resolve: release } = Promise.withResolvers<void>()
   const holder = transaction(rig.pool, async (tx) => {
-    await lockKeys(tx, [o])
+    await lockRows(tx, [o])
     await addEffects(tx, effectRows(o, { eventId: `${o}-v2`, version: 2 }, [{ kind: 'call', payload: 2 }]))
     await locked
   })
@@ -230,7 +230,7 @@ test('a kind that is not known here is tried again, not parked', async () => {
   await rig.apply([event(o, 1, 0, { effects: [{ kind: 'new', payload: {} }] })])
   const old = rig.runner(ok)
   await until('it was tried', async () => (await rig.pool.query('SELECT attempts FROM effect')).rows[0]?.attempts > 1)
-  assert.deepEqual((await old.held({ state: 'parked', limit: 10 })).items, [])
+  assert.deepEqual((await old.ops.list({ state: 'parked', limit: 10 })).items, [])
   await old.close()
   const next = rig.runner(ok, { kinds: { new: { perform: ok, settle } } })
   await until('it is done', async () => (await rig.done(o)).length === 1)
@@ -246,11 +246,11 @@ test('refused for good: parked with its cause, the later ones wait, other keys g
     return 'ok'
   })
   await until('the other key is done', async () => (await rig.done(other)).length === 2)
-  await until('it is parked', async () => (await runner.held({ state: 'parked', limit: 10 })).items.length === 1)
-  const states = async () => (await runner.effectsOf(o)).map(({ effect, state }) => `${effect} ${state}`)
+  await until('it is parked', async () => (await runner.ops.list({ state: 'parked', limit: 10 })).items.length === 1)
+  const states = async () => (await runner.ops.of(o)).map(({ effect, state }) => `${effect} ${state}`)
   const [first, second, third] = [`${o}-v1:1`, `${o}-v1:2`, `${o}-v2:1`]
   assert.deepEqual(await states(), [`${first} parked`, `${second} behind`, `${third} behind`])
-  const { items, next } = await runner.held({ state: 'parked', limit: 1 })
+  const { items, next } = await runner.ops.list({ state: 'parked', limit: 1 })
   const { createdAt, failingSince, parkedAt, ...rest } = items[0]!
   assert.equal(failingSince, parkedAt)
   assert.deepEqual(rest, {
@@ -271,21 +271,21 @@ test('refused for good: parked with its cause, the later ones wait, other keys g
 
   await rig.apply([event(o, 3)])
   runner.wake()
-  assert.equal(await runner.redrive(o, 'anna'), true)
+  assert.equal(await runner.ops.redrive(o, 'anna'), true)
   await until('it was refused again', async () => (await runner.attempts('parked')) === 2)
   assert.deepEqual(await rig.done(o), [])
   const discard = (key: string, effect: string) =>
-    runner.discard(key, { effect, reason: 'paid by hand', operator: 'anna' })
+    runner.ops.discard(key, { effect, reason: 'paid by hand', operator: 'anna' })
   assert.equal(await discard(o, second), false)
   assert.equal(await discard(other, first), false)
   assert.equal(await discard(o, first), true)
   assert.equal(await discard(o, first), true, 'repeated, it is answered the same')
   await until('the second is parked', async () => (await states())[0] === `${second} parked`)
   refusing = false
-  assert.equal(await runner.redrive(o, 'anna'), true)
+  assert.equal(await runner.ops.redrive(o, 'anna'), true)
   await until('all are done', async () => (await rig.left()) === 0)
   assert.deepEqual(await rig.done(o), results([second, third, `${o}-v3:1`]))
-  assert.equal(await runner.redrive(o, 'anna'), false)
+  assert.equal(await runner.ops.redrive(o, 'anna'), false)
   const told = runner.lines.filter(({ msg }) => /parked|redriven|discarded/.test(String(msg)))
   const parked =
     'an effect was parked: the later ones of its key wait until an operator decides, see GET /ops/effects/{key}'
@@ -300,7 +300,7 @@ test('refused for good: parked with its cause, the later ones wait, other keys g
       ['an effect was redriven', second, undefined],
     ],
   )
-  const { items: audited } = await auditEntries(rig.pool, { limit: 10 })
+  const { items: audited } = await auditEntries(rig.pool, { limit: 10 }, 'parking_audit')
   assert.deepEqual(
     audited.map(({ operator, action, key, event, reason }) => [operator, action, key, event, reason]),
     [
@@ -330,7 +330,7 @@ test('an outcome that stays unknown is asked for again with the same key, and pa
     },
     { parkAfterMs: 300 },
   )
-  const held = async () => (await runner.held({ state: 'parked', limit: 10 })).items
+  const held = async () => (await runner.ops.list({ state: 'parked', limit: 10 })).items
   await until('it is parked', async () => (await held()).length === 1)
   const [parked] = await held()
   assert.deepEqual([parked?.key, parked?.cause, parked?.detail], [o, 'status-404', 'the carrier answered 404'])
@@ -353,13 +353,13 @@ test('a receiver that is unavailable parks nothing; one effect that fails while 
     { parkAfterMs: 300 },
   )
   await until('both have failed several times', async () => (await runner.attempts('again')) >= 8)
-  assert.deepEqual((await runner.held({ state: 'parked', limit: 10 })).items, [])
-  assert.equal((await runner.held({ state: 'failing', limit: 10 })).items.length, 2)
+  assert.deepEqual((await runner.ops.list({ state: 'parked', limit: 10 })).items, [])
+  assert.equal((await runner.ops.list({ state: 'failing', limit: 10 })).items.length, 2)
   well = true
   await until('one is parked while others are done', async () => {
     await rig.apply([event(unique('o'), 1)])
     runner.wake()
-    return (await runner.effectsOf(one))[0]?.state === 'parked'
+    return (await runner.ops.of(one))[0]?.state === 'parked'
   })
   await until('the other is done when its backoff is over', async () => (await rig.done(two)).length === 1)
   await runner.close()
@@ -371,7 +371,7 @@ test('a receiver that asks to be left alone is not asked before that', async () 
   const runner = rig.runner(async () => {
     throw new OutcomeUnknown('status-429', 'too many', { unavailable: true, retryAfterMs: 3_600_000 })
   })
-  await until('it has failed', async () => (await runner.effectsOf(o))[0]?.state === 'again')
+  await until('it has failed', async () => (await runner.ops.of(o))[0]?.state === 'again')
   const { rows } = await rig.pool.query(`SELECT extract(epoch FROM due_at - now())::float AS seconds FROM effect`)
   assert.ok(rows[0].seconds > 40 && rows[0].seconds <= 60, `${rows[0].seconds} s: at most a minute`)
   await runner.close()
@@ -391,8 +391,8 @@ test('what our own code cannot do is parked as such, slows no other and is no fa
     if (key === odd) return (undefined as unknown as { amount: string }).amount
     return 'ok'
   })
-  await until('it is parked', async () => (await runner.effectsOf(odd))[0]?.state === 'parked')
-  const [parked] = await runner.effectsOf(odd)
+  await until('it is parked', async () => (await runner.ops.of(odd))[0]?.state === 'parked')
+  const [parked] = await runner.ops.of(odd)
   assert.deepEqual([parked?.cause, parked?.attempts], ['our-fault', 3])
   assert.match(parked?.detail ?? '', /^TypeError: Cannot read properties of undefined/)
   await until('the other one is done', async () => (await rig.done(keyed)).length === 1)
@@ -416,23 +416,27 @@ test('an operator tries a failing effect now, or gives it up under a running att
     if (seen.filter((it) => it === id).length > 1) return late.promise
     throw new Error('not now')
   })
-  await until('the other fails', async () => (await runner.effectsOf(other))[0]?.state === 'again')
+  await until('the other fails', async () => (await runner.ops.of(other))[0]?.state === 'again')
   const before = seen.length
-  assert.equal(await runner.redrive(other, 'anna'), true)
+  assert.equal(await runner.ops.redrive(other, 'anna'), true)
   await until('it was tried at once', () => seen.slice(before).includes(`${other}-v1:1`))
 
   const first = `${o}-v1:1`
-  const effect = async () => (await runner.effectsOf(o))[0]!
+  const effect = async () => (await runner.ops.of(o))[0]!
   await until(
     'it runs after a failure',
     async () => (await effect()).state === 'running' && (await effect()).attempts > 1,
   )
-  assert.equal(await runner.discard(o, { effect: first, reason: 'paid by hand', operator: 'anna' }), true)
+  assert.equal(await runner.ops.discard(o, { effect: first, reason: 'paid by hand', operator: 'anna' }), true)
   await until('the next one is done', async () => (await rig.done(o)).length === 1)
   late.resolve('late')
   await until('the late result is known as such', async () => (await runner.attempts('late')) === 1)
   assert.deepEqual(await rig.done(o), results([`${o}-v1:2`]))
-  assert.equal(await runner.discard(o, { effect: first, reason: 'paid by hand', operator: 'anna' }), true, 'repeated')
+  assert.equal(
+    await runner.ops.discard(o, { effect: first, reason: 'paid by hand', operator: 'anna' }),
+    true,
+    'repeated',
+  )
   await runner.close()
 })
 
@@ -440,9 +444,9 @@ test('an effect that has not failed is neither redriven nor discarded', async ()
   const o = unique('o')
   await rig.apply([event(o, 1)])
   const runner = rig.runner(hang)
-  await until('it runs', async () => (await runner.effectsOf(o))[0]?.state === 'running')
-  assert.equal(await runner.redrive(o, 'anna'), false)
-  assert.equal(await runner.discard(o, { effect: `${o}-v1:1`, reason: 'x', operator: 'anna' }), false)
+  await until('it runs', async () => (await runner.ops.of(o))[0]?.state === 'running')
+  assert.equal(await runner.ops.redrive(o, 'anna'), false)
+  assert.equal(await runner.ops.discard(o, { effect: `${o}-v1:1`, reason: 'x', operator: 'anna' }), false)
   await runner.close()
 })
 
@@ -455,10 +459,10 @@ test('all that one cause holds up is redriven or discarded at once, audited one 
     if (cause !== '') throw new EffectRefused(key === other ? 'other' : cause, 'no')
     return 'ok'
   })
-  const parked = async () => (await runner.held({ state: 'parked', cause, limit: 1_000 })).items.length
+  const parked = async () => (await runner.ops.list({ state: 'parked', cause, limit: 1_000 })).items.length
   await until('all are parked', async () => (await parked()) === 150)
   const action = { operator: 'anna', dryRun: false }
-  const tried = await runner.releaseAll(cause, { ...action, dryRun: true })
+  const tried = await runner.ops.releaseAll(cause, { ...action, dryRun: true })
   assert.deepEqual(tried.totals, { keys: 150, released: 150, failed: 0 })
   assert.deepEqual(tried.items[0], {
     key: keys[0],
@@ -470,16 +474,16 @@ test('all that one cause holds up is redriven or discarded at once, audited one 
   assert.equal(await parked(), 150, 'nothing was done')
   const before = cause
   cause = 'again'
-  assert.deepEqual((await runner.releaseAll(before, action)).totals, { keys: 150, released: 150, failed: 0 })
+  assert.deepEqual((await runner.ops.releaseAll(before, action)).totals, { keys: 150, released: 150, failed: 0 })
   await until('all were tried again', async () => (await parked()) === 150)
-  const discarded = await runner.releaseAll(cause, { ...action, reason: 'paid by hand' })
+  const discarded = await runner.ops.releaseAll(cause, { ...action, reason: 'paid by hand' })
   assert.deepEqual(discarded.totals, { keys: 150, released: 150, failed: 0 })
-  assert.equal((await runner.releaseAll(cause, { ...action, reason: 'paid by hand' })).totals.keys, 0)
+  assert.equal((await runner.ops.releaseAll(cause, { ...action, reason: 'paid by hand' })).totals.keys, 0)
   assert.equal(await rig.left(), 1, 'that with another cause is there')
-  const { items } = await auditEntries(rig.pool, { limit: 1_000 })
+  const { items } = await auditEntries(rig.pool, { limit: 1_000 }, 'parking_audit')
   assert.deepEqual([items.length, items[0]?.action, items[0]?.reason], [300, 'discard', 'paid by hand'])
   cause = ''
-  await runner.redrive(other, 'anna')
+  await runner.ops.redrive(other, 'anna')
   await until('it is done', async () => (await rig.left()) === 0)
   await runner.close()
 })
@@ -490,9 +494,9 @@ test('a result that the database refuses parks its effect, and no other of its g
   const bad = keys[7]!
   const runner = rig.runner(async ({ key }) => (key === bad ? 'unsavable' : 'ok'))
   await until('the others are done', async () => (await rig.left()) === 1)
-  await until('it is parked', async () => (await runner.effectsOf(bad))[0]?.cause === 'constraint')
+  await until('it is parked', async () => (await runner.ops.of(bad))[0]?.cause === 'constraint')
   for (const o of keys) assert.deepEqual(await rig.done(o), o === bad ? [] : results(effectIds(o, 1)))
-  await runner.discard(bad, { effect: `${bad}-v1:1`, reason: 'of this test', operator: 'anna' })
+  await runner.ops.discard(bad, { effect: `${bad}-v1:1`, reason: 'of this test', operator: 'anna' })
   await runner.close()
 })
 
@@ -514,7 +518,7 @@ test('close waits for what runs, gives back at once what does not end, and claim
   assert.deepEqual(await rig.done(quick), results([`${quick}-v1:1`]), 'the second is not begun')
   assert.ok(aborted)
   assert.deepEqual(
-    (await runner.effectsOf(hanging)).map(({ attempts }) => attempts),
+    (await runner.ops.of(hanging)).map(({ attempts }) => attempts),
     [1],
   )
   assert.equal((await rig.pool.query('SELECT FROM effect WHERE due_at > now()')).rowCount, 0, 'no lease holds them')

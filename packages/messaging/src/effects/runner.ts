@@ -7,19 +7,17 @@
 //                        -> parked: refused, or its outcome stays unknown; the key's later ones wait for a person
 import { setTimeout as pause } from 'node:timers/promises'
 import { GroupCommit } from '@inorder/storage/group-commit.ts'
-import { backoffMs, sleep } from '@inorder/storage/retry.ts'
+import { backoffMs, sleep, unlessAborted } from '@inorder/storage/retry.ts'
 import { transaction } from '@inorder/storage/transaction.ts'
 import { WokenLoop } from '@inorder/storage/woken-loop.ts'
 import type { Pool } from 'pg'
 import type { Logger } from 'pino'
 import type { Registry } from 'prom-client'
 import { type EffectKind, OutcomeUnknown } from '../inbox/effect.ts'
-import type { List } from '../outbox/ops.ts'
 import { headerKey } from './header-key.ts'
 import { type EffectMetrics, effectMetrics } from './metrics.ts'
-import { effectsOf, heldEffects, release, releaseAll, storedEffects } from './operator.ts'
-import type { EffectOps, EffectQuery, HeldEffect, Release, ReleasedAll, ShownEffect } from './ops.ts'
-import { type Claim, claimEffects, giveBack, giveUp, removeClaimed } from './store.ts'
+import { EffectOperator, type EffectOps } from './operator.ts'
+import { type Claim, claimEffects, giveBack, giveUp, removeClaimed, storedEffects } from './store.ts'
 import { KindsAtWork, verdictOf } from './verdict.ts'
 
 export interface EffectRunnerOptions {
@@ -56,11 +54,10 @@ interface Settlement {
   result: unknown
 }
 
-export class EffectRunner implements EffectOps {
-  readonly #options: EffectRunnerOptions
-  readonly #concurrency: number
-  readonly #deadlineMs: number
-  readonly #parkAfterMs: number
+export class EffectRunner {
+  /** What is parked or fails, and what an operator may do with it. */
+  readonly ops: EffectOps
+  readonly #options: Required<EffectRunnerOptions>
   readonly #metrics: EffectMetrics
   readonly #running = new Map<Promise<void>, AbortController>()
   readonly #settlements: GroupCommit<Settlement, boolean>
@@ -70,10 +67,8 @@ export class EffectRunner implements EffectOps {
   readonly #loop = new WokenLoop(pollMs, () => this.#claim())
 
   constructor(options: EffectRunnerOptions) {
-    this.#options = options
-    this.#concurrency = options.concurrency ?? 100
-    this.#deadlineMs = options.deadlineMs ?? 5_000
-    this.#parkAfterMs = options.parkAfterMs ?? 600_000
+    this.#options = { concurrency: 100, deadlineMs: 5_000, parkAfterMs: 600_000, ...options }
+    this.ops = new EffectOperator(options.pool, options.logger, () => this.wake())
     this.#metrics = effectMetrics(options.metrics, {
       running: () => this.#running.size,
       stored: () => storedEffects(options.pool),
@@ -84,7 +79,7 @@ export class EffectRunner implements EffectOps {
       run: (group) => this.#settle(group),
       maxGroup: 100,
       maxInFlight: 2,
-      maxQueued: 2 * this.#concurrency,
+      maxQueued: 2 * this.#options.concurrency,
     })
   }
 
@@ -109,8 +104,8 @@ export class EffectRunner implements EffectOps {
   async #claim(): Promise<void> {
     const { pool, logger } = this.#options
     try {
-      const places = this.#concurrency - this.#running.size
-      const claims = places > 0 ? await claimEffects(pool, places, this.#deadlineMs + leaseBeyondMs) : []
+      const places = this.#options.concurrency - this.#running.size
+      const claims = places > 0 ? await claimEffects(pool, places, this.#options.deadlineMs + leaseBeyondMs) : []
       for (const claim of claims) this.#attempt(claim)
     } catch (error) {
       logger.warn(
@@ -152,17 +147,17 @@ export class EffectRunner implements EffectOps {
 
   /** Rejects at the deadline, whether or not `perform` heeds its signal. */
   async #perform(claim: Claim, attempt: AbortController): Promise<unknown> {
-    const late = new OutcomeUnknown('no-answer', `no result within ${this.#deadlineMs} ms`, { unavailable: true })
-    const overdue = () => attempt.abort(late)
-    const timer = setTimeout(overdue, this.#deadlineMs)
+    const late = new OutcomeUnknown('no-answer', `no result within ${this.#options.deadlineMs} ms`, {
+      unavailable: true,
+    })
+    const timer = setTimeout(() => attempt.abort(late), this.#options.deadlineMs)
     const { signal } = attempt
-    const { promise: aborted, reject } = Promise.withResolvers<never>()
-    signal.addEventListener('abort', () => reject(signal.reason), { once: true })
+    const call = { idempotencyKey: headerKey(claim.id), signal }
     try {
-      const performed = Promise.try(() =>
-        this.#kindOf(claim).perform(claim, { idempotencyKey: headerKey(claim.id), signal }),
+      return await unlessAborted(
+        Promise.try(() => this.#kindOf(claim).perform(claim, call)),
+        signal,
       )
-      return await Promise.race([performed, aborted])
     } finally {
       clearTimeout(timer)
     }
@@ -196,12 +191,12 @@ export class EffectRunner implements EffectOps {
     try {
       if (this.#loop.closing) return await giveBack(pool, claim)
       const waitMs = backoffMs(attempts, backoff)
-      const inTime = park === 'in time' || (park === 'alone' && this.#atWork.for(kind, this.#parkAfterMs))
+      const inTime = park === 'in time' || (park === 'alone' && this.#atWork.for(kind, this.#options.parkAfterMs))
       became = await giveUp(pool, claim, {
         fault,
         againMs: Math.max(waitMs, Math.min(retryAfterMs, longestRetryAfterMs)),
         parkNow: park === 'now',
-        parkAfterMs: inTime ? this.#parkAfterMs : null,
+        parkAfterMs: inTime ? this.#options.parkAfterMs : null,
         parkIfEqual: park === 'third equal',
       })
       this.#metrics.attempts.inc({ kind, outcome: became })
@@ -221,38 +216,5 @@ export class EffectRunner implements EffectOps {
       logger.warn({ err: error, key, effect, kind }, 'effects of this kind fail, and are tried again with backoff')
     this.#failing.add(kind)
     await sleep(Math.random() * pauseMs, attempt.signal)
-  }
-
-  effectsOf(key: string): Promise<ShownEffect[]> {
-    return effectsOf(this.#options.pool, key)
-  }
-
-  held(query: EffectQuery): Promise<List<HeldEffect>> {
-    return heldEffects(this.#options.pool, query)
-  }
-
-  async redrive(key: string, operator: string): Promise<boolean> {
-    const effect = await release(this.#options.pool, key, { operator })
-    if (effect === undefined) return false
-    this.#options.logger.info({ key, effect, operator }, 'an effect was redriven')
-    this.wake()
-    return true
-  }
-
-  async discard(key: string, discard: { effect: string; reason: string; operator: string }): Promise<boolean> {
-    const effect = await release(this.#options.pool, key, discard, discard.effect)
-    if (effect === undefined) return false
-    if (effect !== 'before') this.#options.logger.warn({ key, ...discard }, 'an effect was discarded')
-    this.wake()
-    return true
-  }
-
-  async releaseAll(cause: string, { dryRun, ...action }: Release): Promise<ReleasedAll> {
-    const answer = await releaseAll(this.#options.pool, cause, action, dryRun)
-    if (dryRun) return answer
-    const what = action.reason === undefined ? 'redriven' : 'discarded'
-    this.#options.logger.warn({ cause, ...action, ...answer.totals }, `all effects with one cause were ${what}`)
-    this.wake()
-    return answer
   }
 }

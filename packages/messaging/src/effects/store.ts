@@ -2,6 +2,7 @@
 import { columns } from '@inorder/storage/columns.ts'
 import type { Tx } from '@inorder/storage/transaction.ts'
 import type { StoredEffect } from '../inbox/effect.ts'
+import { lockRows } from '../inbox/store.ts'
 import type { Fault } from '../kafka/event.ts'
 
 /** An effect that is leased to us: as long as its token is the row's, nobody else has it. */
@@ -10,39 +11,21 @@ export interface Claim extends StoredEffect {
   readonly attempt: number
 }
 
-interface Row {
-  key: string
-  version: string
-  n: number
-  event_id: string
-  kind: string
-  payload: unknown
-  attempts: number
-}
-
 /**
  * Leases what is due, the longest due first. What others are claiming in this moment is skipped, which can swap no two
  * effects of a key, since only its first is ever due.
  */
 export async function claimEffects(db: Tx, limit: number, leaseMs: number): Promise<Claim[]> {
-  const { rows } = await db.query<Row>(
+  const { rows } = await db.query<Claim>(
     `WITH due AS (
        SELECT key, version, n FROM effect WHERE due_at <= now() ORDER BY due_at LIMIT $1 FOR UPDATE SKIP LOCKED
      )
      UPDATE effect AS e SET attempts = attempts + 1, due_at = now() + $2 * interval '1 ms', running = true
      FROM due WHERE e.key = due.key AND e.version = due.version AND e.n = due.n
-     RETURNING e.key, e.version, e.n, event_id, kind, payload, attempts`,
+     RETURNING e.key, e.version::float8, e.n, event_id || ':' || e.n AS id, kind, payload, attempts AS attempt`,
     [limit, leaseMs],
   )
-  return rows.map((row) => ({
-    key: row.key,
-    version: Number(row.version),
-    n: row.n,
-    id: `${row.event_id}:${row.n}`,
-    kind: row.kind,
-    payload: row.payload,
-    attempt: row.attempts,
-  }))
+  return rows
 }
 
 const claims = `unnest($1::text[], $2::bigint[], $3::int[], $4::int[])`
@@ -52,7 +35,7 @@ const tokensOf = (claims: readonly Claim[]) =>
 
 /** Removes those of these effects of which our token is still the row's, and returns them. Locks the keys, sorted. */
 export async function removeClaimed(tx: Tx, ours: readonly Claim[]): Promise<Set<Claim>> {
-  await lockKeys(
+  await lockRows(
     tx,
     ours.map(({ key }) => key),
   )
@@ -65,15 +48,6 @@ export async function removeClaimed(tx: Tx, ours: readonly Claim[]): Promise<Set
     tokensOf(ours),
   )
   return new Set(rows.map(({ i }) => ours[Number(i) - 1]!))
-}
-
-/** Gives the versions that they are at. */
-export async function lockKeys(tx: Tx, keys: readonly string[]): Promise<Map<string, number>> {
-  const { rows } = await tx.query<{ key: string; applied_version: string }>(
-    `SELECT key, applied_version FROM inbox_key WHERE key = ANY($1::text[]) ORDER BY key FOR UPDATE`,
-    [keys],
-  )
-  return new Map(rows.map(({ key, applied_version }) => [key, Number(applied_version)]))
 }
 
 /** Runs `removal`, a DELETE that returns key, version and n, lets the next effect of each key start, and gives `column`. */
@@ -97,7 +71,7 @@ export async function giveBack(db: Tx, claim: Claim): Promise<void> {
   await db.query(`UPDATE effect SET running = false, due_at = now() WHERE ${ours}`, tokenOf(claim))
 }
 
-export interface Failure {
+interface Failure {
   fault: Fault
   /** To be claimed again after so long, if it is not parked. */
   againMs: number
@@ -130,4 +104,13 @@ export async function giveUp(
   const values = [...tokenOf(claim), cause, detail, againMs, parkNow, parkAfterMs, parkIfEqual]
   const [row] = (await db.query<{ parks: boolean }>(fail, values)).rows
   return row ? (row.parks ? 'parked' : 'again') : 'late'
+}
+
+export async function storedEffects(db: Tx): Promise<Record<'waiting' | 'failing' | 'parked', number>> {
+  const { rows } = await db.query<{ waiting: number; failing: number; parked: number }>(
+    `SELECT (SELECT count(*)::int FROM (SELECT FROM effect LIMIT 100000) AS counted) AS waiting,
+       (SELECT count(*)::int FROM effect WHERE failing_since IS NOT NULL AND parked_at IS NULL) AS failing,
+       (SELECT count(*)::int FROM effect WHERE parked_at IS NOT NULL) AS parked`,
+  )
+  return rows[0]!
 }

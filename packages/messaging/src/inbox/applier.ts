@@ -9,6 +9,7 @@ import { type BatchResult, OffsetGap } from './batch.ts'
 import { Committer, PartitionsStuck } from './commit.ts'
 import { type Entry, entryOf } from './key-state.ts'
 import { TopicReplaced } from './log-check.ts'
+import type { InboxMetrics } from './metrics.ts'
 import { Stalls } from './stalls.ts'
 import { standstills, stuckOf, type Work, without } from './work.ts'
 
@@ -24,16 +25,16 @@ const longestPauseMs = 10
 const batchesAtOnce = 2
 export const backoff = { firstMs: 100, longestMs: 5_000 }
 
-export interface ApplierOptions<State, Event> {
+interface ApplierOptions<State, Event> {
   pool: Pool
   context: BatchContext<State, Event>
   logger: Logger
+  metrics: InboxMetrics
   ending: AbortSignal
   /** Before records are applied: whether they are those that the positions ask for. `outOfSequence`: offsets are missing, or came twice. */
   check(stream: RecordStream, outOfSequence: boolean): Promise<void>
   /** After each commit. */
   onCommitted(result: BatchResult<State, Event>, seconds: number): void
-  onRetry(): void
 }
 
 export class Applier<State, Event> {
@@ -141,7 +142,7 @@ export class Applier<State, Event> {
    * last applied.
    */
   async #untilDone(what: string, stream: RecordStream, work: Work<Event>, step: () => Promise<void>): Promise<void> {
-    const { logger, onRetry, ending } = this.#options
+    const { logger, metrics, ending } = this.#options
     const attempt = async () => {
       stream.assertUsable()
       await step()
@@ -149,7 +150,7 @@ export class Applier<State, Event> {
     const onFailure = (error: unknown) => {
       stream.assertUsable()
       if (error instanceof OffsetGap || error instanceof TopicReplaced) throw error
-      onRetry()
+      metrics.retries.inc()
       const stuck = standstills(stream.topicId, work, error)
       for (const { partition, at, error: cause } of stuck) this.stalls.failed(partition, at, cause)
       const where = stuck.map(({ partition, at }) => ({ partition, ...at }))

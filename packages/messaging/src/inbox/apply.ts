@@ -1,7 +1,8 @@
 // From locked keys to stored changes: what a batch and the redrive of one key have in common.
 import { refusalOf } from '@inorder/storage/sqlstate.ts'
-import { savepoint, type Tx } from '@inorder/storage/transaction.ts'
-import type { Decoder } from '../kafka/decode.ts'
+import { savepoint, type Tx, transaction } from '@inorder/storage/transaction.ts'
+import type { Pool } from 'pg'
+import { type Decoder, SchemasMissing } from '../kafka/decode.ts'
 import { type Fault, faultOf, placeName } from '../kafka/event.ts'
 import type { Topic } from '../kafka/topic.ts'
 import { addLate } from './audit.ts'
@@ -11,7 +12,7 @@ import type { Handler } from './handler.ts'
 import { type Entry, type KeyState, newKeyState } from './key-state.ts'
 import { addCopies } from './parked-copies.ts'
 import { saveParked } from './parked-store.ts'
-import { type LockedKeys, saveKeys } from './store.ts'
+import { saveKeys } from './store.ts'
 import { refusedFault } from './suspects.ts'
 
 export interface BatchContext<State, Event> {
@@ -38,6 +39,21 @@ export interface Search<Event> {
   trying?: { readonly arriving: Entry<Event>; readonly record: Entry<Event> } | undefined
 }
 
+/** In one transaction; again where it needs schemas that are not known, which are learnt outside of it. */
+export async function withSchemas<State, Event, T>(
+  pool: Pool,
+  context: BatchContext<State, Event>,
+  work: (tx: Tx) => Promise<T>,
+): Promise<T> {
+  try {
+    return await transaction(pool, work)
+  } catch (error) {
+    if (!(error instanceof SchemasMissing)) throw error
+    await context.decoder.learn(error.ids)
+    return withSchemas(pool, context, work)
+  }
+}
+
 /**
  * Applies these records, in their order, to the keys that are locked, and saves what came of it. With `oneByOne` each
  * event is loaded, applied and saved under a savepoint of its own, and one that the database refuses is parked like one
@@ -46,13 +62,12 @@ export interface Search<Event> {
 export async function applyEntries<State, Event>(
   tx: Tx,
   entries: readonly Entry<Event>[],
-  locked: LockedKeys<State, Event>,
+  keyStates: ReadonlyMap<string, KeyState<State, Event>>,
   context: BatchContext<State, Event>,
   oneByOne: boolean,
   search?: Search<Event>,
 ): Promise<Saved<State, Event>> {
   const { topic, handler } = context
-  const { keyStates } = locked
   const changes = noChanges<State, Event>()
   if (!oneByOne) await loadStates(tx, handler, keyStates)
 
@@ -73,7 +88,7 @@ export async function applyEntries<State, Event>(
 
   if (!oneByOne && changes.applied.length > 0) await handler.save(tx, statesOf(changes, keyStates))
   await addEffects(tx, changes.effects)
-  await saveKeys(tx, locked)
+  await saveKeys(tx, keyStates.values())
   await saveParked(tx, topic.name, changes.moved)
   if (changes.late.length > 0) await addLate(tx, context.instance, changes.late)
   const due = [...keyStates.values()].some((keyState) => keyState.due !== null)

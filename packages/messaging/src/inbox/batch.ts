@@ -7,7 +7,7 @@ import { withoutDiscarded } from './discard.ts'
 import { type Entry, entryOf, type KeyState } from './key-state.ts'
 import { parkedBefore, waitingRecords } from './parked-store.ts'
 import { healShare } from './redrive-sizes.ts'
-import { type LockedKeys, lockKeys, lockPositions, movePositions } from './store.ts'
+import { lockKeys, lockPositions, movePositions } from './store.ts'
 import { addTopicKeys } from './topic-keys.ts'
 
 export interface Batch<Event> {
@@ -54,14 +54,14 @@ export async function applyBatch<State, Event>(
 
   // 2. Keys; then, in the next statement, what is parked of them; then their states, and each event in order.
   const open = await withoutDiscarded(tx, fresh, discarded)
-  const locked = await lockKeys<State, Event>(tx, open)
-  await readParked(tx, locked, open, context.decoder, oneByOne)
-  const saved = await applyEntries(tx, open, locked, context, oneByOne, search)
+  const { keyStates, created } = await lockKeys<State, Event>(tx, open)
+  await readParked(tx, keyStates, open, context.decoder, oneByOne)
+  const saved = await applyEntries(tx, open, keyStates, context, oneByOne, search)
   const duplicates = saved.duplicates + fresh.length - open.length
 
   // 3. The positions; and last, under a lock of the whole topic, the keys that are new.
   await movePositions(tx, topicId, moved)
-  await addTopicKeys(tx, topic.name, locked.created)
+  await addTopicKeys(tx, topic.name, created)
   return { ...saved, duplicates, size: entries.length, positions: moved }
 }
 
@@ -72,20 +72,20 @@ export async function isApplicable<State, Event>(
   context: BatchContext<State, Event>,
 ): Promise<boolean> {
   const copy = { ...entry, parking: entry.before }
-  const locked = await lockKeys<State, Event>(tx, [copy])
-  await readParked(tx, locked, [copy], context.decoder, true)
-  return (await applyEntries(tx, [copy], locked, context, false)).applied.length > 0
+  const { keyStates } = await lockKeys<State, Event>(tx, [copy])
+  await readParked(tx, keyStates, [copy], context.decoder, true)
+  return (await applyEntries(tx, [copy], keyStates, context, false)).applied.length > 0
 }
 
 /** What the arriving events need of what is parked of their keys, however much that is. */
 async function readParked<State, Event>(
   tx: Tx,
-  { keyStates, rows }: LockedKeys<State, Event>,
+  keyStates: ReadonlyMap<string, KeyState<State, Event>>,
   arriving: readonly Entry<Event>[],
   decoder: Decoder<Event>,
   oneByOne: boolean,
 ): Promise<void> {
-  const ofHeld = arriving.filter((entry) => !entry.keyless && rows.get(entry.key)?.held)
+  const ofHeld = arriving.filter((entry) => !entry.keyless && keyStates.get(entry.key)?.row.held)
   if (ofHeld.length === 0) return
   // 1. The head, and whether an arriving event is parked already.
   for (const row of await parkedBefore(tx, ofHeld)) know(keyStates.get(row.key)!, row)

@@ -8,11 +8,9 @@
 //     |  unclear: one by one; the one that fails, alone; parked if that is its own fault (suspects.ts)
 //   stuck: the partition stands at this record, and is tried again; the others go on
 import { refusalOf, sqlState } from '@inorder/storage/sqlstate.ts'
-import { transaction } from '@inorder/storage/transaction.ts'
 import type { Pool } from 'pg'
-import { SchemasMissing } from '../kafka/decode.ts'
 import { placeName } from '../kafka/event.ts'
-import type { BatchContext, Search } from './apply.ts'
+import { type BatchContext, type Search, withSchemas } from './apply.ts'
 import { applyBatch, type Batch, type BatchResult } from './batch.ts'
 import type { Entry } from './key-state.ts'
 import { byPartition, cut } from './parts.ts'
@@ -20,7 +18,7 @@ import { Suspects } from './suspects.ts'
 import { Witness } from './witness.ts'
 
 /** The partition stands at this record. */
-export interface Stuck<Event> {
+interface Stuck<Event> {
   readonly partition: number
   /** Undefined: not one record's doing, as far as is known. */
   readonly entry: Entry<Event> | undefined
@@ -137,15 +135,8 @@ export class Committer<State, Event> {
     return this.#suspects.failed(partition, placeName(guilty.topicId, guilty), error, othersSucceed)
   }
 
-  /** In one transaction. */
-  async #run(part: Batch<Event>, oneByOne: boolean, search?: Search<Event>): Promise<BatchResult<State, Event>> {
-    try {
-      return await transaction(this.#pool, (tx) => applyBatch(tx, part, this.#context, oneByOne, search))
-    } catch (error) {
-      if (!(error instanceof SchemasMissing)) throw error
-      await this.#context.decoder.learn(error.ids)
-      return this.#run(part, oneByOne, search)
-    }
+  #run(part: Batch<Event>, oneByOne: boolean, search?: Search<Event>): Promise<BatchResult<State, Event>> {
+    return withSchemas(this.#pool, this.#context, (tx) => applyBatch(tx, part, this.#context, oneByOne, search))
   }
 
   #mindTime(error: unknown, { entries }: Batch<Event>): void {

@@ -1,10 +1,12 @@
 // A discard holds when the log is read again: it is remembered by the record's place and digest. Another record at that
 // place (a log that was cut and written anew) has another digest, and is judged like any.
+import { columns } from '@inorder/storage/columns.ts'
 import type { Tx } from '@inorder/storage/transaction.ts'
 import { parsePlace, placeName } from '../kafka/event.ts'
 import { digestOf } from '../kafka/large-records.ts'
 import type { SourceRecord } from '../kafka/record.ts'
 import type { Entry } from './key-state.ts'
+import { event } from './parked-listing.ts'
 
 export async function addDiscarded(tx: Tx, topicId: string, record: SourceRecord): Promise<void> {
   await tx.query(
@@ -39,21 +41,15 @@ export async function withoutDiscarded<Event>(
   if (upTo.size === 0) return entries
   const suspects = entries.filter(({ partition, offset }) => offset <= (upTo.get(partition) ?? -1n))
   if (suspects.length === 0) return entries
-  const { rows: found } = await tx.query<{
-    topic_id: string
-    partition: number
-    record_offset: string
-    sha256: string
-  }>({
+  const { rows: found } = await tx.query<{ event: string; sha256: string }>({
     name: 'inbox-discarded',
-    text: `SELECT d.* FROM discarded AS d JOIN unnest($1::uuid[], $2::int[], $3::bigint[]) AS s (topic_id, partition, record_offset)
-           USING (topic_id, partition, record_offset)`,
-    values: [suspects.map((s) => s.topicId), suspects.map((s) => s.partition), suspects.map((s) => s.offset)],
+    text: `SELECT ${event}, sha256 FROM discarded
+           JOIN unnest($1::uuid[], $2::int[], $3::bigint[]) AS s (topic_id, partition, record_offset)
+             USING (topic_id, partition, record_offset)`,
+    values: columns(suspects, ({ topicId, partition, offset }) => [topicId, partition, offset]),
   })
   if (found.length === 0) return entries
-  const digests = Map.groupBy(found, (row) =>
-    placeName(row.topic_id, { partition: row.partition, offset: BigInt(row.record_offset) }),
-  )
+  const digests = Map.groupBy(found, ({ event }) => event)
   const isDiscarded = (entry: Entry<Event>) => {
     const known = digests.get(placeName(entry.topicId, entry))
     if (!known || !entry.record) return false

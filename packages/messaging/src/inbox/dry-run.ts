@@ -3,10 +3,10 @@
 import type { Tx } from '@inorder/storage/transaction.ts'
 import type { Refused } from '../outbox/ops.ts'
 import type { BatchContext } from './apply.ts'
-import type { Redriven } from './ops.ts'
-import { answerOf, standing } from './parked-standing.ts'
+import type { Foreseen, Redriven } from './ops.ts'
+import { answerOf, standing } from './parked-listing.ts'
 import { ownParked } from './parked-turns.ts'
-import { type AtHand, beginning, type Fate, type RedriveCursor, type Size, takeStep } from './redrive-steps.ts'
+import { type AtHand, beginning, type RedriveCursor, type Size, type Step, takeStep } from './redrive-steps.ts'
 import { lockKey } from './store.ts'
 
 const mostTried = 1_000
@@ -18,35 +18,26 @@ export async function dryRun<State, Event>(
   size: Size,
   atHand: AtHand,
 ): Promise<Redriven | Refused> {
-  const before = await lockKey<State, Event>(tx, key)
-  const isLocked = before.created.length === 0
-  const keyState = before.keyStates.get(key)!
+  const { keyState, isLocked } = await lockKey<State, Event>(tx, key)
   const now = await standing(tx, key, keyState.version, isLocked)
   if (now.parked === 0) return { refused: 'nothing-parked', detail: `Nothing is parked of ${key}.` }
   if (!isLocked) return { ...answerOf(key, 0, now), events: [] }
 
   const events = (await ownParked(tx, key, mostTried)).filter(({ becomes }) => becomes !== 'conflict')
-  const fates = new Map<string, Fate>()
+  const fates = new Map<string, Foreseen>()
   let applied = 0
   let cursor: RedriveCursor | undefined = beginning
   for (let tried = 0; cursor && tried < mostTried; tried += size.records) {
-    const step: Awaited<ReturnType<typeof takeStep<State, Event>>> = await takeStep(
-      tx,
-      await lockKey<State, Event>(tx, key),
-      context,
-      cursor,
-      size,
-      atHand,
-    )
+    const locked = await lockKey<State, Event>(tx, key)
+    const step: Step<State, Event> = await takeStep(tx, locked.keyState, context, cursor, size, atHand)
     for (const [event, fate] of step.fates) fates.set(event, fate)
     applied += step.saved.applied.length
     cursor = step.next
   }
   const left = new Map((await ownParked(tx, key, 2 * mostTried)).map((one) => [one.event, one]))
-  const foreseen = events.map(({ event, version, becomes, cause, detail }) => {
-    const gone = fates.get(event)
-    if (gone) return { ...gone, event, version: gone.version ?? version }
-    return left.get(event) ?? { event, version, becomes, cause, detail }
+  const foreseen = events.map((before) => {
+    const gone = fates.get(before.event)
+    return gone ? { ...gone, version: gone.version ?? before.version } : (left.get(before.event) ?? before)
   })
   return {
     ...answerOf(key, applied, await standing(tx, key, keyState.version, isLocked)),

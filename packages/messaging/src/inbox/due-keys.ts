@@ -8,7 +8,7 @@ import { dueKeys } from './store.ts'
 const pollMs = 1_000
 const mostAtOnce = 100
 
-export interface DueKeysOptions {
+interface DueKeysOptions {
   pool: Pool
   logger: Logger
   /** Takes the steps that are left of the key. */

@@ -109,10 +109,12 @@ export async function historySubject(rig: InboxRig) {
       pool,
       context,
       logger: pino({ level: process.env.LOG_LEVEL ?? 'silent' }),
-      metrics: inboxMetrics(new Registry(), async () => []),
-      positions: async () => [],
+      metrics: inboxMetrics(
+        new Registry(),
+        async () => [],
+        () => 0,
+      ),
       readRecord: async () => undefined,
-      acceptLoss: async () => ({ refused: 'nothing-lost', detail: 'of a rig' }),
       onSaved: (saved) => told.push(...saved.applied),
     })
     return { context, operator, committer: new Committer(pool, context) }

@@ -41,7 +41,7 @@ test('a backlog is applied, garbage among it parked, Kafka told where the group 
   await until('three versions', async () => (await versions(pool)).get(3) === keys.length)
   await assertComplete(pool, keys, 3)
   await caughtUp(inbox)
-  assert.equal((await inbox.ops.parkedOf('bad'))?.events[0]?.state, 'head')
+  assert.equal((await inbox.ops.of('bad'))?.events[0]?.state, 'head')
   await until('the group has committed', async () => (await committed(group, topic.name)) === 4_002n)
   await sendEvents(keys, [4])
   await untilVersion([...keys], 4)
@@ -188,7 +188,7 @@ test('what is parked, redriven, discarded, healed and dropped is counted, and ha
 
   const { ops } = inbox
   const operator = 'ann'
-  const [head] = (await ops.parkedOf('refused'))?.events ?? []
+  const [head] = (await ops.of('refused'))?.events ?? []
   assert.ok(head)
   await ops.discard('refused', { operator, event: head.event, reason: 'a test', skipVersion: true })
   await ops.redrive('poison', { operator, dryRun: true })
@@ -230,7 +230,7 @@ test('rule 17: sessions that die and a registry that is away only delay; nothing
   }
   await untilVersion(keys, 3)
   await assertComplete(pool, keys, 3)
-  assert.deepEqual((await inbox.ops.parkedKeys({ limit: 10 })).items, [])
+  assert.deepEqual((await inbox.ops.list({ limit: 10 })).items, [])
 })
 
 test('rule 17: a batch that is retried for 15 s is an alarm that names record and cause, and the service is not ready', async () => {
@@ -242,7 +242,7 @@ test('rule 17: a batch that is retried for 15 s is an alarm that names record an
   await sendEvents(keys, [1])
   await send([{ key: 'bad', value: Buffer.from('garbage') }])
   await untilVersion(keys, 1)
-  await until('it is parked', async () => (await inbox.ops.parkedOf('bad')) !== undefined)
+  await until('it is parked', async () => (await inbox.ops.of('bad')) !== undefined)
   const stalls = () => inbox.missing().filter((part) => part.startsWith('partition '))
 
   // Refused for no fault of its own, which no trying can mend; everybody else's events are fine.
@@ -262,7 +262,7 @@ test('rule 17: a batch that is retried for 15 s is an alarm that names record an
   assert.match(String(own.event), /^[\w-]+\/\d\/\d+$/)
   assert.match(stall!, new RegExp(`^partition ${topic.name}/${own.partition} \\(retried for \\d+ s\\)$`))
   // An operator is not kept waiting by it.
-  const [head] = (await inbox.ops.parkedOf('bad'))!.events
+  const [head] = (await inbox.ops.of('bad'))!.events
   const discarded = await inbox.ops.discard('bad', {
     operator: 'ann',
     event: head!.event,
@@ -275,7 +275,7 @@ test('rule 17: a batch that is retried for 15 s is an alarm that names record an
     return positions.filter(({ lag }) => lag === 0).length === positions.length - 1 && positions
   })
   assert.ok(elsewhere.find(({ partition }) => partition === own.partition)!.lag! > 0)
-  assert.equal(await inbox.ops.parkedOf('o-7'), undefined, 'nothing is parked')
+  assert.equal(await inbox.ops.of('o-7'), undefined, 'nothing is parked')
 
   await pool.query('DROP TRIGGER refuse ON model_key')
   await untilVersion(keys, 2)
@@ -302,10 +302,7 @@ test('rule 17: partitions that are stuck do not keep the others waiting, however
     END $$;
     CREATE TRIGGER refuse BEFORE INSERT OR UPDATE ON model_key FOR EACH ROW EXECUTE FUNCTION refuse()`)
   await sendEvents(keys, [2])
-  await until(
-    'both are parked',
-    async () => (await inbox.ops.parkedKeys({ cause: 'refused', limit: 10 })).items.length === 2,
-  )
+  await until('both are parked', async () => (await inbox.ops.list({ cause: 'refused', limit: 10 })).items.length === 2)
   await until('the others are at 2', async () => (await versions(pool)).get(2) === keys.length - 2)
   await caughtUp(inbox)
 })

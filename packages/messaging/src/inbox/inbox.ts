@@ -18,7 +18,7 @@ import type { Handler } from './handler.ts'
 import { LogCheck } from './log-check.ts'
 import { type InboxMetrics, inboxMetrics } from './metrics.ts'
 import { Operator } from './operator.ts'
-import type { Ops, PartitionPosition } from './ops.ts'
+import type { PartitionPosition } from './ops.ts'
 import { type Holder, holderOf } from './parked-listing.ts'
 import { Reader } from './reader.ts'
 import { shownPositions } from './store.ts'
@@ -42,6 +42,13 @@ export interface InboxOptions<State, Event> {
   relay?: Pick<Relay, 'wake'>
 }
 
+/** What is parked, and what an operator may do with it; how far each partition is applied. */
+export type Ops = Omit<Operator<never, never>, 'goOn'> & {
+  positions(): Promise<PartitionPosition[]>
+  /** Goes on behind records that are gone from the log. */
+  acceptLoss: LogCheck['acceptLoss']
+}
+
 export interface Applied<State, Event> {
   readonly key: string
   readonly event: Event
@@ -56,7 +63,6 @@ export class Inbox<State, Event> {
   readonly ready: Promise<void>
   /** Every key that the topic ever brought. */
   readonly topicKeys: TopicKeys
-  /** What is parked, and what an operator may do with it. */
   readonly ops: Ops
   /** Of keys of which more waits than one transaction takes. */
   readonly #due: WokenLoop
@@ -65,7 +71,6 @@ export class Inbox<State, Event> {
   readonly #reader: Reader<State, Event>
   readonly #admin: KafkaAdmin
   readonly #metrics: InboxMetrics
-  #topicId: string | undefined
 
   constructor(topic: Topic<Event>, handler: Handler<State, Event>, options: InboxOptions<State, Event>) {
     const { pool, brokers, registry, group, instance, groupInstanceId, logger, metrics } = options
@@ -85,15 +90,14 @@ export class Inbox<State, Event> {
       context,
       logger,
       metrics: this.#metrics,
-      positions: () => this.positions(),
-      acceptLoss: (partition, operator) => log.acceptLoss(partition, operator),
       readRecord: (place) => readRecord({ brokers, clientId: instance }, this.#admin, topic.name, place),
       onSaved: (saved) => this.#saved(saved),
     })
-    this.ops = operator
+    this.ops = Object.assign(operator, {
+      positions: () => this.positions(),
+      acceptLoss: (partition: number, by: string) => log.acceptLoss(partition, by),
+    })
     this.#due = dueKeysLoop({ pool, logger, goOn: (key) => operator.goOn(key) })
-    const { promise, resolve } = Promise.withResolvers<void>()
-    this.ready = promise
     this.#reader = new Reader({
       pool,
       logger,
@@ -107,18 +111,10 @@ export class Inbox<State, Event> {
       }),
       context,
       log,
-      onAssigned: (topicId) => {
-        this.#topicId = topicId
-        this.#metrics.stopped.set(this.#reader.stopped.length)
-        resolve()
-      },
-      onRetry: () => this.#metrics.retries.inc(),
-      onOpenTransactions: (open) => {
-        this.#metrics.openTransaction.reset()
-        for (const { partition, seconds } of open) this.#metrics.openTransaction.set({ partition }, seconds)
-      },
+      metrics: this.#metrics,
       onCommitted: (result, seconds) => this.#committed(result, seconds),
     })
+    this.ready = this.#reader.ready
   }
 
   start(): void {
@@ -140,7 +136,7 @@ export class Inbox<State, Event> {
     const stalled = this.#reader.stalled.map(
       ({ partition, seconds }) => `partition ${name}/${partition} (retried for ${seconds} s)`,
     )
-    return [...(this.#topicId === undefined || this.#reader.unavailable ? ['kafka'] : []), ...lost, ...stalled]
+    return [...(this.#reader.unavailable ? ['kafka'] : []), ...lost, ...stalled]
   }
 
   /** What holds a key up. */
@@ -150,7 +146,7 @@ export class Inbox<State, Event> {
 
   /** How far each partition is applied, and how far its log goes. */
   async positions(): Promise<PartitionPosition[]> {
-    const topicId = this.#topicId
+    const { topicId } = this.#reader
     // Before the log is asked: a position that was read later could be past the end that was asked for earlier.
     const next = await shownPositions(this.#options.pool, this.#topic.name, topicId)
     const ends = await this.#ends(topicId)
@@ -215,9 +211,3 @@ export class Inbox<State, Event> {
     if (saved.copies.length > 0) relay?.wake()
   }
 }
-
-export const consume = <State, Event>(
-  topic: Topic<Event>,
-  handler: Handler<State, Event>,
-  options: InboxOptions<State, Event>,
-): Inbox<State, Event> => new Inbox(topic, handler, options)

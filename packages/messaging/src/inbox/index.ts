@@ -1,7 +1,7 @@
 // @inorder/messaging/inbox: Kafka -> database. README.md explains it; the workspace imports the files themselves.
 export type { Effect } from './effect.ts'
 export type { Handler } from './handler.ts'
-export { type Applied, consume, type Inbox, type InboxOptions } from './inbox.ts'
+export { type Applied, Inbox, type InboxOptions, type Ops } from './inbox.ts'
 export { inboxMigrations } from './migrations.ts'
-export type { Discard, Ops, ParkedDetail, ParkedEvent, ParkedKey, Redrive, Redriven } from './ops.ts'
+export type { Discard, ParkedDetail, ParkedEvent, ParkedKey, Redrive, Redriven } from './ops.ts'
 export { copiesOf } from './parked-copies.ts'

@@ -43,6 +43,8 @@ export const newRow: KeyRow = { version: 0, eventId: null, held: false, due: nul
 /** One key, as its row, its parked records and the events of this batch so far make it. */
 export interface KeyState<State, Event> {
   readonly key: string
+  /** What is stored. */
+  row: KeyRow
   version: number
   eventId: string | null
   state: State | undefined
@@ -59,18 +61,27 @@ export interface KeyState<State, Event> {
   readonly parkedEvents: Set<string>
 }
 
-export const newKeyState = <State, Event>(key: string, row: KeyRow = newRow): KeyState<State, Event> => ({
-  key,
-  version: row.version,
-  eventId: row.eventId,
-  state: undefined,
-  blocked: row.due !== null,
-  due: row.due,
-  skipped: row.skipped,
-  waiting: new Map(),
-  horizon: Infinity,
-  parkedEvents: new Set(),
-})
+/** What the row holds of a key that is known; of another it was `inserted`. */
+export const newKeyState = <State, Event>(
+  key: string,
+  known?: KeyRow,
+  inserted: KeyRow = newRow,
+): KeyState<State, Event> => {
+  const { version, eventId, due, skipped } = known ?? newRow
+  return {
+    key,
+    row: known ?? inserted,
+    version,
+    eventId,
+    state: undefined,
+    blocked: due !== null,
+    due,
+    skipped,
+    waiting: new Map(),
+    horizon: Infinity,
+    parkedEvents: new Set(),
+  }
+}
 
 export const isHeld = <State, Event>({ blocked, due, waiting, horizon }: KeyState<State, Event>): boolean =>
   blocked || due !== null || waiting.size > 0 || horizon < Infinity

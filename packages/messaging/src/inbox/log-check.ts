@@ -5,13 +5,13 @@ import type { Pool } from 'pg'
 import type { Logger } from 'pino'
 import type { KafkaAdmin, TopicLog } from '../kafka/admin.ts'
 import { KafkaRefused, KafkaUnavailable } from '../kafka/errors.ts'
+import { addAudit } from '../outbox/audit.ts'
 import type { Refused } from '../outbox/ops.ts'
-import { addLoss } from './audit.ts'
 import type { LogState } from './log-verdict.ts'
 import type { Loss } from './ops.ts'
 import { forgetPosition, otherTopics, placePosition, readPositions } from './store.ts'
 
-export interface LogCheckOptions {
+interface LogCheckOptions {
   pool: Pool
   kafka: KafkaAdmin
   topic: string
@@ -102,7 +102,9 @@ export class LogCheck {
     const accept = () =>
       transaction(pool, async (tx) => {
         await placePosition(tx, { id, name: topic }, partition, start)
-        await addLoss(tx, operator, topic, loss)
+        const act = { operator, action: 'accept-loss', key: `@${topic}:${partition}` }
+        const [before, after] = [{ next: loss.from }, { next: loss.to }]
+        await addAudit(tx, 'parking_audit', [{ ...act, before, after, answer: loss }])
       })
     // A batch of the partition that fails again and again holds the position's lock most of the time.
     const onFailure = (error: unknown) => {

@@ -20,7 +20,7 @@ export interface StreamState {
   readonly stopped: ReadonlySet<number>
 }
 
-export type LogVerdict =
+type LogVerdict =
   /** The stream reads what the positions ask for. */
   | { readonly do: 'ok' }
   /** So it does, but these partitions stand still: records above their positions are gone. */

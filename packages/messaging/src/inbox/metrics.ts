@@ -6,7 +6,7 @@ export type InboxMetrics = ReturnType<typeof inboxMetrics>
 export function inboxMetrics(
   registry: Registry,
   lag: () => Promise<{ partition: number; lag: number | null }[]>,
-  stalled: () => number = () => 0,
+  stalled: () => number,
 ) {
   const registers = [registry]
   const counter = (name: string, help: string) => new Counter({ name, help, registers })

@@ -6,10 +6,11 @@ import { inboxMetrics } from './metrics.ts'
 test('a scrape succeeds while the lag is not to be had, and leaves it out', async () => {
   const registry = new Registry()
   let away = false
-  const { applied } = inboxMetrics(registry, async () => {
+  const lag = async () => {
     if (away) throw new Error('the database is away')
     return [{ partition: 2, lag: 7 }]
-  })
+  }
+  const { applied } = inboxMetrics(registry, lag, () => 0)
   applied.inc(3)
   assert.match(await registry.metrics(), /^inbox_lag\{partition="2"\} 7$/m)
   away = true

@@ -4,71 +4,69 @@ import { rolledBack } from '@inorder/storage/transaction.ts'
 import type { Pool } from 'pg'
 import type { Logger } from 'pino'
 import { RegistryUnavailable } from '../kafka/registry.ts'
-import type { Refused } from '../outbox/ops.ts'
-import type { BatchContext, Saved } from './apply.ts'
-import { auditEntries } from './audit.ts'
+import { auditEntries } from '../outbox/audit.ts'
+import type { AuditEntry, List, Refused } from '../outbox/ops.ts'
+import { type BatchContext, type Saved, withSchemas } from './apply.ts'
 import { dryRun } from './dry-run.ts'
 import type { InboxMetrics } from './metrics.ts'
-import type { Discard, Ops, ParkedDetail, Redrive, Redriven, RedrivenAll } from './ops.ts'
+import type { Discard, ParkedDetail, ParkedKey, Redrive, Redriven, RedrivenAll, StateOfKey } from './ops.ts'
 import { fromLog, type ReadRecord } from './parked-from-log.ts'
 import { keysHeldBy, parkedKeys, stateOf } from './parked-listing.ts'
 import type { Action } from './redrive.ts'
-import { learn, run, settled, untilRefused } from './redrive-runs.ts'
+import { learn, run, untilRefused } from './redrive-runs.ts'
 import { beginning, type Size } from './redrive-steps.ts'
 
 /** So many sessions of the pool are taken by a redrive of many keys; the live traffic needs the others. */
 const sideBySide = 4
 
-export interface OperatorOptions<State, Event> {
+interface OperatorOptions<State, Event> {
   pool: Pool
   context: BatchContext<State, Event>
   logger: Logger
   metrics: InboxMetrics
-  positions: Ops['positions']
-  acceptLoss: Ops['acceptLoss']
   readRecord: ReadRecord
   /** After each commit. */
   onSaved(saved: Saved<State, Event>): void
 }
 
-export class Operator<State, Event> implements Ops {
+export class Operator<State, Event> {
   readonly #options: OperatorOptions<State, Event>
-  readonly positions: Ops['positions']
-  readonly acceptLoss: Ops['acceptLoss']
 
   constructor(options: OperatorOptions<State, Event>) {
     this.#options = options
-    this.positions = options.positions
-    this.acceptLoss = options.acceptLoss
   }
 
-  parkedKeys(query?: Parameters<Ops['parkedKeys']>[0]) {
+  /** By key; with a cause, those that it holds up. */
+  list(query: { cause?: string; limit?: number; after?: string } = {}): Promise<List<ParkedKey>> {
     return parkedKeys(this.#options.pool, query)
   }
 
-  async parkedOf(key: string): Promise<ParkedDetail | undefined> {
+  /** Undefined when nothing of it is parked. */
+  async of(key: string): Promise<ParkedDetail | undefined> {
     const state = await this.stateOf(key)
     if (!state || state.events.length === 0) return undefined
     return { key, appliedVersion: state.appliedVersion, events: state.events }
   }
 
-  stateOf(key: string) {
+  /** Undefined when no record of it ever came. */
+  stateOf(key: string): Promise<StateOfKey | undefined> {
     return stateOf(this.#options.pool, key)
   }
 
-  audit(query: Parameters<Ops['audit']>[0]) {
-    return auditEntries(this.#options.pool, query)
+  /** The newest first, with what was done to rows of the outbox. */
+  audit(query: { limit: number; after?: number }): Promise<List<AuditEntry>> {
+    return auditEntries(this.#options.pool, query, 'parking_audit', 'outbox_audit')
   }
 
-  redrive(key: string, redrive: Redrive): Promise<Redriven | Refused> {
-    const { operator, dryRun } = redrive
-    return dryRun ? this.#try(key) : this.#act({ key, operator })
+  redrive(key: string, { operator, dryRun }: Redrive): Promise<Redriven | Refused> {
+    return orRegistryUnavailable(dryRun ? this.#try(key) : this.#act({ key, operator }))
   }
 
   discard(key: string, discard: Discard): Promise<Redriven | Refused> {
-    return this.#act({ key, operator: discard.operator, discard })
+    return orRegistryUnavailable(this.#act({ key, operator: discard.operator, discard }))
   }
 
+  /** Every key of which something is parked for this cause. One that fails does not stop the others. */
   async redriveAll(cause: string, redrive: Redrive): Promise<RedrivenAll> {
     const keys = await keysHeldBy(this.#options.pool, cause)
     const items: RedrivenAll['items'] = []
@@ -79,17 +77,13 @@ export class Operator<State, Event> implements Ops {
       for (let n = --next; n >= 0; n = --next) items[n] = await this.#oneOfAll(keys[n]!, redrive)
     }
     await Promise.all(Array.from({ length: sideBySide }, worker))
-    const sum = (of: (item: (typeof items)[number]) => number) => items.reduce((before, item) => before + of(item), 0)
-    return {
-      items,
-      next: null,
-      totals: {
-        keys: items.length,
-        applied: sum(({ applied }) => applied),
-        remaining: sum(({ remaining }) => remaining),
-        failed: sum(({ error }) => (error === undefined ? 0 : 1)),
-      },
+    const totals = { keys: items.length, applied: 0, remaining: 0, failed: 0 }
+    for (const { applied, remaining, error } of items) {
+      totals.applied += applied
+      totals.remaining += remaining
+      if (error !== undefined) totals.failed++
     }
+    return { items, next: null, totals }
   }
 
   async #oneOfAll({ key, count }: { key: string; count: number }, redrive: Redrive) {
@@ -119,20 +113,14 @@ export class Operator<State, Event> implements Ops {
     const { pool, context, logger, metrics, readRecord, onSaved } = this.#options
     const { key, operator, discard } = action
     const atHand = await fromLog(pool, key, readRecord)
-    if ('refused' in atHand && !discard) return atHand.refused
+    if ('refused' in atHand && !discard) return atHand
     let steps = 0
-    let answer: Redriven | Refused | undefined
-    try {
-      const told = (saved: Saved<State, Event>) => {
-        steps++
-        metrics.redriven.inc(saved.applied.length)
-        onSaved(saved)
-      }
-      answer = await run(pool, key, action, context, told, 'refused' in atHand ? new Map() : atHand)
-    } catch (error) {
-      if (!(error instanceof RegistryUnavailable)) throw error
-      return registryUnavailable(error)
+    const told = (saved: Saved<State, Event>) => {
+      steps++
+      metrics.redriven.inc(saved.applied.length)
+      onSaved(saved)
     }
+    const answer = await run(pool, key, action, context, told, 'refused' in atHand ? new Map() : atHand)
     if (!answer) throw new Error(`the redrive of ${key} has no answer`)
     if ('refused' in answer || steps === 0) return answer
     const { applied, remaining, stoppedAt } = answer
@@ -147,20 +135,16 @@ export class Operator<State, Event> implements Ops {
   async #try(key: string): Promise<Redriven | Refused> {
     const { pool, context, readRecord } = this.#options
     const atHand = await fromLog(pool, key, readRecord)
-    if ('refused' in atHand) return atHand.refused
-    try {
-      await learn(pool, key, { cursor: beginning, audit: undefined }, context)
-      const one = (size: Size) =>
-        settled(pool, (tx) => rolledBack(tx, () => dryRun(tx, key, context, size, atHand)), context)
-      return (await untilRefused(one)).outcome
-    } catch (error) {
-      if (!(error instanceof RegistryUnavailable)) throw error
-      return registryUnavailable(error)
-    }
+    if ('refused' in atHand) return atHand
+    await learn(pool, key, beginning.readTo, context)
+    const one = (size: Size) =>
+      withSchemas(pool, context, (tx) => rolledBack(tx, () => dryRun(tx, key, context, size, atHand)))
+    return (await untilRefused(one)).outcome
   }
 }
 
-const registryUnavailable = (error: RegistryUnavailable): Refused => ({
-  refused: 'registry-away',
-  detail: `The schema registry does not answer: ${error.message}.`,
-})
+const orRegistryUnavailable = (answer: Promise<Redriven | Refused>): Promise<Redriven | Refused> =>
+  answer.catch((error) => {
+    if (!(error instanceof RegistryUnavailable)) throw error
+    return { refused: 'registry-away', detail: `The schema registry does not answer: ${error.message}.` }
+  })

@@ -1,12 +1,6 @@
 // What a consumer tells its operator and lets them do.
 import { type Static, Type } from 'typebox'
-import type { AuditEntry, List, Refused } from '../outbox/ops.ts'
-
-const time = Type.String({ format: 'date-time' })
-const text = (description: string) => Type.String({ description })
-const orNull = (type: 'string' | 'integer', description?: string) =>
-  Type.Unsafe<string | null>({ type: [type, 'null'], ...(description && { description }) })
-const integerOrNull = Type.Unsafe<number | null>({ type: ['integer', 'null'] })
+import { allOf, integerOrNull, text, textOrNull, time } from '../outbox/ops.ts'
 
 export type ParkedKey = Static<typeof ParkedKey>
 export const ParkedKey = Type.Object({
@@ -23,7 +17,7 @@ export const ParkedEvent = Type.Object({
   state: text('head, behind, waiting (a gap) or conflict'),
   cause: Type.String(),
   detail: Type.String(),
-  version: integerOrNull,
+  version: integerOrNull(),
   parkedAt: time,
   attempts: Type.Integer(),
 })
@@ -38,8 +32,8 @@ export const ParkedDetail = Type.Object({
 export type StateOfKey = Static<typeof StateOfKey>
 export const StateOfKey = Type.Object({
   ...ParkedDetail.properties,
-  eventId: orNull('string', 'Of the event that made appliedVersion; null where that was skipped by hand'),
-  appliedAt: orNull('string'),
+  eventId: textOrNull('Of the event that made appliedVersion; null where that was skipped by hand'),
+  appliedAt: textOrNull(),
   held: Type.Boolean(),
 })
 
@@ -47,8 +41,8 @@ export type PartitionPosition = Static<typeof PartitionPosition>
 export const PartitionPosition = Type.Object({
   partition: Type.Integer(),
   next: Type.Integer(),
-  end: integerOrNull,
-  lag: integerOrNull,
+  end: integerOrNull(),
+  lag: integerOrNull(),
 })
 
 export type Redriven = Static<typeof Redriven>
@@ -64,36 +58,31 @@ export const Redriven = Type.Object({
     Type.Array(
       Type.Object({
         event: Type.String(),
-        version: integerOrNull,
+        version: integerOrNull(),
         becomes: text('applied, duplicate (dropped), or its state in the list of what is parked'),
-        cause: orNull('string'),
-        detail: orNull('string'),
+        cause: textOrNull(),
+        detail: textOrNull(),
       }),
       { description: 'Of a dry run: what each event would do' },
     ),
   ),
 })
 
+/** What one event would do. */
+export type Foreseen = NonNullable<Redriven['events']>[number]
+
 export type RedrivenAll = Static<typeof RedrivenAll>
-export const RedrivenAll = Type.Object({
-  items: Type.Array(
-    Type.Object({ ...Redriven.properties, error: Type.Optional(text('Why nothing of it was tried; try again')) }),
-  ),
-  next: Type.Null(),
-  totals: Type.Object({
-    keys: Type.Integer(),
-    applied: Type.Integer(),
-    remaining: Type.Integer(),
-    failed: Type.Integer({ description: 'Keys with an error' }),
-  }),
+export const RedrivenAll = allOf(Redriven.properties, {
+  keys: Type.Integer(),
+  applied: Type.Integer(),
+  remaining: Type.Integer(),
 })
 
-const Standing = Type.Object({
-  appliedVersion: Type.Integer(),
-  parked: Type.Integer(),
-  event: Type.Unsafe<ParkedEvent | null>({ ...ParkedEvent, type: ['object', 'null'] }),
-})
-export type Standing = Static<typeof Standing>
+export interface Standing {
+  appliedVersion: number
+  parked: number
+  event: ParkedEvent | null
+}
 
 /** Records of a partition that are gone, and that the service goes on without. */
 export type Loss = Static<typeof Loss>
@@ -116,23 +105,4 @@ export interface Discard {
   reason: string
   /** Of a head: also its version. Of the first event that waits: the versions missing before it. */
   skipVersion?: boolean
-}
-
-export interface Ops {
-  /** By key; with a cause, those that it holds up. */
-  parkedKeys(query?: { cause?: string; limit?: number; after?: string }): Promise<List<ParkedKey>>
-  /** Undefined when nothing of it is parked. */
-  parkedOf(key: string): Promise<ParkedDetail | undefined>
-  redrive(key: string, redrive: Redrive): Promise<Redriven | Refused>
-  /** Every key of which something is parked for this cause. One that fails does not stop the others. */
-  redriveAll(cause: string, redrive: Redrive): Promise<RedrivenAll>
-  discard(key: string, discard: Discard): Promise<Redriven | Refused>
-  /** The newest first. */
-  audit(query: { limit: number; after?: number }): Promise<List<AuditEntry>>
-  /** By partition. */
-  positions(): Promise<PartitionPosition[]>
-  /** Goes on behind records that are gone from the log. */
-  acceptLoss(partition: number, operator: string): Promise<Loss | Refused>
-  /** Undefined when no record of it ever came. */
-  stateOf(key: string): Promise<StateOfKey | undefined>
 }

@@ -2,7 +2,6 @@
 
 import type { Pool } from 'pg'
 import { KafkaUnavailable } from '../kafka/errors.ts'
-import { placeName } from '../kafka/event.ts'
 import { digestOf } from '../kafka/large-records.ts'
 import type { SourceRecord } from '../kafka/record.ts'
 import type { Refused } from '../outbox/ops.ts'
@@ -20,27 +19,21 @@ export type ReadRecord = (place: {
  * The bytes of the key's head, or of the first other record that is kept by reference; one at a time, as they may be
  * large. A head whose bytes are gone, or are others by now, is refused: it can only be discarded.
  */
-export async function fromLog(pool: Pool, key: string, readRecord: ReadRecord): Promise<AtHand | { refused: Refused }> {
+export async function fromLog(pool: Pool, key: string, readRecord: ReadRecord): Promise<AtHand | Refused> {
   const kept = await firstReference(pool, key)
   if (!kept) return new Map()
-  const { topicId, record, parking } = kept
-  const name = placeName(topicId, record)
+  const { topicId, event, record, parking } = kept
   const isHead = parking.state === 'head'
   let found: SourceRecord | undefined
   try {
     found = await readRecord({ topicId, partition: record.partition, offset: record.offset })
   } catch (error) {
     if (!(error instanceof KafkaUnavailable)) throw error
-    const detail = `${name} is kept in Kafka alone, which does not answer. Try again.`
-    return isHead ? { refused: { refused: 'kafka-away', detail } } : new Map()
+    const detail = `${event} is kept in Kafka alone, which does not answer. Try again.`
+    return isHead ? { refused: 'kafka-away', detail } : new Map()
   }
-  if (found && digestOf(found) === record.reference?.sha256) return new Map([[name, found]])
+  if (found && digestOf(found) === record.reference?.sha256) return new Map([[event, found]])
   if (!isHead) return new Map()
   const what = found ? 'another record stands there now' : 'it is gone'
-  return {
-    refused: {
-      refused: 'record-gone',
-      detail: `${name} was kept in Kafka alone, and ${what}: it can only be discarded.`,
-    },
-  }
+  return { refused: 'record-gone', detail: `${event} was kept in Kafka alone, and ${what}: it can only be discarded.` }
 }

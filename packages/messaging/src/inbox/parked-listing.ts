@@ -1,20 +1,29 @@
-import type { Pool } from 'pg'
-import type { List } from '../outbox/ops.ts'
-import type { ParkedEvent, ParkedKey, StateOfKey } from './ops.ts'
+// What is parked, as operators see it.
 
-const event = `topic_id || '/' || partition || '/' || record_offset AS event`
+import type { Tx } from '@inorder/storage/transaction.ts'
+import type { Pool } from 'pg'
+import { type List, listOf } from '../outbox/ops.ts'
+import type { ParkedEvent, ParkedKey, Redriven, Standing, StateOfKey } from './ops.ts'
+import type { ParkedRecord } from './parked-store.ts'
+
+/** A record's place. */
+export const event = `topic_id || '/' || partition || '/' || record_offset AS event`
+const columns = `${event}, state, cause, detail, attempts, version::float8, parked_at`
+type ShownRow = Omit<ParkedEvent, 'parkedAt'> & { parked_at: Date }
+const shown = ({ parked_at, ...row }: ShownRow): ParkedEvent => ({ ...row, parkedAt: parked_at.toISOString() })
+
 const headFirst = `array_position(ARRAY['head', 'waiting', 'conflict', 'behind'], state), seq`
 const matches = `($1::text IS NULL OR cause = $1 AND state <> 'behind')`
 
 const parkedPage = `
 WITH page AS (SELECT DISTINCT key FROM parked WHERE key > $2 AND ${matches} ORDER BY key LIMIT $3)
-SELECT page.key, first.cause, first.event, total.count, total.since
+SELECT page.key, first.cause, total.count, total.since, first.event
 FROM page
 CROSS JOIN LATERAL (
   SELECT cause, ${event} FROM parked WHERE key = page.key AND ${matches} ORDER BY ${headFirst} LIMIT 1
 ) AS first
 CROSS JOIN LATERAL (
-  SELECT count(*) AS count, min(parked_at) AS since FROM parked WHERE key = page.key
+  SELECT count(*)::int, min(parked_at) AS since FROM parked WHERE key = page.key
 ) AS total
 ORDER BY page.key`
 
@@ -23,66 +32,43 @@ export async function parkedKeys(
   pool: Pool,
   { cause, limit = 100, after }: { cause?: string; limit?: number; after?: string } = {},
 ): Promise<List<ParkedKey>> {
-  const { rows } = await pool.query<{ key: string; cause: string; event: string; count: string; since: Date }>(
-    parkedPage,
-    [cause ?? null, after ?? '', limit + 1],
-  )
-  const items = rows.slice(0, limit).map((row) => ({
-    key: row.key,
-    cause: row.cause,
-    count: Number(row.count),
-    since: row.since.toISOString(),
-    event: row.event,
-  }))
-  return { items, next: rows.length > limit ? (items.at(-1)?.key ?? null) : null }
+  const values = [cause, after ?? '', limit + 1]
+  const { rows } = await pool.query<Omit<ParkedKey, 'since'> & { since: Date }>(parkedPage, values)
+  const keys = rows.map((row) => ({ ...row, since: row.since.toISOString() }))
+  return listOf(keys, limit, ({ key }) => key)
 }
 
 /** All keys that something holds up for this cause, and how much is parked of each. */
 export async function keysHeldBy(pool: Pool, cause: string): Promise<{ key: string; count: number }[]> {
-  const { rows } = await pool.query<{ key: string; count: string }>(
-    `SELECT key, count(*) FROM parked
+  const { rows } = await pool.query<{ key: string; count: number }>(
+    `SELECT key, count(*)::int FROM parked
      WHERE key IN (SELECT key FROM parked WHERE cause = $1 AND state <> 'behind')
      GROUP BY key ORDER BY key`,
     [cause],
   )
-  return rows.map((row) => ({ key: row.key, count: Number(row.count) }))
+  return rows
 }
 
 /** What is parked of one key: what holds it up first, then in order of arrival. */
 export async function parkedEvents(pool: Pool, key: string): Promise<ParkedEvent[]> {
-  const { rows } = await pool.query<
-    Omit<ParkedEvent, 'version' | 'parkedAt'> & { version: string | null; parked_at: Date }
-  >(
-    `SELECT ${event}, state, cause, detail, version, parked_at, attempts FROM parked
-     WHERE key = $1 ORDER BY state <> 'head', seq`,
+  const { rows } = await pool.query<ShownRow>(
+    `SELECT ${columns} FROM parked WHERE key = $1 ORDER BY state <> 'head', seq`,
     [key],
   )
-  return rows.map(({ version, parked_at, ...rest }) => ({
-    ...rest,
-    version: version === null ? null : Number(version),
-    parkedAt: parked_at.toISOString(),
-  }))
+  return rows.map(shown)
 }
 
 /** Undefined when no record of it ever came. */
 export async function stateOf(pool: Pool, key: string): Promise<StateOfKey | undefined> {
-  const { rows } = await pool.query<{
-    applied_version: string
-    event_id: string | null
-    applied_at: Date | null
-    held: boolean
-  }>('SELECT applied_version, event_id, applied_at, held FROM inbox_key WHERE key = $1', [key])
+  const { rows } = await pool.query<Omit<StateOfKey, 'key' | 'appliedAt' | 'events'> & { appliedAt: Date | null }>(
+    `SELECT applied_version::float8 AS "appliedVersion", event_id AS "eventId", applied_at AS "appliedAt", held
+     FROM inbox_key WHERE key = $1`,
+    [key],
+  )
   const events = await parkedEvents(pool, key)
-  const row = rows[0]
-  if (!row && events.length === 0) return undefined
-  return {
-    key,
-    appliedVersion: Number(row?.applied_version ?? 0),
-    eventId: row?.event_id ?? null,
-    appliedAt: row?.applied_at?.toISOString() ?? null,
-    held: row?.held ?? false,
-    events,
-  }
+  if (rows.length === 0 && events.length === 0) return undefined
+  const [row = { appliedVersion: 0, eventId: null, appliedAt: null, held: false }] = rows
+  return { key, ...row, appliedAt: row.appliedAt?.toISOString() ?? null, events }
 }
 
 /** The event that holds a key up, and the version that the key has reached. */
@@ -95,22 +81,18 @@ export interface Holder {
   since: string
 }
 
-type HolderRow = Omit<Holder, 'appliedVersion' | 'since'> & { version: string; parked_at: Date }
-
 /** Undefined when nothing holds the key up. */
 export async function holderOf(pool: Pool, key: string): Promise<Holder | undefined> {
-  const { rows } = await pool.query<HolderRow>(
-    `SELECT inbox_key.applied_version AS version, first.*
+  const { rows } = await pool.query<Omit<Holder, 'since'> & { since: Date }>(
+    `SELECT inbox_key.applied_version::float8 AS "appliedVersion", first.*
      FROM inbox_key CROSS JOIN LATERAL (
-       SELECT ${event}, state, cause, detail, parked_at FROM parked
+       SELECT ${event}, state, cause, detail, parked_at AS since FROM parked
        WHERE key = $1 AND state IN ('head', 'waiting') ORDER BY state <> 'head', seq LIMIT 1
      ) AS first
      WHERE key = $1 AND held`,
     [key],
   )
-  if (!rows[0]) return undefined
-  const { version, parked_at, ...rest } = rows[0]
-  return { ...rest, appliedVersion: Number(version), since: parked_at.toISOString() }
+  return rows[0] && { ...rows[0], since: rows[0].since.toISOString() }
 }
 
 /** Those of these keys that something holds up. */
@@ -122,3 +104,38 @@ export async function heldAmong(pool: Pool, keys: string[]): Promise<string[]> {
   )
   return rows.map((row) => row.key)
 }
+
+/** The head, or the first that waits for a missing version, or what only bears the key's name. `$2`: also what is the key's own. */
+const standingOf = `
+SELECT (SELECT count(*)::int FROM parked WHERE key = $1 AND (keyless OR $2)) AS parked, r.* FROM (SELECT) AS one LEFT JOIN LATERAL (
+  (SELECT 1 AS rank, ${columns} FROM parked WHERE key = $1 AND $2 AND NOT keyless AND state = 'head' LIMIT 1)
+  UNION ALL (SELECT 2, ${columns} FROM parked WHERE key = $1 AND $2 AND NOT keyless AND state = 'waiting'
+             ORDER BY parked.version, seq LIMIT 1)
+  UNION ALL (SELECT 3, ${columns} FROM parked WHERE key = $1 AND keyless ORDER BY seq LIMIT 1)
+  ORDER BY rank LIMIT 1
+) AS r ON true`
+
+/** Where a key stands: how much is parked under its name, and what of that holds it up, or `target` if it is given. */
+export async function standing(
+  tx: Tx,
+  key: string,
+  appliedVersion: number,
+  isLocked: boolean,
+  target?: ParkedRecord,
+): Promise<Standing> {
+  const { rows } = await tx.query<ShownRow & { parked: number; rank: number | null }>(standingOf, [key, isLocked])
+  const { parked, rank, ...holder } = rows[0]!
+  const event = target
+    ? { event: target.event, ...target.parking, version: target.version, parkedAt: target.parkedAt.toISOString() }
+    : rank === null
+      ? null
+      : shown(holder)
+  return { appliedVersion, parked, event }
+}
+
+export const answerOf = (key: string, applied: number, { parked, event }: Standing): Redriven => ({
+  key,
+  applied,
+  remaining: parked,
+  ...(event && { stoppedAt: event.event }),
+})

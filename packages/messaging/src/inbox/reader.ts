@@ -7,7 +7,7 @@
 //
 // The log is compared with the stream and the positions (log-verdict.ts) at each assignment, where offsets are missing or
 // come twice, and every few seconds.
-import { backoffMs, sleep } from '@inorder/storage/retry.ts'
+import { backoffMs, sleep, unlessAborted } from '@inorder/storage/retry.ts'
 import type { Pool } from 'pg'
 import type { Logger } from 'pino'
 import type { TopicConsumer } from '../kafka/consumer.ts'
@@ -18,6 +18,7 @@ import type { BatchContext } from './apply.ts'
 import { type BatchResult, OffsetGap } from './batch.ts'
 import { type LogCheck, TopicReplaced } from './log-check.ts'
 import { rightStart, verdictOf } from './log-verdict.ts'
+import type { InboxMetrics } from './metrics.ts'
 
 const commitOffsetsMs = 1_000
 const checkLogMs = 2_000
@@ -25,26 +26,24 @@ const checkLogMs = 2_000
 const longTransactionSeconds = 10
 const sameAlarmMs = 60_000
 
-export interface ReaderOptions<State, Event> {
+interface ReaderOptions<State, Event> {
   pool: Pool
   source: TopicConsumer
   log: LogCheck
   context: BatchContext<State, Event>
   logger: Logger
+  metrics: InboxMetrics
   /** After each commit. */
   onCommitted(result: BatchResult<State, Event>, seconds: number): void
-  /** The starts of what was assigned are checked against the positions: from here on it reads. */
-  onAssigned(topicId: string): void
-  onRetry(): void
-  /** Every few seconds: the open transactions that hold reading up. */
-  onOpenTransactions(open: readonly OpenTransaction[]): void
 }
 
 export class Reader<State, Event> {
   readonly #options: ReaderOptions<State, Event>
   readonly #ending = new AbortController()
   readonly #applier: Applier<State, Event>
+  readonly #ready = Promise.withResolvers<void>()
   #stream: RecordStream | undefined
+  #topicId: string | undefined
   #running: Promise<void> | undefined
   #unavailable = false
   /** `performance.now()` of a partition's last alarm. */
@@ -54,11 +53,8 @@ export class Reader<State, Event> {
 
   constructor(options: ReaderOptions<State, Event>) {
     this.#options = options
-    const { pool, context, logger, onRetry } = options
     this.#applier = new Applier({
-      pool,
-      context,
-      logger,
+      ...options,
       ending: this.#ending.signal,
       check: async (stream, outOfSequence) => {
         if (stream.starts) await this.#compare(stream)
@@ -68,12 +64,16 @@ export class Reader<State, Event> {
         for (const [partition, next] of result.positions) this.#uncommitted.set(partition, next)
         options.onCommitted(result, seconds)
       },
-      onRetry,
     })
   }
 
   start(): void {
     this.#running ??= this.#run()
+  }
+
+  /** Resolves when what was assigned first is known to be read from the right place. */
+  get ready(): Promise<void> {
+    return this.#ready.promise
   }
 
   /** Partitions of this member that stand still, because records above their positions are gone from the log. */
@@ -86,9 +86,14 @@ export class Reader<State, Event> {
     return this.#applier.stalls.due
   }
 
-  /** Kafka did not answer when it was asked last. */
+  /** Of the topic that is read, once what was assigned of it is known to be read from the right place. */
+  get topicId(): string | undefined {
+    return this.#topicId
+  }
+
+  /** Kafka was not reached yet, or did not answer when it was asked last. */
   get unavailable(): boolean {
-    return this.#unavailable
+    return this.#topicId === undefined || this.#unavailable
   }
 
   /** Resolves when the batch under way is committed or given up, and the group is left. */
@@ -125,9 +130,10 @@ export class Reader<State, Event> {
     await this.#closeStream()
   }
 
+  /** Joining may take long where a broker is frozen; what is joined then is left in `close`. */
   async #open(): Promise<RecordStream> {
     try {
-      return await this.#unlessEnded(this.#options.source.open())
+      return await unlessAborted(this.#options.source.open(), this.#ending.signal)
     } catch (error) {
       this.#unavailable = !(error instanceof KafkaRefused)
       throw error
@@ -142,10 +148,8 @@ export class Reader<State, Event> {
     const verdict = verdictOf(state, stream)
     switch (verdict.do) {
       case 'ok':
-        if (starts) this.#begin(stream, starts, new Set())
-        return
       case 'stop':
-        if (starts) this.#begin(stream, starts, verdict.partitions)
+        if (starts) this.#begin(stream, starts, verdict.do === 'stop' ? verdict.partitions : new Set())
         return
       case 'rewind':
         await log.forget(state, verdict.cut)
@@ -157,7 +161,7 @@ export class Reader<State, Event> {
 
   /** What was assigned is read from where the positions ask for. */
   #begin(stream: RecordStream, starts: ReadonlyMap<number, bigint>, stopped: ReadonlySet<number>): void {
-    const { logger, onAssigned } = this.#options
+    const { logger, metrics } = this.#options
     for (const partition of stopped)
       logger.error(
         { alarm: 'inbox-records-lost', partition },
@@ -165,8 +169,10 @@ export class Reader<State, Event> {
       )
     stream.startsChecked(starts, stopped)
     this.#applier.stalls.keepOnly(new Set(starts.keys()))
+    metrics.stopped.set(stream.stopped.size)
     this.#unavailable = false
-    onAssigned(stream.topicId)
+    this.#topicId = stream.topicId
+    this.#ready.resolve()
   }
 
   /** The same when nothing is read: a stopped partition goes on, a new topic or partition is seen. */
@@ -187,13 +193,15 @@ export class Reader<State, Event> {
 
   /** Nothing behind its first record is applied before it ends, and a producer that is gone may leave it open for ever. */
   #tellOpen(open: readonly OpenTransaction[]): void {
-    this.#options.onOpenTransactions(open)
+    const { logger, metrics } = this.#options
+    metrics.openTransaction.reset()
     for (const { partition, offset, seconds } of open) {
+      metrics.openTransaction.set({ partition }, seconds)
       const now = performance.now()
       if (seconds < longTransactionSeconds || now - (this.#toldOpen.get(partition) ?? -sameAlarmMs) < sameAlarmMs)
         continue
       this.#toldOpen.set(partition, now)
-      this.#options.logger.error(
+      logger.error(
         { alarm: 'inbox-open-transaction', partition, offset: Number(offset), seconds: Math.round(seconds) },
         'somebody has a transaction open in the topic: what stands behind it waits. If its producer is gone, abort it',
       )
@@ -233,19 +241,6 @@ export class Reader<State, Event> {
     const { logger } = this.#options
     await this.#stream?.close().catch((error) => logger.debug({ err: error }, 'the stream did not close in order'))
     this.#stream = undefined
-  }
-
-  /** Joining may take long where a broker is frozen; what is joined then is left in `close`. */
-  async #unlessEnded<T>(work: Promise<T>): Promise<T> {
-    const { signal } = this.#ending
-    const { promise, reject } = Promise.withResolvers<never>()
-    const onAbort = () => reject(new Error('closing'))
-    signal.addEventListener('abort', onAbort, { once: true })
-    try {
-      return await Promise.race([work, promise])
-    } finally {
-      signal.removeEventListener('abort', onAbort)
-    }
   }
 
   get #ended(): boolean {

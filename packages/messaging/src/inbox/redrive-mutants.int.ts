@@ -11,13 +11,13 @@ describe('the property fails for a redrive or a discard in which', { concurrency
   eachIsCaught({
     'a redrive does not lock its key': {
       file: 'inbox/store.ts',
-      from: 'WHERE key = $1 FOR UPDATE',
-      to: 'WHERE key = $1',
+      from: 'await lockRows(tx, [key])',
+      to: `await lockRows({ query: (one) => tx.query({ ...one, text: one.text.replace('FOR UPDATE', '') }) }, [key])`,
     },
     'a redrive takes a key that came after it looked': {
-      file: 'inbox/redrive.ts',
-      from: 'const isLocked = locked.created.length === 0',
-      to: 'const isLocked = true',
+      file: 'inbox/store.ts',
+      from: 'isLocked: row !== undefined',
+      to: 'isLocked: true',
     },
     'what is applied stays parked': {
       file: 'inbox/parked-store.ts',

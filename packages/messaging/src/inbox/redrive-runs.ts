@@ -1,11 +1,9 @@
 // Takes a key's steps one after the other until it is done, each in a transaction of its own.
 
 import { refusalOf } from '@inorder/storage/sqlstate.ts'
-import { type Tx, transaction } from '@inorder/storage/transaction.ts'
 import type { Pool } from 'pg'
-import { SchemasMissing } from '../kafka/decode.ts'
 import type { Refused } from '../outbox/ops.ts'
-import type { BatchContext, Saved } from './apply.ts'
+import { type BatchContext, type Saved, withSchemas } from './apply.ts'
 import type { Redriven } from './ops.ts'
 import { unreadStarts } from './parked-turns.ts'
 import { type Action, advance, type Progress } from './redrive.ts'
@@ -31,15 +29,15 @@ export async function run<State, Event>(
 ): Promise<Redriven | Refused | undefined> {
   let progress: Progress = { cursor: beginning, audit: undefined }
   for (let left = 0; ; ) {
-    if (progress.cursor.phase === 'reading') await learn(pool, key, progress, context)
+    if (progress.cursor.phase === 'reading') await learn(pool, key, progress.cursor.readTo, context)
     const one = (size: Size) =>
-      settled(pool, (tx) => advance(tx, key, action, progress, context, size, atHand), context)
+      withSchemas(pool, context, (tx) => advance(tx, key, action, progress, context, size, atHand))
     const taken = left > 0 ? { outcome: await one(oneByOne), refused: false } : await untilRefused(one)
     left = taken.refused ? stepsOneByOne - 1 : Math.max(0, left - 1)
     const { outcome } = taken
     if (outcome?.saved) onSaved(outcome.saved)
     if (!outcome) return undefined
-    if ('refused' in outcome) return outcome.refused
+    if ('refused' in outcome) return outcome
     if ('answer' in outcome) return outcome.answer
     progress = outcome.progress
   }
@@ -55,28 +53,12 @@ export async function untilRefused<T>(one: (size: Size) => Promise<T>): Promise<
   }
 }
 
-/** In a transaction; again when schemas are missing, which are learnt outside of it. */
-export async function settled<State, Event, T>(
-  pool: Pool,
-  work: (tx: Tx) => Promise<T>,
-  context: BatchContext<State, Event>,
-): Promise<T> {
-  for (;;) {
-    try {
-      return await transaction(pool, work)
-    } catch (error) {
-      if (!(error instanceof SchemasMissing)) throw error
-      await context.decoder.learn(error.ids)
-    }
-  }
-}
-
 /** Asks anew for the schemas of what could not be read. */
 export async function learn<State, Event>(
   pool: Pool,
   key: string,
-  { cursor }: Progress,
+  readTo: bigint,
   { decoder }: BatchContext<State, Event>,
 ): Promise<void> {
-  await decoder.learnOf(await unreadStarts(pool, key, cursor.readTo, together))
+  await decoder.learnOf(await unreadStarts(pool, key, readTo, together))
 }

@@ -9,12 +9,13 @@
 import type { Tx } from '@inorder/storage/transaction.ts'
 import { type Fault, placeName } from '../kafka/event.ts'
 import type { SourceRecord } from '../kafka/record.ts'
-import type { BatchContext } from './apply.ts'
-import { applyEntries, nothingSaved, type Saved } from './apply.ts'
-import { type Entry, entryOf, rowOf } from './key-state.ts'
+import { applyEntries, type BatchContext, nothingSaved, type Saved } from './apply.ts'
+import { type Entry, entryOf, type KeyState } from './key-state.ts'
+import type { Foreseen } from './ops.ts'
 import { type ParkedRecord, saveParked } from './parked-store.ts'
-import { conflicting, demote, dropPast, dropTwice, inTurn, leftOf, relabel, unread } from './parked-turns.ts'
-import { type LockedKeys, saveKeys } from './store.ts'
+import { conflicting, demote, dropPast, dropTwice, inTurn, last, leftOf, relabel, unread } from './parked-turns.ts'
+import type { Share } from './redrive-sizes.ts'
+import { saveKeys } from './store.ts'
 
 export interface RedriveCursor {
   readonly phase: 'reading' | 'applying' | 'settling'
@@ -27,28 +28,16 @@ export const beginning: RedriveCursor = { phase: 'reading', readTo: 0n }
 export interface Step<State, Event> {
   readonly saved: Saved<State, Event>
   /** What became of records that are not parked under the key any more, by name. */
-  readonly fates: ReadonlyMap<string, Fate>
+  readonly fates: ReadonlyMap<string, Foreseen>
   /** Where the next step begins; undefined: all is done. */
   readonly next: RedriveCursor | undefined
 }
 
-export interface Fate {
-  readonly becomes: string
-  readonly version: number | null
-  readonly cause: string | null
-  readonly detail: string | null
-}
+type Fates = Map<string, Foreseen>
+const tell = (fates: Fates, event: string, becomes: string, version: number | null, fault?: Fault) =>
+  fates.set(event, { event, version, becomes, cause: fault?.cause ?? null, detail: fault?.detail ?? null })
 
-const fate = (becomes: string, version: number | null, fault?: Fault): Fate => ({
-  becomes,
-  version,
-  cause: fault?.cause ?? null,
-  detail: fault?.detail ?? null,
-})
-
-export interface Size {
-  readonly records: number
-  readonly bytes: number
+export interface Size extends Share {
   /** Each event under a savepoint of its own. */
   readonly oneByOne: boolean
 }
@@ -58,76 +47,70 @@ export type AtHand = ReadonlyMap<string, SourceRecord>
 
 export async function takeStep<State, Event>(
   tx: Tx,
-  locked: LockedKeys<State, Event>,
+  keyState: KeyState<State, Event>,
   context: BatchContext<State, Event>,
   cursor: RedriveCursor,
   size: Size,
   atHand: AtHand,
 ): Promise<Step<State, Event>> {
-  const [keyState] = [...locked.keyStates.values()]
-  if (!keyState) throw new Error('no key is locked')
   const { key } = keyState
-  const read = ({ topicId, record, parking }: ParkedRecord) => {
-    const bytes = atHand.get(placeName(topicId, record)) ?? record
+  const keyStates = new Map([[key, keyState]])
+  const read = ({ topicId, event, record, parking }: ParkedRecord) => {
+    const bytes = atHand.get(event) ?? record
     return entryOf({ ...context.decoder.decode(topicId, bytes), record }, parking)
   }
   const nothing = nothingSaved<State, Event>()
+  const fates: Fates = new Map()
 
   // 1. Reading.
   const taken = cursor.phase === 'reading' ? await unread(tx, key, cursor.readTo, size) : { records: [], more: false }
   const reread = taken.records.map((row) => ({ row, entry: read(row) }))
-  const anew = await saveRead(
-    tx,
-    context,
-    key,
-    reread.map(({ entry }) => entry),
-  )
+  const anew = reread.map(({ entry }) => entry)
+  const strays = await saveRead(tx, context, key, anew, fates)
   if (taken.more) {
-    const saved = await applyEntries(tx, anew.strays, locked, context, false)
-    return { saved, fates: anew.fates, next: { phase: 'reading', readTo: taken.records.at(-1)!.seq } }
+    const saved = await applyEntries(tx, strays, keyStates, context, false)
+    return { saved, fates, next: { phase: 'reading', readTo: taken.records.at(-1)!.seq } }
   }
 
   // 2. Applying.
   let saved: Saved<State, Event> = nothing
-  const fates = new Map(anew.fates)
   if (cursor.phase !== 'settling') {
     const wall = hasReadAll(cursor)
       ? reread.find(({ entry }) => isUnread(entry) && !entry.keyless)?.row
       : (await unread(tx, key, 0n, { records: 1, bytes: size.bytes })).records[0]
-    const turns = await inTurn(tx, key, wall?.seq, size)
+    const turns = await inTurn(tx, key, wall?.seq ?? last, size)
     const entries = turns.records.map(read)
     const stopping = wall ? [read(wall)] : []
     const changed = [...entries.filter(isUnread), ...stopping.filter((entry) => !isUnread(entry))]
     if (changed.length > 0) {
-      const again = await saveRead(tx, context, key, changed)
-      saved = await applyEntries(tx, [...anew.strays, ...again.strays], locked, context, false)
-      return { saved, fates: new Map([...fates, ...again.fates]), next: { ...cursor, phase: 'applying' } }
+      strays.push(...(await saveRead(tx, context, key, changed, fates)))
+      saved = await applyEntries(tx, strays, keyStates, context, false)
+      return { saved, fates, next: { ...cursor, phase: 'applying' } }
     }
     const hasTurn = (entries[0]?.version ?? Infinity) <= keyState.version + 1
     const isAll = !hasTurn || !turns.more
     keyState.blocked = false
     const own = [...(hasTurn ? entries : []), ...(isAll ? stopping : [])]
-    saved = await applyEntries(tx, [...own, ...anew.strays], locked, context, size.oneByOne)
+    saved = await applyEntries(tx, [...own, ...strays], keyStates, context, size.oneByOne)
     const applied = new Set(saved.applied.map(({ event }) => event))
     for (const entry of own) {
       const becomes = entry.decoded && applied.has(entry.decoded.event) ? 'applied' : 'duplicate'
-      if (!entry.parking) fates.set(placeName(entry.topicId, entry), fate(becomes, entry.version))
+      if (!entry.parking) tell(fates, placeName(entry.topicId, entry), becomes, entry.version)
     }
     if (!isAll && !keyState.blocked) return { saved, fates, next: { ...cursor, phase: 'applying' } }
   }
 
   // 3. Settling.
-  const row = rowOf(keyState)
   let left = await leftOf(tx, key, keyState.version)
   let rivalry = nothing
   let dropped = 0
   let isSettled = true
   if (left.stale) {
     const past = await dropPast(tx, key, keyState.version, keyState.eventId)
-    for (const { event, version } of past) fates.set(event, fate('duplicate', version))
+    for (const { event, version } of past) tell(fates, event, 'duplicate', version)
     dropped = past.length
     const rivals = await conflicting(tx, key, keyState.version, size)
-    if (rivals.records.length > 0) rivalry = await applyEntries(tx, rivals.records.map(read), locked, context, false)
+    if (rivals.records.length > 0) rivalry = await applyEntries(tx, rivals.records.map(read), keyStates, context, false)
     await demote(tx, key, keyState.version)
     left = await leftOf(tx, key, keyState.version)
     isSettled = !rivals.more
@@ -137,7 +120,7 @@ export async function takeStep<State, Event>(
   keyState.due = null
   keyState.horizon = left.any ? keyState.version : Infinity
   const next = left.hasTurn ? 'applying' : isSettled ? undefined : 'settling'
-  if (!next) await saveKeys(tx, { keyStates: locked.keyStates, rows: new Map([[key, row]]) })
+  if (!next) await saveKeys(tx, [keyState])
   return {
     saved: {
       ...saved,
@@ -155,13 +138,14 @@ const hasReadAll = ({ phase, readTo }: RedriveCursor) => phase === 'reading' && 
 
 const isUnread = <Event>({ decoded, keyless }: Entry<Event>) => !decoded || keyless
 
-/** Writes what is known of records that were read anew. Those that belong to no key leave it. */
+/** Writes what is known of records that were read anew. Gives those that belong to no key, which leave it. */
 async function saveRead<State, Event>(
   tx: Tx,
   context: BatchContext<State, Event>,
   key: string,
   entries: readonly Entry<Event>[],
-): Promise<{ strays: Entry<Event>[]; fates: Map<string, Fate> }> {
+  fates: Fates,
+): Promise<Entry<Event>[]> {
   const strays = entries.filter((entry) => entry.keyless)
   for (const entry of entries) {
     const known = entry.fault ?? { cause: 'behind', detail: 'an earlier record of the key is parked' }
@@ -172,8 +156,7 @@ async function saveRead<State, Event>(
   const gone = strays.map((entry) => ({ ...entry, key, parking: undefined }))
   await saveParked(tx, context.topic.name, [...entries.filter((entry) => !entry.keyless), ...gone])
   const versions = entries.flatMap(({ keyless, version }) => (keyless || version === null ? [] : version))
-  const fates = new Map<string, Fate>()
-  for (const entry of strays) fates.set(placeName(entry.topicId, entry), fate('head', null, entry.fault))
-  for (const { event, version } of await dropTwice(tx, key, versions)) fates.set(event, fate('duplicate', version))
-  return { strays: strays.map((entry) => ({ ...entry, before: undefined, parking: undefined })), fates }
+  for (const entry of strays) tell(fates, placeName(entry.topicId, entry), 'head', null, entry.fault)
+  for (const { event, version } of await dropTwice(tx, key, versions)) tell(fates, event, 'duplicate', version)
+  return strays.map((entry) => ({ ...entry, before: undefined, parking: undefined }))
 }

@@ -2,18 +2,18 @@
 // lock too, with their decisions: whoever comes second finds what the first has left.
 
 import type { Tx } from '@inorder/storage/transaction.ts'
+import { addAudit, discardAnswer } from '../outbox/audit.ts'
 import type { Refused } from '../outbox/ops.ts'
-import type { BatchContext } from './apply.ts'
-import { nothingSaved, type Saved } from './apply.ts'
-import { addAudit, auditedAnswer, discardAnswer, isRedrive, updateAudit } from './audit.ts'
+import { type BatchContext, nothingSaved, type Saved } from './apply.ts'
+import { audited, updateAudit } from './audit.ts'
 import { addDiscarded, lockPositionOf } from './discard.ts'
 import type { KeyState } from './key-state.ts'
 import type { Discard, Redriven, Standing } from './ops.ts'
-import { answerOf, findParked, placeOf, standing } from './parked-standing.ts'
-import { type ParkedRecord, removeParked } from './parked-store.ts'
+import { answerOf, standing } from './parked-listing.ts'
+import { findParked, type ParkedRecord, removeParked } from './parked-store.ts'
 import { firstWaiting, headOf, isParked, unread } from './parked-turns.ts'
 import { type AtHand, beginning, type RedriveCursor, type Size, takeStep } from './redrive-steps.ts'
-import { type LockedKeys, lockKey, saveKeys, skipVersions } from './store.ts'
+import { lockKey, saveKeys, skipVersions } from './store.ts'
 
 export interface Action {
   readonly key: string
@@ -27,8 +27,8 @@ export interface Progress {
   readonly audit: number | undefined
 }
 
-export type Advanced<State, Event> = { readonly saved?: Saved<State, Event> } & (
-  | { readonly refused: Refused }
+type Advanced<State, Event> = { readonly saved?: Saved<State, Event> } & (
+  | Refused
   | { readonly answer: Redriven }
   | { readonly progress: Progress }
 )
@@ -50,56 +50,47 @@ export async function advance<State, Event>(
 ): Promise<Advanced<State, Event> | undefined> {
   if (action?.discard && audit === undefined) await lockPositionOf(tx, action.discard.event)
   // 1. The key's row; in the next statements what is parked of it (rule 14).
-  const locked = await lockKey<State, Event>(tx, key)
-  const keyState = locked.keyStates.get(key)!
-  // What belongs to none may bear the name of a key that arrives only now, which nobody has locked: not ours to touch.
-  const isLocked = locked.created.length === 0
+  // Not locked: what belongs to none may bear the name of a key that arrives only now, and is not ours to touch.
+  const { keyState, isLocked } = await lockKey<State, Event>(tx, key)
 
   // 2. What it is due for comes first. A redrive that finds it due for one takes that one's answer.
   if (keyState.due !== null) {
     const auditId = keyState.due
-    const step = await takeStep(tx, locked, context, cursor, size, atHand)
-    if (step.next) await saveDue(tx, locked, keyState, auditId)
+    const step = await takeStep(tx, keyState, context, cursor, size, atHand)
+    if (step.next) await saveDue(tx, keyState, auditId)
     if (auditId > 0) {
       const after = await standing(tx, key, keyState.version, isLocked)
       await updateAudit(tx, auditId, answerOf(key, step.saved.applied.length, after), after)
     }
-    const joins = action && !action.discard && (await isRedrive(tx, auditId))
+    const joins = action && !action.discard && (await audited(tx, auditId))?.action === 'redrive'
     const next = { cursor: step.next ?? beginning, audit: joins ? auditId : audit }
     return { progress: next, saved: step.saved }
   }
   if (!action) return undefined
-  if (audit !== undefined) return { answer: await auditedAnswer(tx, audit) }
+  if (audit !== undefined) return { answer: (await audited(tx, audit))!.answer }
 
   // 3. It begins: what is discarded goes, if it may.
   const begun = await begin(tx, action, keyState, isLocked, context)
   if (!('before' in begun)) return begun
   const { before, skipped } = begun
-  if (!isLocked) {
-    const after = await standing(tx, key, 0, isLocked)
-    const answer = answerOf(key, 0, after)
-    await addAudit(tx, action, before, after, answer)
-    return { answer, saved: nothingSaved() }
-  }
 
   // 4. The first step, which mostly is the only one.
-  const step = await takeStep(tx, locked, context, cursor, size, atHand)
+  const step = isLocked
+    ? await takeStep(tx, keyState, context, cursor, size, atHand)
+    : { saved: nothingSaved<State, Event>(), next: undefined }
   const after = await standing(tx, key, keyState.version, isLocked)
   const answer = { ...answerOf(key, step.saved.applied.length, after), ...(skipped && { skipped }) }
-  const auditId = await addAudit(tx, action, before, after, answer)
+  const { operator, discard } = action
+  const act = discard ? { action: 'discard', event: discard.event, reason: discard.reason } : { action: 'redrive' }
+  const [auditId] = await addAudit(tx, 'parking_audit', [{ ...act, operator, key, before, after, answer }])
   if (!step.next) return { answer, saved: step.saved }
-  await saveDue(tx, locked, keyState, auditId)
+  await saveDue(tx, keyState, auditId!)
   return { progress: { cursor: step.next, audit: auditId }, saved: step.saved }
 }
 
-async function saveDue<State, Event>(
-  tx: Tx,
-  { keyStates }: LockedKeys<State, Event>,
-  keyState: KeyState<State, Event>,
-  auditId: number,
-): Promise<void> {
+async function saveDue<State, Event>(tx: Tx, keyState: KeyState<State, Event>, auditId: number): Promise<void> {
   keyState.due = auditId
-  await saveKeys(tx, { keyStates, rows: new Map() })
+  await saveKeys(tx, [keyState])
 }
 
 interface Beginning {
@@ -114,16 +105,14 @@ async function begin<State, Event>(
   keyState: KeyState<State, Event>,
   isLocked: boolean,
   context: BatchContext<State, Event>,
-): Promise<{ refused: Refused } | { answer: Redriven } | Beginning> {
+): Promise<Refused | { answer: Redriven } | Beginning> {
   const target = discard && (await findParked(tx, key, discard.event, isLocked))
-  const earlier = discard && (await discardAnswer(tx, key, discard.event))
+  const earlier = discard && (await discardAnswer<Redriven>(tx, 'parking_audit', key, discard.event))
   // A gap was skipped, and the event behind it may be the head by now: the same request again does not mean that.
   if (earlier && (!target || (earlier.answer.skipped && earlier.reason === discard.reason)))
     return { answer: earlier.answer }
   const before = await standing(tx, key, keyState.version, isLocked, target)
-  if (before.parked === 0) {
-    return { refused: { refused: 'nothing-parked', detail: `Nothing is parked of ${key}.` } }
-  }
+  if (before.parked === 0) return { refused: 'nothing-parked', detail: `Nothing is parked of ${key}.` }
   if (!discard) return { before, skipped: undefined }
   const next = keyState.version + 1
   const first = discard.skipVersion && target?.parking.state === 'waiting' ? await mayStep(tx, target) : undefined
@@ -135,12 +124,12 @@ async function begin<State, Event>(
     const length = Math.min(gap.to - gap.from + 1, longestList)
     return { before, skipped: Array.from({ length }, (_, n) => gap.from + n) }
   }
-  if (!target || !mayGo(target)) return { refused: await notHead(tx, key, discard, isLocked) }
+  if (!target || !mayGo(target)) return notHead(tx, key, discard, isLocked)
   const isHead = !target.keyless && target.parking.state === 'head'
   const version = isHead ? (context.decoder.decode(target.topicId, target.record).version ?? target.version) : 0
   if (version === next && !discard.skipVersion) {
     const detail = `${discard.event} is version ${next}: without it the key goes on only with skipVersion: true.`
-    return { refused: { refused: 'version-not-skipped', detail } }
+    return { refused: 'version-not-skipped', detail }
   }
   // A head that cannot be read may have been the next version, if that is not among the others.
   if (
@@ -163,7 +152,7 @@ const mayGo = ({ keyless, parking }: ParkedRecord) =>
 async function mayStep(tx: Tx, target: ParkedRecord): Promise<number | undefined> {
   if (target.keyless || target.version === null || (await headOf(tx, target.key))) return undefined
   const first = await firstWaiting(tx, target.key)
-  return first === placeOf(target) ? target.version : undefined
+  return first === target.event ? target.version : undefined
 }
 
 /** Whether the version is parked, also as a record that can be read only now. */

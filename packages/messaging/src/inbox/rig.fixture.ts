@@ -42,10 +42,12 @@ export async function inboxRig() {
       pool,
       context,
       logger: pino({ level: process.env.LOG_LEVEL ?? 'silent' }),
-      metrics: inboxMetrics(metrics, async () => []),
-      positions: async () => [],
+      metrics: inboxMetrics(
+        metrics,
+        async () => [],
+        () => 0,
+      ),
       readRecord: async () => undefined,
-      acceptLoss: async () => ({ refused: 'nothing-lost', detail: 'of a rig' }),
       onSaved: (saved) => redriven.push(saved),
     })
     const committer = new Committer(pool, context)

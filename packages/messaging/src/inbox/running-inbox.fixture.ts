@@ -10,7 +10,7 @@ import { Admin, Consumer, compatibilityPartitioner, Producer } from '@platformat
 import type { Pool } from 'pg'
 import { pino } from 'pino'
 import { Registry } from 'prom-client'
-import { consume, type Inbox, type InboxOptions } from './inbox.ts'
+import { Inbox, type InboxOptions } from './inbox.ts'
 import type { ModelEvent } from './model.fixture.ts'
 import { framed, makeModelTable, modelHandler, modelRegistry, modelTopic } from './model-topic.fixture.ts'
 
@@ -56,7 +56,7 @@ export async function service() {
     await admin.deleteTopics({ topics: [topic.name] })
   })
   const start = async (over: Partial<InboxOptions<string[], ModelEvent>> = {}): Promise<TestInbox> => {
-    const inbox = consume(topic, modelHandler, {
+    const inbox = new Inbox(topic, modelHandler, {
       pool,
       brokers: kafka.bootstrapBrokers,
       registry: modelRegistry,

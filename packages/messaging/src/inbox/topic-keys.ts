@@ -32,14 +32,14 @@ export class TopicKeys {
 
   /** The cursor that stands at a key; undefined when that was never received. */
   async cursorOf(key: string): Promise<number | undefined> {
-    const { rows } = await this.#pool.query<{ cursor: string }>(
-      `SELECT last - cardinality(keys) + array_position(keys, $2) AS cursor
+    const { rows } = await this.#pool.query<{ cursor: number }>(
+      `SELECT (last - cardinality(keys) + array_position(keys, $2))::float8 AS cursor
        FROM topic_keys
        WHERE topic = $1 AND arrived_at = (SELECT arrived_at FROM inbox_key WHERE key = $2)
          AND array_position(keys, $2) IS NOT NULL`,
       [this.#topic, key],
     )
-    return rows[0] && Number(rows[0].cursor)
+    return rows[0]?.cursor
   }
 
   /**
@@ -47,11 +47,11 @@ export class TopicKeys {
    * are more: `pages` up to it gives exactly these.
    */
   async extent(after = 0, limit = Number.MAX_SAFE_INTEGER): Promise<{ count: number; last: number; more: boolean }> {
-    const { rows } = await this.#pool.query<{ last: string }>(
-      'SELECT coalesce(max(last), 0) AS last FROM topic_keys WHERE topic = $1',
+    const { rows } = await this.#pool.query<{ end: number }>(
+      'SELECT coalesce(max(last), 0)::float8 AS end FROM topic_keys WHERE topic = $1',
       [this.#topic],
     )
-    const end = Number(rows[0]?.last ?? 0)
+    const { end } = rows[0]!
     const count = Math.max(0, Math.min(end - after, limit))
     return { count, last: after + count, more: end > after + count }
   }

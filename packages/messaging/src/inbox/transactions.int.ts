@@ -60,7 +60,7 @@ test('aborted records are not applied: a transaction larger than a fetch, the ma
   await writer.sendEvents(['gone'], [3])
   await caughtUp(inbox)
   assert.deepEqual(await stored(writer), { gone: ['gone-v1', 'gone-v2', 'gone-v3'] })
-  assert.deepEqual((await inbox.ops.parkedKeys({ limit: 10 })).items, [])
+  assert.deepEqual((await inbox.ops.list({ limit: 10 })).items, [])
 })
 
 test('an open transaction is waited for: lag counts what it holds up, and it is an alarm with its age', async () => {

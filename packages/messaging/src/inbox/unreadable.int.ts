@@ -31,7 +31,7 @@ test('60 MB of zeros in a zstd batch are parked by reference; what stands around
   clearInterval(watching)
   assert.ok(most < 400 * MiB, `${Math.round(most / MiB)} MiB resident`)
 
-  const parked = (await inbox.ops.parkedKeys({ limit: 100 })).items
+  const parked = (await inbox.ops.list({ limit: 100 })).items
   assert.deepEqual([...new Set(parked.map(({ cause }) => cause))], ['batch-unreadable'])
   const offsets = parked.map(({ key }) => Number(key.split(':')[2]) - keys.length).sort((a, b) => a - b)
   assert.deepEqual(offsets, [0, 1, 4, 5, 8, 9, 12, 13])
@@ -41,7 +41,7 @@ test('60 MB of zeros in a zstd batch are parked by reference; what stands around
   await pool.query('UPDATE inbox_position SET next_offset = 0')
   inbox = await start()
   await caughtUp(inbox)
-  assert.equal((await inbox.ops.parkedKeys({ limit: 100 })).items.length, 8)
+  assert.equal((await inbox.ops.list({ limit: 100 })).items.length, 8)
 })
 
 /** Nothing can be saved, which is not the data's fault: each batch is tried again and again. */
@@ -69,7 +69,7 @@ test('rule 19: a batch that is tried again stops where its records are gone, and
   await takeAll(pool)
   await until('what is left has been read', async () => (await inbox.positions())[0]?.next === 2)
   assert.deepEqual(
-    (await inbox.ops.parkedOf(key))?.events.map(({ version, state }) => [version, state]),
+    (await inbox.ops.of(key))?.events.map(({ version, state }) => [version, state]),
     [[2, 'waiting']],
   )
 })

@@ -1,11 +1,29 @@
 // What every service tells its operator, of outbox rows that Kafka refuses for good and of what operators did, and lets them do.
-import { type Static, Type } from 'typebox'
+import { type Static, type TProperties, Type } from 'typebox'
 
-const text = (description: string) => Type.String({ description })
-const textOrNull = (description: string) => Type.Unsafe<string | null>({ type: ['string', 'null'], description })
+export const time = Type.String({ format: 'date-time' })
+export const text = (description: string) => Type.String({ description })
+const orNull =
+  <Value>(type: string) =>
+  (description?: string) =>
+    Type.Unsafe<Value | null>({ type: [type, 'null'], ...(description && { description }) })
+export const textOrNull = orNull<string>('string')
+export const integerOrNull = orNull<number>('integer')
+
+/** What became of everything that one cause holds up; `totals` beside how many failed. */
+export const allOf = <Item extends TProperties, Totals extends TProperties>(item: Item, totals: Totals) =>
+  Type.Object({
+    items: Type.Array(Type.Object({ ...item, error: Type.Optional(text('Why nothing was done with it; try again')) })),
+    next: Type.Null(),
+    totals: Type.Object({ ...totals, failed: Type.Integer({ description: 'Those with an error' }) }),
+  })
 
 /** `next` is what to pass as `after`, or null. */
 export type List<Item> = { items: Item[]; next: string | null }
+
+/** Of rows that were asked for up to one more than the page holds. */
+export const listOf = <Item>(rows: Item[], limit: number, cursorOf: (last: Item) => string): List<Item> =>
+  rows.length > limit ? { items: rows.slice(0, limit), next: cursorOf(rows[limit - 1]!) } : { items: rows, next: null }
 
 /** The problem that answers a request which cannot be done as things stand. */
 export interface Refused {
@@ -51,7 +69,7 @@ const Audited = Type.Partial(
 export type AuditEntry = Static<typeof AuditEntry>
 export const AuditEntry = Type.Object({
   id: Type.Integer(),
-  at: Type.String({ format: 'date-time' }),
+  at: time,
   operator: text('The header x-operator, else the remote address'),
   action: text(
     'redrive, discard, accept-loss, set-aside-redrive, set-aside-discard, release, or skipped-arrived: a version that was skipped came after all',
@@ -68,10 +86,10 @@ export const SetAside = Type.Object({
   key: text("The record's key; @ and the event id where the key is no text"),
   event: text('The event id'),
   topic: Type.String(),
-  version: Type.Unsafe<number | null>({ type: ['integer', 'null'], description: 'Of the key; null: not known' }),
+  version: integerOrNull('Of the key; null: not known'),
   cause: Type.String(),
   detail: text('What Kafka answered'),
-  since: Type.String({ format: 'date-time' }),
+  since: time,
   behind: Type.Integer({ description: 'Later events of the key, which wait for it' }),
 })
 
@@ -79,22 +97,13 @@ export type SetAsideOfKey = Static<typeof SetAsideOfKey>
 export const SetAsideOfKey = Type.Object({ key: Type.String(), events: Type.Array(SetAside) })
 
 export type SetAsideRedriven = Static<typeof SetAsideRedriven>
-export const SetAsideRedriven = Type.Object({
-  items: Type.Array(
-    Type.Object({
-      key: Type.String(),
-      event: Type.String(),
-      behind: Type.Integer(),
-      error: Type.Optional(text('Why nothing was done with it; try again')),
-    }),
-  ),
-  next: Type.Null(),
-  totals: Type.Object({
+export const SetAsideRedriven = allOf(
+  { key: Type.String(), event: Type.String(), behind: Type.Integer() },
+  {
     events: Type.Integer(),
     redriven: Type.Integer({ description: 'To be published again; in a dry run: would be' }),
-    failed: Type.Integer({ description: 'Those with an error' }),
-  }),
-})
+  },
+)
 
 export type SetAsideDiscarded = Static<typeof SetAsideDiscarded>
 export const SetAsideDiscarded = Type.Object({
@@ -104,19 +113,3 @@ export const SetAsideDiscarded = Type.Object({
   behind: Type.Integer({ description: 'Later events of the key, which are published now' }),
   consequence: text('What is missing now, and what to do about it'),
 })
-
-export interface SetAsideOps {
-  /** The oldest first; `after` is the `next` of the page before. */
-  setAside(query: { cause?: string; limit: number; after?: string }): Promise<List<SetAside>>
-  /** Undefined: nothing of this key is set aside. */
-  setAsideOf(key: string): Promise<SetAsideOfKey | undefined>
-  /** Undefined: nothing of this key is set aside. */
-  redriveSetAside(key: string, redrive: { operator: string; dryRun: boolean }): Promise<SetAsideRedriven | undefined>
-  redriveAllSetAside(cause: string, redrive: { operator: string; dryRun: boolean }): Promise<SetAsideRedriven>
-  discardSetAside(
-    key: string,
-    discard: { event: string; reason: string; operator: string },
-  ): Promise<SetAsideDiscarded | Refused>
-  /** What was done to such rows, the newest first. */
-  setAsideAudit(query: { limit: number; after?: number }): Promise<List<AuditEntry>>
-}

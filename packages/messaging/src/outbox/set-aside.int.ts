@@ -59,7 +59,7 @@ const operatorOf = (relay: { wake(): void }, lines: Record<string, unknown>[] = 
   })
 const isSetAside = (operator: SetAsideOperator) =>
   until('the second is set aside, and the first out', async () => {
-    return (await operator.setAside({ limit: 1 })).items.length === 1 && (await rig.waiting()) === 2
+    return (await operator.list({ limit: 1 })).items.length === 1 && (await rig.waiting()) === 2
   })
 const tried = { operator: 'ann', dryRun: false }
 
@@ -70,39 +70,39 @@ test('rule 9: what is set aside is listed, and redriven from any instance goes o
   const records = versions('o-1')
   await rig.add(records)
   await isSetAside(operator)
-  const [item, ...more] = (await operator.setAside({ limit: 10 })).items
+  const [item, ...more] = (await operator.list({ limit: 10 })).items
   assert.deepEqual(more, [])
   const { since, detail, ...rest } = item!
   const second = records[1]!.eventId
   const expected = { key: 'o-1', event: second, topic: rig.topic, version: 2, cause: 'record-too-large', behind: 1 }
   assert.deepEqual(rest, expected)
   assert.ok(Date.parse(since) <= Date.now() && detail.length > 0)
-  assert.deepEqual(await operator.setAsideOf('o-1'), { key: 'o-1', events: [item] })
-  assert.equal(await operator.setAsideOf('o-2'), undefined)
+  assert.deepEqual(await operator.of('o-1'), { key: 'o-1', events: [item] })
+  assert.equal(await operator.of('o-2'), undefined)
 
   const told = { key: 'o-1', event: second, behind: 1 }
   const answer = { items: [told], next: null, totals: { events: 1, redriven: 1, failed: 0 } }
-  assert.deepEqual(await operator.redriveSetAside('o-1', { ...tried, dryRun: true }), answer)
-  assert.equal((await operator.setAside({ limit: 10 })).items[0]?.since, since, 'nothing was done')
+  assert.deepEqual(await operator.redrive('o-1', { ...tried, dryRun: true }), answer)
+  assert.equal((await operator.list({ limit: 10 })).items[0]?.since, since, 'nothing was done')
 
   // Kafka still refuses it: it is set aside anew.
-  assert.deepEqual(await operator.redriveSetAside('o-1', tried), answer)
+  assert.deepEqual(await operator.redrive('o-1', tried), answer)
   await until('it is set aside again', async () => {
-    const [again] = (await operator.setAside({ limit: 10 })).items
+    const [again] = (await operator.list({ limit: 10 })).items
     return again !== undefined && again.since !== since
   })
   await limitTo(100_000)
-  assert.deepEqual((await operator.redriveAllSetAside('another', tried)).totals.events, 0)
-  assert.deepEqual(await operator.redriveAllSetAside('record-too-large', tried), answer)
+  assert.deepEqual((await operator.redriveAll('another', tried)).totals.events, 0)
+  assert.deepEqual(await operator.redriveAll('record-too-large', tried), answer)
   await until('the outbox is empty', async () => (await rig.waiting()) === 0)
   assert.deepEqual(await inLog('o-1'), ['1', '2', '3'])
-  assert.equal(await operator.redriveSetAside('o-1', tried), undefined)
-  const { items: audit, next } = await operator.setAsideAudit({ limit: 1 })
+  assert.equal(await operator.redrive('o-1', tried), undefined)
+  const { items: audit, next } = await operator.audit({ limit: 1 })
   assert.deepEqual(
     audit.map(({ operator, action, key, event }) => [operator, action, key, event]),
     [['ann', 'set-aside-redrive', 'o-1', second]],
   )
-  assert.equal((await operator.setAsideAudit({ limit: 10, after: Number(next) })).items.length, 1)
+  assert.equal((await operator.audit({ limit: 10, after: Number(next) })).items.length, 1)
 })
 
 test('rule 9: what is discarded is kept, audited and said to be missing; what waits behind it goes out', async () => {
@@ -113,7 +113,7 @@ test('rule 9: what is discarded is kept, audited and said to be missing; what wa
   await rig.add(records)
   await isSetAside(operator)
   const discard = (key: string, event: string) =>
-    operator.discardSetAside(key, { event, reason: 'too large for anybody', operator: 'ann' })
+    operator.discard(key, { event, reason: 'too large for anybody', operator: 'ann' })
   const refusal = async (key: string, event: string) => {
     const answer = await discard(key, event)
     return 'refused' in answer && answer.refused
@@ -129,7 +129,7 @@ test('rule 9: what is discarded is kept, audited and said to be missing; what wa
   assert.deepEqual(await discard('o-1', second), answer, 'repeated, it is answered the same')
   const { rows } = await rig.pool.query('SELECT event_id, octet_length(value) AS bytes FROM outbox_dropped')
   assert.deepEqual(rows, [{ event_id: second, bytes: 60_000 }])
-  const [entry, ...more] = (await operator.setAsideAudit({ limit: 10 })).items
+  const [entry, ...more] = (await operator.audit({ limit: 10 })).items
   assert.deepEqual(more, [])
   assert.deepEqual([entry?.action, entry?.reason, entry?.event], ['set-aside-discard', 'too large for anybody', second])
   assert.equal(entry?.after.consequence, consequence)
@@ -144,20 +144,20 @@ test('rows without a usable key are named by their event, page by page', async (
   const large = (key: Buffer | null) => rig.record({ key, value: Buffer.alloc(60_000) })
   const odd = [large(null), large(Buffer.from([0xff])), large(Buffer.from('a\nb')), large(Buffer.from('ü/1'))]
   await rig.add(odd)
-  await until('all are set aside', async () => (await operator.setAside({ limit: 10 })).items.length === 4)
+  await until('all are set aside', async () => (await operator.list({ limit: 10 })).items.length === 4)
   const names = [...odd.slice(0, 3).map(({ eventId }) => `@${eventId}`), 'ü/1']
   const seen: string[] = []
   let after: string | null = null
   do {
-    const page = await operator.setAside({ limit: 3, ...(after !== null && { after }) })
+    const page = await operator.list({ limit: 3, ...(after !== null && { after }) })
     seen.push(...page.items.map(({ key }) => key))
     after = page.next
   } while (after !== null)
   assert.deepEqual(seen, names)
   for (const [i, name] of names.entries()) {
     const event = odd[i]!.eventId
-    assert.equal((await operator.setAsideOf(name))?.events[0]?.event, event)
-    assert.ok(!('refused' in (await operator.discardSetAside(name, { event, reason: unique('r'), operator: 'ann' }))))
+    assert.equal((await operator.of(name))?.events[0]?.event, event)
+    assert.ok(!('refused' in (await operator.discard(name, { event, reason: unique('r'), operator: 'ann' }))))
   }
   assert.equal(await rig.waiting(), 0)
 })

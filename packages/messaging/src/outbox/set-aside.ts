@@ -3,17 +3,11 @@
 import { transaction } from '@inorder/storage/transaction.ts'
 import type { Pool } from 'pg'
 import type { Logger } from 'pino'
-import type { Refused, SetAside, SetAsideDiscarded, SetAsideOps, SetAsideRedriven } from './ops.ts'
+import { actOnAll } from './act-on-all.ts'
+import { addAudit, auditEntries, discardAnswer } from './audit.ts'
+import type { AuditEntry, List, Refused, SetAside, SetAsideDiscarded, SetAsideOfKey, SetAsideRedriven } from './ops.ts'
 import { dropRows } from './recovery-store.ts'
-import {
-  addOutboxAudit,
-  lockSetAside,
-  type SetAsideRow,
-  setAsideAudit,
-  setAsideDiscardAnswer,
-  setAsideOf,
-  setAsideRows,
-} from './set-aside-store.ts'
+import { lockSetAside, setAsideRows } from './set-aside-store.ts'
 import { retrySetAside } from './store.ts'
 
 export interface SetAsideOptions {
@@ -25,60 +19,60 @@ export interface SetAsideOptions {
   versionHeader: string
   logger: Logger
   /** What is missing once this event is dropped, and what to do about it. */
-  consequence(row: { key: string; topic: string; version: number | null }): string
+  consequence(row: SetAside): string
 }
 
-/** So many rows are locked at once. */
-const together = 100
+interface Redrive {
+  operator: string
+  dryRun: boolean
+}
 
-export class SetAsideOperator implements SetAsideOps {
+export type SetAsideOps = Pick<SetAsideOperator, keyof SetAsideOperator>
+
+export class SetAsideOperator {
   readonly #options: SetAsideOptions
 
   constructor(options: SetAsideOptions) {
     this.#options = options
   }
 
-  async setAside({ limit, ...query }: Parameters<SetAsideOps['setAside']>[0]) {
-    const rows = await this.#rows({ ...query, limit: limit + 1 })
-    const page = rows.slice(0, limit)
-    return { items: page.map(withoutId), next: rows.length > limit ? page.at(-1)!.id : null }
+  /** The oldest first; `after` is the `next` of the page before. */
+  list(query: { key?: string; cause?: string; limit?: number; after?: string }): Promise<List<SetAside>> {
+    return setAsideRows(this.#options.maintenance, this.#options.versionHeader, query)
   }
 
-  async setAsideOf(key: string) {
-    const rows = await this.#rowsOf(key)
-    return rows.length > 0 ? { key, events: rows.map(withoutId) } : undefined
+  /** Undefined: nothing of this key is set aside. */
+  async of(key: string): Promise<SetAsideOfKey | undefined> {
+    const { items } = await this.list({ key })
+    return items.length > 0 ? { key, events: items } : undefined
   }
 
-  setAsideAudit(query: Parameters<SetAsideOps['setAsideAudit']>[0]) {
-    return setAsideAudit(this.#options.pool, query)
+  /** Undefined: nothing of this key is set aside. */
+  async redrive(key: string, redrive: Redrive): Promise<SetAsideRedriven | undefined> {
+    const { items } = await this.list({ key })
+    return items.length > 0 ? this.#redrive(items, redrive) : undefined
   }
 
-  async redriveSetAside(key: string, redrive: { operator: string; dryRun: boolean }) {
-    const rows = await this.#rowsOf(key)
-    return rows.length > 0 ? this.#redrive(rows, redrive) : undefined
+  async redriveAll(cause: string, redrive: Redrive): Promise<SetAsideRedriven> {
+    return this.#redrive((await this.list({ cause })).items, redrive)
   }
 
-  async redriveAllSetAside(cause: string, redrive: { operator: string; dryRun: boolean }) {
-    return this.#redrive(await this.#rows({ cause, limit: null }), redrive)
-  }
-
-  async discardSetAside(
+  async discard(
     key: string,
     { event, reason, operator }: { event: string; reason: string; operator: string },
   ): Promise<SetAsideDiscarded | Refused> {
     const { pool, relay, logger, consequence } = this.#options
-    const rows = await this.#rowsOf(key)
+    const { items: rows } = await this.list({ key })
     const row = rows.find((one) => one.event === event)
     const answer = await transaction(pool, async (tx) => {
       const isThere = row && (await lockSetAside(tx, [event])).size > 0
-      if (!isThere) return await setAsideDiscardAnswer(tx, key, event)
+      if (!isThere) return (await discardAnswer<SetAsideDiscarded>(tx, 'outbox_audit', key, event))?.answer
       const { version, behind } = row
       const discarded = { key, event, version, behind, consequence: consequence(row) }
       await dropRows(tx, [event])
       const after = { setAside: null, consequence: discarded.consequence }
-      const before = { setAside: withoutId(row) }
-      const action = 'set-aside-discard'
-      await addOutboxAudit(tx, { operator, action, key, event, reason, before, after, answer: discarded })
+      const act = { operator, action: 'set-aside-discard', key, event, reason }
+      await addAudit(tx, 'outbox_audit', [{ ...act, before: { setAside: row }, after, answer: discarded }])
       return discarded
     })
     if (answer) {
@@ -93,60 +87,42 @@ export class SetAsideOperator implements SetAsideOps {
     return { refused: 'nothing-set-aside', detail: `No event of ${key} is set aside.` }
   }
 
-  #rows(query: { cause?: string; limit: number | null; after?: string }): Promise<SetAsideRow[]> {
-    return setAsideRows(this.#options.maintenance, this.#options.versionHeader, query)
+  /** What was done to such rows, the newest first. */
+  audit(query: { limit: number; after?: number }): Promise<List<AuditEntry>> {
+    return auditEntries(this.#options.pool, query, 'outbox_audit')
   }
 
-  #rowsOf(key: string): Promise<SetAsideRow[]> {
-    return setAsideOf(this.#options.maintenance, this.#options.versionHeader, key)
-  }
-
-  async #redrive(
-    rows: readonly SetAsideRow[],
-    { operator, dryRun }: { operator: string; dryRun: boolean },
-  ): Promise<SetAsideRedriven> {
-    const items: SetAsideRedriven['items'] = []
-    for (let from = 0; from < rows.length; from += together) {
-      const some = rows.slice(from, from + together)
-      const told = some.map(({ key, event, behind }) => ({ key, event, behind }))
-      try {
-        if (dryRun) items.push(...told)
-        else items.push(...(await this.#retry(some, operator)))
-      } catch (error) {
-        items.push(...told.map((item) => ({ ...item, error: (error as Error).message })))
-      }
-    }
-    const failed = items.filter(({ error }) => error !== undefined).length
+  async #redrive(rows: readonly SetAside[], { operator, dryRun }: Redrive): Promise<SetAsideRedriven> {
+    const { relay, logger } = this.#options
+    const { items, done, failed } = await actOnAll(rows, shown, (some) => (dryRun ? some : this.#retry(some, operator)))
     if (!dryRun) {
-      this.#options.relay.wake()
+      relay.wake()
       const keys = items.slice(0, 10).map(({ key }) => key)
-      this.#options.logger.info(
-        { operator, events: items.length, failed, keys },
-        'events that were set aside are tried again',
-      )
+      logger.info({ operator, events: items.length, failed, keys }, 'events that were set aside are tried again')
     }
-    return { items, next: null, totals: { events: items.length, redriven: items.length - failed, failed } }
+    return { items, next: null, totals: { events: items.length, redriven: done, failed } }
   }
 
-  #retry(rows: readonly SetAsideRow[], operator: string): Promise<SetAsideRedriven['items']> {
+  #retry(rows: readonly SetAside[], operator: string): Promise<SetAside[]> {
     return transaction(this.#options.pool, async (tx) => {
       const wanted = rows.map(({ event }) => event)
       const events = await lockSetAside(tx, wanted)
       // What somebody else has let go on meanwhile is no longer there.
       const ours = rows.filter(({ event }) => events.has(event))
       await retrySetAside(tx, [...events])
-      const after = { setAside: null }
-      const items = []
-      for (const row of ours) {
-        const { key, event, behind } = row
-        const answer = { key, event, behind }
-        const before = { setAside: withoutId(row) }
-        await addOutboxAudit(tx, { operator, action: 'set-aside-redrive', key, event, before, after, answer })
-        items.push(answer)
-      }
-      return items
+      const acts = ours.map((row) => ({
+        operator,
+        action: 'set-aside-redrive',
+        key: row.key,
+        event: row.event,
+        before: { setAside: row },
+        after: { setAside: null },
+        answer: shown(row),
+      }))
+      await addAudit(tx, 'outbox_audit', acts)
+      return ours
     })
   }
 }
 
-const withoutId = ({ id: _, ...row }: SetAsideRow): SetAside => row
+const shown = ({ key, event, behind }: SetAside) => ({ key, event, behind })
