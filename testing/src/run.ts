@@ -1,6 +1,6 @@
 // `npm test`: the checks, then the tiers, each on parts of its own. `npm test -- order inbox.int` runs only test files
 // whose path contains one of the words, without the checks.
-import { globSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { globSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { root, runChecks, sources } from './checks.ts'
@@ -27,8 +27,9 @@ try {
     console.log('\n── check')
     add({ passed: 0, failed: await runChecks(stopped.signal) })
   }
-  await tier('unit', { concurrency: 2, timeout: 60_000 })
-  await tier('int', { concurrency: 2, timeout: 120_000 }, withParts)
+  await tier('unit', { concurrency: 2, timeout: 60_000, loadTogether: true })
+  // Its tests wait more than they work; those of the next tier keep both processors of a small machine busy.
+  await tier('int', { concurrency: 3, timeout: 120_000 }, withParts)
   await tier('e2e', { concurrency: 2, timeout: 300_000 })
   if (words.length > 0 && total.passed + total.failed === 0) fail(`no test file's path contains ${words.join(' or ')}`)
   if (stopped.signal.aborted) fail('the run was stopped')
@@ -40,10 +41,14 @@ try {
 console.log(`\n${total.passed} passed, ${total.failed} failed`)
 process.exit(total.failed === 0 ? 0 : 1)
 
-type Limits = { concurrency: number; timeout: number }
+type Limits = { concurrency: number; timeout: number; loadTogether?: boolean }
 type Surroundings = (work: () => Promise<void>) => Promise<void>
 
-async function tier(name: string, limits: Limits, surroundings: Surroundings = (work) => work()): Promise<void> {
+async function tier(
+  name: string,
+  { loadTogether, ...limits }: Limits,
+  surroundings: Surroundings = (work) => work(),
+): Promise<void> {
   const files = notImported(
     globSync(`{${sources}}/**/*.${name}.ts`, { cwd: root, exclude: (path) => path.includes('node_modules') })
       .filter((file) => words.length === 0 || words.some((word) => file.includes(word)))
@@ -57,11 +62,23 @@ async function tier(name: string, limits: Limits, surroundings: Surroundings = (
   console.log(`\n── ${name}: ${files.length} files`)
   const begun = performance.now()
   await surroundings(async () => {
-    const counts = await runTier({ files: files.map((file) => join(root, file)), ...limits, signal: stopped.signal })
+    const paths = files.map((file) => join(root, file))
+    const entries = loadTogether ? entriesOf(paths, limits.concurrency) : paths
+    const counts = await runTier({ files: paths, entries, ...limits, signal: stopped.signal })
     add(counts)
     const seconds = ((performance.now() - begun) / 1000).toFixed(1)
     console.log(`── ${name}: ${counts.passed} passed, ${counts.failed} failed (${seconds} s)`)
     if (counts.passed + counts.failed === 0) fail(`the ${name} tier has no tests`)
+  })
+}
+
+/** So many files that import these: most of what a pure test costs is the loading of what it imports. */
+function entriesOf(files: string[], count: number): string[] {
+  return Array.from({ length: Math.min(count, files.length) }, (_, n) => {
+    const path = join(folder, `tests-${n + 1}.mjs`)
+    const own = files.filter((_, index) => index % count === n)
+    writeFileSync(path, own.map((file) => `import ${JSON.stringify(file)}\n`).join(''))
+    return path
   })
 }
 

@@ -9,30 +9,35 @@ export interface Counts {
 
 export interface TierOptions {
   files: string[]
+  /** What is run instead of the files, and imports them. */
+  entries?: string[]
   concurrency: number
   /** Of one test, in ms. */
   timeout: number
   signal: AbortSignal
 }
 
-/** A test that was skipped, is a "todo" or sits in no file's tests at all is a failure: it proves nothing. */
-export function runTier({ files, concurrency, timeout, signal }: TierOptions): Promise<Counts> {
+/** A test that was skipped or is a "todo", and a file that has no test at all, are failures: they prove nothing. */
+export function runTier({ files, entries = files, concurrency, timeout, signal }: TierOptions): Promise<Counts> {
   return new Promise((resolve, reject) => {
     let counts: Counts | undefined
-    let withoutTests = 0
+    const hollow: string[] = []
+    const withTests = new Set<string | undefined>()
     // forceExit: a handle left open in a test file must not hang the run; processes left behind are looked for after it.
-    const events = run({ files, concurrency, timeout, signal, isolation: 'process', forceExit: true })
+    const events = run({ files: entries, concurrency, timeout, signal, isolation: 'process', forceExit: true })
     events.on('test:pass', ({ name, file }) => {
-      // A file without tests is reported as a test that is named like the file.
-      if (name === file) {
-        withoutTests++
-        console.log(`✖ no test in ${file}`)
-      }
+      // An entry without tests is reported as a test that is named like it.
+      if (name === file) hollow.push(file)
+      else withTests.add(file)
     })
+    events.on('test:fail', ({ file }) => withTests.add(file))
     events.on('test:summary', ({ file, counts: { tests, passed, skipped, todo } }) => {
       if (file !== undefined) return
       if (skipped + todo > 0) console.log(`✖ ${skipped} skipped, ${todo} todo: each counts as failed`)
-      counts = { passed: passed - withoutTests, failed: tests - passed + withoutTests }
+      // A file that runs others by importing them has no test of its own.
+      const empty = entries === files ? hollow : files.filter((path) => !withTests.has(path))
+      for (const path of empty) console.log(`✖ no test in ${path}`)
+      counts = { passed: passed - hollow.length, failed: tests - passed + empty.length }
     })
     const output = events.compose(spec)
     output.on('data', (text) => process.stdout.write(text))

@@ -7,11 +7,13 @@ import { test } from 'node:test'
 import { cleanEnvironment } from './stack.ts'
 
 /** What the tier counts for one test file of this text. In a process of its own: the runner does not run in itself. */
-function counted(text: string): { passed: number; failed: number } {
+function counted(text: string, loadedBy = 'a.unit.ts'): { passed: number; failed: number } {
   const folder = mkdtempSync(join(tmpdir(), 'inorder-tier-'))
-  const [file, runner] = [join(folder, 'a.unit.ts'), join(folder, 'runner.mjs')]
+  const [file, entry, runner] = [join(folder, 'a.unit.ts'), join(folder, loadedBy), join(folder, 'runner.mjs')]
+  writeFileSync(entry, `import ${JSON.stringify(file)}`)
   writeFileSync(file, `import { test, describe } from 'node:test'\n${text}`)
-  const options = `{ files: [${JSON.stringify(file)}], concurrency: 1, timeout: 3_000, signal: new AbortController().signal }`
+  const files = `files: [${JSON.stringify(file)}], entries: [${JSON.stringify(entry)}]`
+  const options = `{ ${files}, concurrency: 1, timeout: 3_000, signal: new AbortController().signal }`
   writeFileSync(
     runner,
     `const { runTier } = await import(${JSON.stringify(import.meta.resolve('./tier.ts'))})
@@ -24,6 +26,12 @@ function counted(text: string): { passed: number; failed: number } {
 test('passed tests are counted, those of suites and subtests too, the suites not', () => {
   const text = `test('a', () => {}); describe('s', () => { test('b', async (t) => { await t.test('c', () => {}) }) })`
   assert.deepEqual(counted(text), { passed: 3, failed: 0 })
+})
+
+test('the same where another file loads it, and a file without tests is found there too', () => {
+  const text = `test('a', () => {}); test('b', () => { throw new Error('no') })`
+  assert.deepEqual(counted(text, 'all.mjs'), { passed: 1, failed: 1 })
+  assert.deepEqual(counted('', 'all.mjs'), { passed: 0, failed: 1 })
 })
 
 test('whatever does not prove anything is a failure', () => {
