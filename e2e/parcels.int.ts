@@ -7,10 +7,9 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before, test } from 'node:test'
 import { promisify } from 'node:util'
+import { brokers, freshDatabase, registryUrl } from '@inorder/testing/parts.ts'
 import { freePort } from '@inorder/testing/ports.ts'
-import { type Stack, startStack } from '@inorder/testing/stack.ts'
 import { until } from '@inorder/testing/until.ts'
-import { sql } from './sql.ts'
 import { root } from './starter.ts'
 import { readTopic } from './topic.ts'
 
@@ -26,22 +25,21 @@ async function run(command: string, more: Record<string, string> = {}): Promise<
   return (await done.catch((error) => assert.fail(`${error.message}\n${error.stdout}`))).stdout
 }
 
-let stack: Stack
+/** By name. */
+const databases = new Map<string, Awaited<ReturnType<typeof freshDatabase>>>()
 let hub: ChildProcess | undefined
 let port = 0
 
 before(async () => {
-  const started = startStack({ env: { INORDER_SERVICES: 'none' } })
   cpSync(join(root, 'examples/parcels'), example, { recursive: true })
   const tarball = await pack()
   await run(`npm install --prefer-offline --no-audit --no-fund ${tarball}`)
-  stack = await started
-  for (const name of ['scanner', 'hub']) await sql(`${serverUrl()}/postgres`, `CREATE DATABASE ${name}`)
+  for (const name of ['scanner', 'hub']) databases.set(name, await freshDatabase(name))
   port = await freePort()
 })
 after(async () => {
   hub?.kill('SIGKILL')
-  await stack?.stop()
+  for (const { drop } of databases.values()) await drop()
   rmSync(folder, { recursive: true, force: true })
 })
 
@@ -56,12 +54,10 @@ async function pack(): Promise<string> {
   return join(folder, readdirSync(folder).find((name) => name.endsWith('.tgz')) ?? assert.fail('no tarball'))
 }
 
-const serverUrl = () => `postgres://postgres@${stack.address('postgres')}`
-
 const settings = (database: string) => ({
-  DATABASE_URL: `${serverUrl()}/${database}`,
-  KAFKA_BROKERS: stack.address('kafka'),
-  SCHEMA_REGISTRY_URL: stack.address('registry'),
+  DATABASE_URL: databases.get(database)!.url,
+  KAFKA_BROKERS: brokers(),
+  SCHEMA_REGISTRY_URL: registryUrl(),
 })
 
 /** Scans, and waits until Kafka has their events. */
@@ -139,7 +135,7 @@ test('once its depot is known, a redrive applies what is held, and what comes la
   assert.deepEqual({ applied, remaining }, { applied: 2, remaining: 0 })
   await scan('p-3:Berlin')
   await isAt('p-3', 'Kiel', 'Bremen', 'Berlin')
-  const heads = await readTopic(stack.address('kafka'), 'parcels.parked')
+  const heads = await readTopic(brokers(), 'parcels.parked')
   assert.deepEqual(heads.map(({ key }) => String(key)).sort(), ['p-2', 'p-3'])
   await stopHub()
 })
