@@ -216,14 +216,14 @@ function twice(work: () => void): void {
 }
 
 /** Another data folder and other ports, so that it can run beside the stack. */
-async function elsewhere(): Promise<Record<string, string>> {
-  return { INORDER_DATA: fresh(), INORDER_PORT_OFFSET: String(await freePortOffset()) }
+async function elsewhere(data = fresh()): Promise<Record<string, string>> {
+  return { INORDER_DATA: data, INORDER_PORT_OFFSET: String(await freePortOffset()) }
 }
 
-/** Elsewhere, on the stack's Kafka and registry, without services. */
+/** Elsewhere, each in the folder of the one before it, on the stack's Kafka and registry, without services. */
 async function onGivenParts(): Promise<Record<string, string>> {
   return {
-    ...(await elsewhere()),
+    ...(await elsewhere(join(folder, 'beside'))),
     INORDER_SERVICES: 'none',
     KAFKA_BROKERS: `127.0.0.1:${offset + 9092}`,
     SCHEMA_REGISTRY_URL: `http://127.0.0.1:${offset + 8081}/apis/ccompat/v7`,
