@@ -11,6 +11,7 @@ import { freePort } from '@inorder/testing/ports.ts'
 import { until } from '@inorder/testing/until.ts'
 
 const script = fileURLToPath(new URL('./service.fixture.ts', import.meta.url))
+const { PATH, NODE_COMPILE_CACHE } = process.env
 const settings = {
   DATABASE_URL: 'postgres://someone:secret@127.0.0.1/none',
   KAFKA_BROKERS: '127.0.0.1:1',
@@ -19,7 +20,7 @@ const settings = {
 }
 
 function run(mode: string, env: Record<string, string> = settings) {
-  const child = spawn(process.execPath, [script, mode], { env: { PATH: process.env.PATH, ...env } })
+  const child = spawn(process.execPath, [script, mode], { env: { PATH, NODE_COMPILE_CACHE, ...env } })
   const pieces: Buffer[] = []
   for (const stream of [child.stdout, child.stderr]) stream.on('data', (piece) => pieces.push(piece))
   const output = () => Buffer.concat(pieces).toString()
@@ -42,7 +43,7 @@ suite('the life of a service', { concurrency: 2 }, () => {
   test('a log that cannot be written, as on a full disk, neither ends the service nor keeps it from ending', async () => {
     const full = openSync('/dev/full', 'w')
     const port = await freePort()
-    const env = { PATH: process.env.PATH, ...settings, PORT: String(port) }
+    const env = { PATH, NODE_COMPILE_CACHE, ...settings, PORT: String(port) }
     const child = spawn(process.execPath, [script, 'well'], { env, stdio: ['ignore', full, 'inherit'] })
     const ended = once(child, 'close')
     closeSync(full)
