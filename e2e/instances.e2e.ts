@@ -92,9 +92,9 @@ suite('two instances of each service', () => {
     }
     await load.more(500)
     assert.ok(load.unknown > 0, 'the kill met no request: the load is too light to show anything')
-    await load.arrives(stack)
     const itself = async () => (await send(`${stack.url(leader)}/health/ready`)).status === 200
     await until('the killed one is ready, at the address it had', itself)
+    await load.arrives(stack)
     assert.match(stack.lines.join('\n'), new RegExp(`^.* ${leader} ended \\(SIGKILL\\): starting it again$`, 'm'))
   })
 

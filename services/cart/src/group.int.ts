@@ -30,12 +30,12 @@ after(async () => {
 /** As `Writes` does it: what another instance holds at this moment is waited for. */
 async function commitAll(db: pg.Pool, group: readonly Write[]): Promise<Result[]> {
   const results: Result[] = []
-  for (const [n, result] of (await commitGroup(db, group)).entries())
+  for (const [n, result] of (await commitGroup(db, group)).results.entries())
     results.push(result.kind === 'locked' ? await waited(db, group[n]!) : result)
   return results
 }
 async function waited(db: pg.Pool, write: Write): Promise<Result> {
-  const result = await commitWaiting(db, write, 60_000)
+  const { results: result } = await commitWaiting(db, write, 60_000)
   return result.kind === 'locked' ? waited(db, write) : result
 }
 const one = async (write: Write, db = pool) => (await commitAll(db, [write]))[0]!

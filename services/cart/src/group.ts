@@ -1,5 +1,11 @@
 // A group of writes, in one transaction.
-import { addToOutbox, type EventRecord, type OutboxRecord, type Source } from '@inorder/messaging/outbox/outbox.ts'
+import {
+  type AddedRow,
+  addToOutbox,
+  type EventRecord,
+  type OutboxRecord,
+  type Source,
+} from '@inorder/messaging/outbox/outbox.ts'
 import {
   isLockTimeout,
   type Last,
@@ -37,6 +43,12 @@ export interface Locked {
   kind: 'locked'
 }
 
+export interface Committed<Results> {
+  results: Results
+  /** The events of the results, for the relay; undefined: it finds them in the table. */
+  rows: readonly AddedRow[] | undefined
+}
+
 /** Longer than another instance's commit takes as a rule. */
 const groupLockTimeoutMs = 100
 /** What each half of a group loses to a lock that lasts. */
@@ -52,41 +64,44 @@ export async function commitGroup(
   pool: Sessions,
   group: readonly Write[],
   commitBefore = Number.POSITIVE_INFINITY,
-): Promise<(Result | Locked)[]> {
+): Promise<Committed<(Result | Locked)[]>> {
   try {
     const limits = { commitBefore, lockTimeoutMs: groupLockTimeoutMs }
-    return await transaction(pool, (tx, last) => writeAll(tx, group, last), limits)
+    const { results, added } = await transaction(pool, (tx, last) => writeAll(tx, group, last), limits)
+    return { results, rows: await known(added) }
   } catch (error) {
     if (!faultOfOne(error)) throw error
     const locks = { left: maxLockTimeouts }
     const limits = { commitBefore, lockTimeoutMs: partLockTimeoutMs }
-    return await transaction(pool, (tx) => writeInParts(tx, group, locks), limits)
+    return { results: await transaction(pool, (tx) => writeInParts(tx, group, locks), limits), rows: undefined }
   }
 }
 
 /** Commits a single write, and waits this long for what other sessions hold locked. */
-export async function commitWaiting(pool: Sessions, write: Write, waitMs: number): Promise<Result | Locked> {
+export async function commitWaiting(pool: Sessions, write: Write, waitMs: number): Promise<Committed<Result | Locked>> {
   const { command } = write
   try {
-    return await transaction(
+    const { results, added } = await transaction(
       pool,
       async (tx, last) => {
         // Before its key: while it waits, other instances are to find the key free.
         if (command.type === 'ChangeStatus') await lockOrder(tx, command.orderId)
-        return (await writeAll(tx, [write], last))[0]!
+        return writeAll(tx, [write], last)
       },
       { lockTimeoutMs: waitMs },
     )
+    return { results: results[0]!, rows: await known(added) }
   } catch (error) {
     const kind = faultOfOne(error)
     if (!kind) throw error
-    return { kind }
+    return { results: { kind }, rows: [] }
   }
 }
 
 interface Settled {
   result: Outcome | Held | Locked
-  accepted?: { event: Event; now: CartOrder }
+  /** With the event of the version before. */
+  accepted?: { event: Event; now: CartOrder; predecessor: string | null }
 }
 
 function settle({ command }: Write, state: CartOrder | 'locked' | undefined): Settled {
@@ -95,11 +110,18 @@ function settle({ command }: Write, state: CartOrder | 'locked' | undefined): Se
   if (decision.kind !== 'accepted') return { result: decision }
   const { event } = decision
   const now = evolve(state, event)
-  return { result: { kind: event.type === 'OrderCreated' ? 'created' : 'changed', now }, accepted: { event, now } }
+  const predecessor = state?.eventId ?? null
+  const kind = event.type === 'OrderCreated' ? 'created' : 'changed'
+  return { result: { kind, now }, accepted: { event, now, predecessor } }
+}
+
+interface Written {
+  results: (Result | Locked)[]
+  added: Promise<AddedRow[]>
 }
 
 /** Rule 1: keys, creates, row locks, outbox - and each sorted by its statement, so that no two groups meet crosswise. */
-async function writeAll(tx: Tx, group: readonly Write[], last: Last): Promise<(Result | Locked)[]> {
+async function writeAll(tx: Tx, group: readonly Write[], last: Last): Promise<Written> {
   // 1. Keys: those used before have their result already.
   const earlier = await claimKeys(
     tx,
@@ -138,14 +160,18 @@ async function writeAll(tx: Tx, group: readonly Write[], last: Last): Promise<(R
     const settlement = settled.get(write)
     if (!settlement) return earlierOf(write)!
     const { result, accepted } = settlement
-    if (accepted) records.push(write.record ?? recordOf(accepted.event, accepted.now, occurredAt, write))
+    if (accepted) {
+      const { event, now, predecessor } = accepted
+      records.push({ ...(write.record ?? recordOf(event, now, occurredAt, write)), predecessor })
+    }
     if (!write.key) return result
     if (result.kind === 'held' || result.kind === 'locked') unused.push(write.key)
     else decided.push({ key: write.key, outcome: result })
     return result
   })
-  last(Promise.all([addToOutbox(tx, records), decideKeys(tx, decided), unclaimKeys(tx, unused)]))
-  return results
+  const added = addToOutbox(tx, records)
+  last(Promise.all([added, decideKeys(tx, decided), unclaimKeys(tx, unused)]))
+  return { results, added }
 }
 
 /**
@@ -157,7 +183,7 @@ async function writeInParts(tx: Tx, group: readonly Write[], locks: { left: numb
   try {
     return await savepoint(tx, async () => {
       let stored: Promise<unknown> | undefined
-      const results = await writeAll(tx, group, (statements) => {
+      const { results } = await writeAll(tx, group, (statements) => {
         stored = statements
       })
       await stored
@@ -173,6 +199,9 @@ async function writeInParts(tx: Tx, group: readonly Write[], locks: { left: numb
     return [...first, ...(await writeInParts(tx, group.slice(half), locks))]
   }
 }
+
+/** Of a group that is committed. Where the answer to the COMMIT was lost (rule 4), this one was too. */
+const known = (added: Promise<AddedRow[]>): Promise<AddedRow[] | undefined> => added.catch(() => undefined)
 
 /** What an error says of one write of the group, `undefined` where it is the whole group's. */
 function faultOfOne(error: unknown): 'data' | 'locked' | undefined {

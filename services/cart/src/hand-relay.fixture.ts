@@ -19,7 +19,12 @@ export class HandRelay {
       },
       retryAfter: 7,
       expect: (eventId) => this.#expect(eventId),
+      join: (eventId) => this.#expect(eventId),
     }
+  }
+
+  committed(): void {
+    this.wake()
   }
 
   #expect(eventId: string): Waiter {

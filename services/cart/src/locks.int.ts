@@ -166,7 +166,7 @@ test('a write that a lock holds up does not keep its idempotency key meanwhile',
   const [held, free, key] = [unique('held'), unique('o'), unique('k')]
   await cart(held, free)
   const lock = await lockOrder(held)
-  const results = await commitGroup(pool, [change(held, 'paid', key), change(free, 'paid', unique('k'))])
+  const { results } = await commitGroup(pool, [change(held, 'paid', key), change(free, 'paid', unique('k'))])
   assert.deepEqual(
     results.map((result) => result.kind),
     ['locked', 'changed'],

@@ -6,7 +6,7 @@ import { type EventRecord, stillInOutbox } from '@inorder/messaging/outbox/outbo
 import type { Relay } from '@inorder/messaging/outbox/relay.ts'
 import { GroupCommit } from '@inorder/storage/group-commit.ts'
 import type { Logger } from 'pino'
-import { commitGroup, commitWaiting, type Locked, type Result, type Write } from './group.ts'
+import { type Committed, commitGroup, commitWaiting, type Locked, type Result, type Write } from './group.ts'
 import { earlierOf, type KeyUse, keyName } from './idempotency.ts'
 import { decide, evolve, orderIdOf } from './order.ts'
 import { largestEvent, recordOf } from './order-record.ts'
@@ -39,6 +39,8 @@ const connectionsForLocks = 3
 /** Short, so that with more that wait for a lock than are tried at once each has its turn. */
 const turnMs = 200
 
+const deletedWithinMs = 100
+
 /** `until`: so long it waits for its group, or for a lock (`performance.now()`). */
 type Queued = Write & { until: number }
 const keyOf = ({ command }: Queued) => orderIdOf(command)
@@ -46,7 +48,7 @@ const keyOf = ({ command }: Queued) => orderIdOf(command)
 export interface WritesOptions {
   pool: ComparedSessions
   run: Pick<DatabaseRun, 'compared'>
-  relay: Pick<Relay, 'delivery' | 'wake'>
+  relay: Pick<Relay, 'delivery' | 'wake' | 'committed'>
   logger: Logger
   /** As if every write preferred `handling=strict`. */
   strict?: boolean
@@ -175,12 +177,13 @@ export class Writes {
     return this.#committed(commitWaiting(this.#options.pool, queued, Math.min(left, turnMs)), 1)
   }
 
-  async #committed<T>(commit: Promise<T>, writes: number): Promise<T> {
+  async #committed<T>(commit: Promise<Committed<T>>, writes: number): Promise<T> {
     const { relay, logger } = this.#options
     try {
-      const results = await commit
-      // Not in here: what it throws would deny the commit.
-      queueMicrotask(() => relay.wake())
+      const { results, rows } = await commit
+      // Not in here: what it throws would deny the commit. But before the requests go on: their waiters say that nothing has
+      // published the rows yet.
+      queueMicrotask(() => (rows ? relay.committed(rows) : relay.wake()))
       return results
     } catch (error) {
       logger.error({ err: error, writes }, 'a group of writes was not committed')
@@ -197,17 +200,22 @@ export class Writes {
     const { pool, run, logger } = this.#options
     // Another database's outbox says nothing of it.
     const isPublished = async () => (await stillInOutbox(pool, [eventId])).size === 0 && run.compared === database
-    const waiter = this.#delivery.expect(eventId)
+    // A row is deleted a moment after its acknowledgement, of which only the leader can tell who joins between the two.
+    const waits = [Math.min(waitMs, deletedWithinMs), Math.max(waitMs - deletedWithinMs, 0)]
     try {
-      if (await isPublished()) return 'delivered'
-      if ((await waiter.within(waitMs)) === 'delivered') return 'delivered'
+      for (const ms of waits) {
+        const waiter = this.#delivery.join(eventId)
+        try {
+          if ((await isPublished()) || (await waiter.within(ms)) === 'delivered') return 'delivered'
+        } finally {
+          waiter.forget()
+        }
+      }
       return (await isPublished()) ? 'delivered' : 'pending'
     } catch (error) {
       // It is stored whatever becomes of this question, so an error would be a lie.
       logger.warn({ err: error, eventId }, 'cannot ask the outbox')
       return 'pending'
-    } finally {
-      waiter.forget()
     }
   }
 }

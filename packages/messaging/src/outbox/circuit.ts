@@ -1,13 +1,13 @@
 import type { Logger } from 'pino'
 
-/** Whether Kafka takes events. Open (`away`) until something was acknowledged, and again from the first failure on. */
+/** Whether Kafka takes events. Open until something was acknowledged, and again from the first failure on. */
 export class Circuit {
   readonly #logger: Logger
-  readonly #onChange: (away: boolean) => void
+  readonly #onChange: (isUnavailable: boolean) => void
   readonly #contact = Promise.withResolvers<void>()
   #state: 'not known yet' | 'open' | 'closed' = 'not known yet'
 
-  constructor(logger: Logger, onChange: (away: boolean) => void) {
+  constructor(logger: Logger, onChange: (isUnavailable: boolean) => void) {
     this.#logger = logger
     this.#onChange = onChange
   }

@@ -6,6 +6,8 @@ export interface Delivery {
   readonly retryAfter: number
   /** Rule 7: before the transaction that stores the event is sent. Ends with `within` or `forget`. */
   expect(eventId: string): Waiter
+  /** The same for an event that may be stored already. */
+  join(eventId: string): Waiter
 }
 
 export interface Waiter {

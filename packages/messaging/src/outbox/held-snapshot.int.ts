@@ -4,7 +4,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { freshDatabase } from '@inorder/testing/parts.ts'
 import pg from 'pg'
-import type { Lane } from './lane.ts'
+import type { Lane } from './lane-table.ts'
 import { lanesByHand } from './lanes-by-hand.fixture.ts'
 import { type OutboxRig, outboxRig } from './rig.fixture.ts'
 
@@ -40,7 +40,7 @@ async function blocksRead({ url }: OutboxRig, lanes: readonly Pick<Lane, 'topic'
   await session.connect()
   const each = (what: string) => `array_fill(${what}, ARRAY[${lanes.length}])`
   const text = `EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON)
-    SELECT * FROM outbox_first($1, $2, $3, $3, ${each(`'{}'::text`)}, ${each('524288')}, ${each(`'{}'::text`)}, 500)`
+    SELECT * FROM outbox_read($1, $2, $3, $3, ${each(`'{}'::text`)}, ${each('524288')}, ${each(`'{}'::text`)}, 500)`
   const values = [
     lanes.map(({ topic }) => topic),
     lanes.map(({ partition }) => partition),

@@ -1,9 +1,8 @@
 // Lanes that nobody sends from: read, and what was read deleted, as a leader does it.
 import { until } from '@inorder/testing/until.ts'
 import { pino } from 'pino'
-import { SerialProducer } from '../kafka/producer.ts'
 import { CompleteIds } from './complete-ids.ts'
-import { Lane } from './lane.ts'
+import { found, LaneTable } from './lane-table.ts'
 import type { OutboxRig } from './rig.fixture.ts'
 import { declareTopic, deleteRows, readLanes } from './store.ts'
 
@@ -11,14 +10,16 @@ export async function lanesByHand({ pool, maintenance, topic }: OutboxRig, parti
   await declareTopic(pool, topic, partitions)
   const complete = new CompleteIds(pool, pino({ level: 'silent' }))
   await complete.learn(10_000)
-  const producer = new SerialProducer({ brokers: ['127.0.0.1:1'], clientId: 'by-hand' }, 0)
-  const lanes = Array.from({ length: partitions }, (_, n) => new Lane(topic, n, producer))
+  const { lanes } = new LaneTable(new Map([[topic, partitions]]))
   const read = async () => {
     const { upTo } = complete
-    const found = await readLanes(maintenance, lanes)
-    for (const [n, lane] of lanes.entries()) lane.read(found[n]!, upTo)
+    const all = await readLanes(maintenance, lanes)
+    for (const [n, lane] of lanes.entries()) {
+      found(lane, all[n]!, upTo)
+      lane.queue = []
+    }
     complete.follow()
-    return found.flatMap(({ rows }) => rows)
+    return all.flatMap(({ rows }) => rows)
   }
   return {
     lanes,

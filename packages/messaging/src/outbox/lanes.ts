@@ -1,6 +1,6 @@
+import { backoffMs, sleep } from '@inorder/storage/retry.ts'
 import type { Pool } from 'pg'
 import type { Logger } from 'pino'
-import type { Cluster } from '../kafka/client.ts'
 import { KafkaUnavailable, RecordTooLarge } from '../kafka/errors.ts'
 import { type ProducerRecord, SerialProducer } from '../kafka/producer.ts'
 import { frame } from '../kafka/wire-format.ts'
@@ -8,253 +8,171 @@ import type { Circuit } from './circuit.ts'
 import type { CompleteIds } from './complete-ids.ts'
 import type { Deletions } from './deletions.ts'
 import { decodeHeaders } from './headers.ts'
-import { bytesOf, Lane } from './lane.ts'
+import { type Chunk, type Command, type Event, type Failure, type Lane, LaneTable } from './lane-table.ts'
 import type { OutboxMetrics } from './metrics.ts'
 import type { SchemaIds } from './schemas.ts'
-import { type LaneRead, type LaneRows, type OutboxRow, readLanes, setAside } from './store.ts'
+import { type OutboxRow, readLanes, setAside } from './store.ts'
 
 export interface LanesOptions {
   pool: Pool
-  /** Of the same database, with a long deadline. */
+  /** Of the same database, with a long deadline: for what looks at everything that waits. */
   maintenance: Pool
-  cluster: Cluster
-  schemas: SchemaIds
+  brokers: string[]
+  /** This process, `cart-2`: the `origin` of its rows. Two that run at once must not share it. */
+  instance: string
   circuit: Circuit
-  deletions: Deletions
   metrics: OutboxMetrics
   logger: Logger
   /** Kafka has acknowledged these. */
   onPublished(rows: readonly OutboxRow[]): void
+  schemas: SchemaIds
+  deletions: Deletions
+  /** Knows its first id, or did not find it out in time. */
+  complete: CompleteIds
 }
 
 // The client's own deadlines do not hold against a frozen broker. The first send after connecting takes up to 1.1 s.
 const sendDeadlineMs = 3_000
 const readRetryMs = 500
-const enoughTogether = 512 * 1024
+const lookMs = 100
+/** Of a lane that Kafka or the registry refuses, or does not answer. */
+const backoff = { firstMs: 100, longestMs: 2_000 }
 
-/** What was read of a lane. */
-interface Chunk {
-  lane: Lane
-  rows: readonly OutboxRow[]
-}
-
-/**
- * A leader's lanes: reads all that are idle with one statement, and sends what they got in requests of about
- * `enoughTogether` bytes. A request goes through the producer of its first lane: a lane is in one request at a time, so
- * each producer is as well.
- */
+/** Carries out what the table of lanes says, and tells it what came of that. */
 export class Lanes {
+  readonly table: LaneTable
   readonly #options: LanesOptions
-  readonly #complete: CompleteIds
-  readonly #lanes: Lane[]
+  readonly #producers: ReadonlyMap<Lane, SerialProducer>
   readonly #sends = new Set<Promise<void>>()
-  #reading = false
+  readonly #ended = new AbortController()
+  readonly #looks: NodeJS.Timeout
   /** The first read may have to step over all that was ever published; one that failed may have been too long. */
   #mayTakeLong = true
-  #stopped = false
-  #timer: NodeJS.Timeout | undefined
   /** `performance.now()` of Kafka's last acknowledgement. */
   lastAcknowledged = Number.NEGATIVE_INFINITY
 
-  /** Of each topic. */
-  readonly partitions: ReadonlyMap<string, number>
-
-  /** `complete` knows its first id, or did not find it out in time. */
-  constructor(options: LanesOptions, complete: CompleteIds, partitions: ReadonlyMap<string, number>) {
+  constructor(options: LanesOptions, partitions: ReadonlyMap<string, number>) {
     this.#options = options
-    this.#complete = complete
-    this.partitions = partitions
-    this.#lanes = [...partitions].flatMap(([topic, count]) =>
-      Array.from({ length: count }, (_, p) => new Lane(topic, p, new SerialProducer(options.cluster, p))),
-    )
+    this.table = new LaneTable(partitions)
+    this.#looks = setInterval(() => this.tell({ type: 'look' }), lookMs)
+    const cluster = { brokers: options.brokers, clientId: `${options.instance}-relay` }
+    this.#producers = new Map(this.table.lanes.map((lane) => [lane, new SerialProducer(cluster, lane.partition)]))
   }
 
-  /** Which lanes there are, and where they are to be read from. */
-  get bases(): readonly Pick<LaneRead, 'topic' | 'partition' | 'base'>[] {
-    return this.#lanes
-  }
-
-  /** Nothing that Kafka could take waits: all is published, or rests for another reason than Kafka's absence. */
-  get quiet(): boolean {
-    return this.#lanes.every((lane) =>
-      lane.trouble ? !(lane.trouble instanceof KafkaUnavailable) : lane.idle && lane.empty,
-    )
-  }
-
-  /** There may be new rows. */
-  wake(): void {
-    for (const lane of this.#lanes) lane.wanted = true
-    this.#read()
-  }
-
-  /** Rows are deleted: a lane may have waited for that. */
-  deleted(): void {
-    this.#read()
-  }
-
-  /** Kafka answers again: nobody needs to rest longer. */
-  hurry(): void {
-    for (const lane of this.#lanes) if (lane.trouble instanceof KafkaUnavailable) lane.hurry()
-    this.#read()
-  }
-
-  get stopped(): boolean {
-    return this.#stopped
-  }
-
-  /** Ends in order: what is in flight is waited for. */
+  /** Ends in order: what is in flight is waited for, and what of it is acknowledged deleted. */
   async finish(): Promise<void> {
     this.stop()
     await Promise.all(this.#sends)
+    await this.#options.deletions.flush()
     this.abort()
   }
 
   /** At once: somebody else leads. */
   abort(): void {
     this.stop()
-    for (const lane of this.#lanes) lane.close()
+    for (const producer of this.#producers.values()) producer.close()
   }
 
   /** Nothing more is sent. */
   stop(): void {
-    this.#stopped = true
-    clearTimeout(this.#timer)
+    this.tell({ type: 'dropped' })
+    clearInterval(this.#looks)
+    this.#ended.abort()
   }
 
-  #read(): void {
-    if (this.#reading || this.#stopped) return
-    const lanes = this.#lanes.filter((lane) => lane.readable)
-    if (lanes.length === 0) return
-    this.#reading = true
-    for (const lane of lanes) lane.wanted = false
-    const { pool, maintenance } = this.#options
-    const complete = this.#complete.upTo
-    this.#complete.follow()
-    readLanes(this.#mayTakeLong ? maintenance : pool, lanes).then(
-      (found) => this.#found(lanes, found, complete),
-      (error: Error) => this.#readFailed(lanes, error),
-    )
+  isAcknowledged(eventId: string): boolean {
+    return this.table.lanes.some(({ acknowledged }) => acknowledged.has(eventId))
   }
 
-  #found(lanes: readonly Lane[], found: readonly LaneRows[], complete: bigint | undefined): void {
-    this.#reading = false
-    this.#mayTakeLong = false
-    if (this.#stopped) return
-    let together: Chunk[] = []
-    let bytes = 0
-    for (const [i, lane] of lanes.entries()) {
-      const { rows, more } = found[i]!
-      lane.read(found[i]!, complete)
-      if (more) lane.wanted = true
-      lane.empty = rows.length === 0
-      if (lane.empty) {
-        // What it failed with is gone by another way, and must not keep the circuit open for ever.
-        lane.trouble = undefined
-        continue
-      }
-      lane.sending()
-      if (lane.alone) {
-        this.#start([{ lane, rows }])
-        continue
-      }
-      together.push({ lane, rows })
-      bytes += bytesOf(rows)
-      if (bytes < enoughTogether) continue
-      this.#start(together)
-      together = []
-      bytes = 0
+  tell(event: Event): void {
+    for (const command of this.table.on(event)) this.#carryOut(command)
+    this.#options.metrics.inBackoff.set(this.table.lanes.filter(({ state }) => state === 'backoff').length)
+  }
+
+  #carryOut(command: Command): void {
+    if (command.do === 'read') void this.#read(command.lanes)
+    else if (command.do === 'set aside') void this.#setAside(command)
+    else if (command.do === 'back off') this.#backOff(command)
+    else {
+      const send = this.#send(command.chunks).finally(() => this.#sends.delete(send))
+      this.#sends.add(send)
     }
-    if (together.length > 0) this.#start(together)
-    this.#read()
   }
 
-  #start(chunks: readonly Chunk[]): void {
-    const send = this.#send(chunks).finally(() => this.#sends.delete(send))
-    this.#sends.add(send)
+  #backOff({ lane, failures, cause }: Extract<Command, { do: 'back off' }>): void {
+    if (failures === 1) this.#options.logger.warn({ ...nameOf(lane), cause }, 'a partition takes no events')
+    void this.#tellLater(backoffMs(failures, backoff), { type: 'retry', lane, failures })
   }
 
-  #readFailed(lanes: readonly Lane[], error: Error): void {
-    this.#options.logger.warn({ cause: error.message }, 'the outbox could not be read')
-    this.#mayTakeLong = true
-    for (const lane of lanes) lane.wanted = true
-    this.#timer = setTimeout(() => {
-      this.#reading = false
-      this.#read()
-    }, readRetryMs)
+  async #tellLater(ms: number, event: Event): Promise<void> {
+    await sleep(ms, this.#ended.signal)
+    this.tell(event)
+  }
+
+  async #read(lanes: readonly Lane[]): Promise<void> {
+    const { pool, maintenance, logger, complete: ids } = this.#options
+    const complete = ids.upTo
+    ids.follow()
+    try {
+      const found = await readLanes(this.#mayTakeLong ? maintenance : pool, lanes)
+      this.#mayTakeLong = false
+      this.tell({ type: 'read', lanes, found, complete })
+    } catch (error) {
+      logger.warn({ err: error }, 'the outbox could not be read: it is tried again')
+      this.#mayTakeLong = true
+      void this.#tellLater(readRetryMs, { type: 'not read', lanes })
+    }
   }
 
   async #send(chunks: readonly Chunk[]): Promise<void> {
     const { schemas, circuit, deletions, metrics, logger, onPublished } = this.#options
-    const producer = chunks[0]!.lane.producer
+    const rows = chunks.flatMap((chunk) => chunk.rows)
     try {
-      await schemas.learn(new Set(chunks.flatMap(({ rows }) => rows.map((row) => row.fingerprint))))
-      await producer.send(
-        chunks.flatMap(({ lane, rows }) => rows.map((row) => recordOf(lane, row, schemas))),
-        sendDeadlineMs,
-      )
+      await schemas.learn(new Set(rows.map(({ fingerprint }) => fingerprint)))
+      const records = chunks.flatMap((chunk) => chunk.rows.map((row) => recordOf(chunk.lane, row, schemas)))
+      if (this.table.dropped) return
+      // The producer of its first lane: a lane is in one request at a time, so each producer is as well.
+      await this.#producers.get(chunks[0]!.lane)!.send(records, sendDeadlineMs)
     } catch (error) {
-      if (!this.#stopped) await this.#failed(chunks, error as Error)
+      if (this.table.dropped) return
+      metrics.failures.inc()
+      if (error instanceof KafkaUnavailable) circuit.open(error)
+      this.tell({ type: 'failed', chunks, failure: failureOf(error), cause: (error as Error).message })
       return
     }
     this.lastAcknowledged = performance.now()
     circuit.close()
-    for (const { lane, rows } of chunks) {
-      const { topic, partition } = lane
-      if (lane.trouble) logger.info({ topic, partition }, 'a partition takes events again')
-      lane.sent(rows)
-      onPublished(rows)
-      deletions.add(lane, rows)
-      metrics.published.inc(rows.length)
-    }
-    this.#measure()
-    this.#read()
-  }
-
-  /** One that Kafka refused, among several, is found by sending each by itself; the others are in the log twice then. */
-  async #failed(chunks: readonly Chunk[], error: Error): Promise<void> {
-    this.#options.metrics.failures.inc()
-    for (const { lane, rows } of chunks) {
-      if (chunks.length > 1 && !(error instanceof KafkaUnavailable)) lane.again(true)
-      else await this.#laneFailed(lane, rows, error)
-    }
-    this.#read()
-  }
-
-  async #laneFailed(lane: Lane, rows: readonly OutboxRow[], error: Error): Promise<void> {
-    const { circuit, logger } = this.#options
-    const { topic, partition } = lane
-    let trouble = error
-    if (error instanceof RecordTooLarge) {
-      if (rows.length > 1) return lane.halve(rows)
-      try {
-        await this.#setAside(rows[0]!, error)
-        return lane.again()
-      } catch (failure) {
-        trouble = failure as Error
-      }
-    }
-    if (error instanceof KafkaUnavailable) circuit.open(error)
-    if (!lane.trouble) logger.warn({ topic, partition, cause: trouble.message }, 'a partition takes no events')
-    lane.rest(trouble, () => {
-      this.#measure()
-      this.#read()
-    })
-    this.#measure()
+    metrics.published.inc(rows.length)
+    for (const { lane } of chunks) if (lane.failures > 0) logger.info(nameOf(lane), 'a partition takes events again')
+    onPublished(rows)
+    deletions.add(chunks)
+    this.tell({ type: 'acknowledged', chunks })
   }
 
   /** Rule 9: nothing will make Kafka take it. Its key stands still, and somebody has to look at it. */
-  async #setAside({ eventId, key }: OutboxRow, cause: Error): Promise<void> {
-    await setAside(this.#options.pool, eventId, { cause: 'record-too-large', detail: cause.message })
-    this.#options.metrics.setAside.inc()
-    this.#options.logger.error(
-      { alarm: 'outbox-set-aside', eventId, key: key?.toString(), cause: cause.message },
+  async #setAside({ chunk, cause }: Extract<Command, { do: 'set aside' }>): Promise<void> {
+    const { pool, metrics, logger } = this.#options
+    const { eventId, key } = chunk.rows[0]!
+    try {
+      await setAside(pool, eventId, { cause: 'record-too-large', detail: cause })
+    } catch (error) {
+      this.tell({ type: 'failed', chunks: [chunk], failure: 'refused', cause: (error as Error).message })
+      return
+    }
+    metrics.setAside.inc()
+    logger.error(
+      { alarm: 'outbox-set-aside', eventId, key: key?.toString(), cause },
       'Kafka refuses an event for good: it is set aside, and the later events of its key wait behind it',
     )
+    this.tell({ type: 'retry', lane: chunk.lane, failures: chunk.lane.failures })
   }
+}
 
-  #measure(): void {
-    this.#options.metrics.resting.set(this.#lanes.filter((lane) => lane.resting).length)
-  }
+const nameOf = ({ topic, partition }: Lane) => ({ topic, partition })
+
+function failureOf(error: unknown): Failure {
+  if (error instanceof KafkaUnavailable) return 'unavailable'
+  return error instanceof RecordTooLarge ? 'too large' : 'refused'
 }
 
 function recordOf({ topic, partition }: Lane, row: OutboxRow, schemas: SchemaIds): ProducerRecord {

@@ -15,7 +15,7 @@ export function outboxMetrics(registry: Registry) {
     setAside: gauge('outbox_set_aside_rows', 'Events that Kafka refuses for good; the later ones of their key wait'),
     published: counter('outbox_published_total', 'Events that Kafka has acknowledged'),
     failures: counter('outbox_send_failures_total', 'Sends that failed or were overdue'),
-    resting: gauge('outbox_resting_lanes', 'Partitions to which nothing is sent for a moment after a failure'),
+    inBackoff: gauge('outbox_resting_lanes', 'Partitions to which nothing is sent for a moment after a failure'),
     unavailable: gauge('outbox_kafka_away', '1 while Kafka is known not to take events'),
     leads: gauge('outbox_leads', '1 while this instance publishes'),
   }

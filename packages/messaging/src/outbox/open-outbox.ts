@@ -81,11 +81,12 @@ export function openOutbox(options: OutboxOptions): Outbox {
       relay.wake()
       return result
     },
-    add: (tx, topic, ...events) =>
-      addToOutbox(
+    async add(tx, topic, ...events) {
+      await addToOutbox(
         tx,
         events.map((event) => outboxRecord(topic, event, { origin: instance })),
-      ),
+      )
+    },
     async close() {
       await relay.close()
       await maintenance.end()

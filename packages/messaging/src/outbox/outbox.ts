@@ -2,6 +2,7 @@ import type { Tx } from '@inorder/storage/transaction.ts'
 import { keyHash } from '../kafka/partitioner.ts'
 import type { Topic } from '../kafka/topic.ts'
 import { encodeHeaders } from './headers.ts'
+import type { OutboxRow } from './store.ts'
 
 export interface OutboxRecord {
   /** A uuid; the relay tells by it that the record is in Kafka. */
@@ -14,6 +15,19 @@ export interface OutboxRecord {
   readonly headers: Readonly<Record<string, string | Buffer>>
   /** The instance whose request waits for the record. */
   readonly origin: string
+  /**
+   * Rule 24: the event before it of its key, as it was read under the key's lock; null: it is the key's first. Without it
+   * the record is sent from the table alone.
+   */
+  readonly predecessor?: string | null
+}
+
+/** A row that was added, as far as its sender wants to know: from memory it goes out before the table is read. */
+export interface AddedRow extends OutboxRow {
+  readonly topic: string
+  readonly hash: number
+  /** The event that has to go out before it; null where there is none, or where that has left the table. */
+  readonly after: string | null
 }
 
 /** Where an event comes from: the instance that waits for it, and the W3C trace of the request, if that has one. */
@@ -55,28 +69,35 @@ FROM unnest($2::uuid[], $3::text[], $4::int[], $5::int[], $6::int[], $7::int[], 
 LEFT JOIN outbox_topic t ON t.topic = r.topic
 ORDER BY r.n`
 
-/** Adds records in their order. Those of one key must come after that key's lock is held (rule 3). */
-export async function addToOutbox(tx: Tx, records: readonly OutboxRecord[]): Promise<void> {
-  if (records.length === 0) return
+/**
+ * Adds records in their order. Those of one key must come after that key's lock is held (rule 3). Gives those that declare
+ * a predecessor: once the transaction is committed the relay may have them.
+ */
+export async function addToOutbox(tx: Tx, records: readonly OutboxRecord[]): Promise<AddedRow[]> {
+  if (records.length === 0) return []
   const bytes: Buffer[] = []
   const starts: number[] = []
   const headerLengths: number[] = []
   let next = 1
-  for (const { key, value, headers } of records) {
-    const encoded = Buffer.from(encodeHeaders(headers))
+  const rows = records.map(({ predecessor, headers: given, ...record }) => {
+    const { key, value } = record
+    const headers = encodeHeaders(given)
+    const encoded = Buffer.from(headers)
+    const length = (key?.length ?? 0) + (value?.length ?? 0) + encoded.length
     bytes.push(key ?? nothing, value ?? nothing, encoded)
     starts.push(next)
     headerLengths.push(encoded.length)
-    next += (key?.length ?? 0) + (value?.length ?? 0) + encoded.length
-  }
-  await tx.query({
+    next += length
+    return { predecessor, row: { ...record, headers, bytes: length, hash: keyHash(key) } }
+  })
+  const inserted = tx.query({
     name: 'outbox-add',
     text: insert,
     values: [
       Buffer.concat(bytes),
       records.map((r) => r.eventId),
       records.map((r) => r.topic),
-      records.map((r) => keyHash(r.key)),
+      rows.map(({ row }) => row.hash),
       starts,
       records.map((r) => r.key?.length ?? -1),
       records.map((r) => r.value?.length ?? -1),
@@ -85,9 +106,24 @@ export async function addToOutbox(tx: Tx, records: readonly OutboxRecord[]): Pro
       records.map((r) => r.origin),
     ],
   })
+  // A statement of its own, behind the lock: the one that locked the key may have an older snapshot than the commit it met.
+  const predecessors = records.flatMap((r) => r.predecessor ?? [])
+  const [waiting] = await Promise.all([held(tx, predecessors), inserted])
+  return rows.flatMap(({ predecessor, row }) => {
+    if (predecessor === undefined) return []
+    return { ...row, after: predecessor !== null && waiting.has(predecessor) ? predecessor : null }
+  })
 }
 
 const nothing = Buffer.alloc(0)
+
+/** Those of the events that are in the outbox. */
+async function held(tx: Tx, eventIds: readonly string[]): Promise<Set<string>> {
+  if (eventIds.length === 0) return new Set()
+  const text = 'SELECT outbox_holds($1) AS event_id'
+  const { rows } = await tx.query<{ event_id: string }>({ name: 'outbox-holds', text, values: [eventIds] })
+  return new Set(rows.map((row) => row.event_id))
+}
 
 /** Rules 2 and 6: those of the events that are still in the outbox, or were dropped from it unpublished (rule 12). */
 export async function stillInOutbox(tx: Tx, eventIds: readonly string[]): Promise<Set<string>> {

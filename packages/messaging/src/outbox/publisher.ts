@@ -1,20 +1,26 @@
 import { sleep } from '@inorder/storage/retry.ts'
 import { KafkaAdmin } from '../kafka/admin.ts'
 import { KafkaRefused, TopicMissing } from '../kafka/errors.ts'
+import type { SchemaRegistry } from '../kafka/registry.ts'
 import { CompleteIds } from './complete-ids.ts'
+import { Deletions } from './deletions.ts'
+import { LaneTable } from './lane-table.ts'
 import { Lanes, type LanesOptions } from './lanes.ts'
 import { confirmPause, isToPause } from './pause.ts'
 import type { ComparedLog } from './recovery.ts'
-import { declareTopic, measure, readTopics, relane } from './store.ts'
+import { SchemaIds } from './schemas.ts'
+import { declareTopic, measure, type OutboxRow, readTopics, relane, shrinkIfEmpty, vacuumIfDue } from './store.ts'
 
-export interface PublisherOptions extends LanesOptions {
-  topics: readonly string[]
+export interface PublisherOptions extends Omit<LanesOptions, 'schemas' | 'deletions' | 'complete'> {
+  registry: SchemaRegistry
+  topics: readonly { name: string }[]
+  onDeleted(rows: readonly OutboxRow[]): void
 }
 
 const tickMs = 1_000
 const soonMs = 50
 const probeDeadlineMs = 1_500
-const ticksBetweenMeasures = 5
+const ticksBetweenUpkeeps = 5
 /** As long as a transaction that adds to the outbox may keep still. */
 const learnDeadlineMs = 2_000
 
@@ -22,61 +28,57 @@ const learnDeadlineMs = 2_000
 export class Publisher {
   readonly #options: PublisherOptions
   readonly #kafka: KafkaAdmin
-  #lanes: Lanes | undefined
-  #measuring: Promise<void> | undefined
+  /** What all lanes share, one after the other. */
+  readonly #parts: Pick<LanesOptions, 'schemas' | 'deletions'>
+  /** Others know nothing of what was committed before. Undefined: nothing is published now. */
+  lanes: Lanes | undefined
   log: ComparedLog | undefined
+  #keepsUp = false
+  /** Dead rows that the last vacuum had to leave. */
+  #left = 0
 
   constructor(options: PublisherOptions) {
+    const { brokers, instance, pool, registry, logger, onDeleted } = options
     this.#options = options
-    const { brokers, clientId } = options.cluster
-    this.#kafka = new KafkaAdmin({ brokers, clientId: `${clientId}-admin` })
-  }
-
-  /** There may be new rows. False: this instance does not publish. */
-  wake(): boolean {
-    this.#lanes?.wake()
-    return this.#lanes !== undefined
-  }
-
-  /** Another database has taken the place of ours: nothing of it is sent before it was compared with the log. */
-  swapped(): void {
-    this.#lanes?.stop()
-  }
-
-  /** Rows are deleted. */
-  deleted(): void {
-    this.#lanes?.deleted()
+    this.#kafka = new KafkaAdmin({ brokers, clientId: `${instance}-relay-admin` })
+    const deletions = new Deletions(pool, logger, (chunks) => {
+      this.lanes?.tell({ type: 'deleted', chunks })
+      onDeleted(chunks.flatMap(({ rows }) => rows))
+    })
+    this.#parts = { schemas: new SchemaIds(pool, registry), deletions }
   }
 
   /** Publishes until `lost` (at once: somebody else leads) or `closing` (what is in flight is waited for). */
   async lead(lost: AbortSignal, closing: AbortSignal): Promise<void> {
     const { metrics, logger, circuit } = this.#options
     const ended = AbortSignal.any([lost, closing])
-    lost.addEventListener('abort', () => this.#lanes?.abort())
+    lost.addEventListener('abort', () => this.lanes?.abort())
     metrics.leads.set(1)
     for (let tick = 0; !ended.aborted; tick++) {
       const began = performance.now()
       let pauseMs = tickMs
       try {
         // What Kafka's first answer brings about is looked at soon.
-        if ((await this.#tick()) && this.#options.circuit.unavailable) pauseMs = soonMs
-        if (tick % ticksBetweenMeasures === 0) this.#measure()
+        if ((await this.#tick()) && circuit.unavailable) pauseMs = soonMs
+        if (tick % ticksBetweenUpkeeps === 0) void this.#keepUp()
       } catch (error) {
         if (!ended.aborted) {
           logger.warn({ cause: (error as Error).message }, 'the outbox cannot be published')
           // Nobody may wait for what does not come.
-          if (!this.#lanes) circuit.open(error as Error)
+          if (!this.lanes) circuit.open(error as Error)
         }
       }
       await sleep(Math.max(began + pauseMs - performance.now(), 0), ended)
     }
-    await this.#lanes?.finish()
+    await this.lanes?.finish()
     // So that the next start has nothing to read.
-    if (!lost.aborted && this.#lanes && this.log && !circuit.unavailable) {
-      const ends = this.#kafka.probe(this.log.topicName, probeDeadlineMs).then((log) => this.#saveEnds(log))
-      await ends.catch((error) => logger.debug({ err: error }, 'the positions in the log were not saved'))
+    if (!lost.aborted && this.lanes && this.log && !circuit.unavailable) {
+      const ends = this.#kafka.probe(this.log.topicName, probeDeadlineMs)
+      const saved = ends.then((log) => (log.ready ? this.log?.published(log) : undefined))
+      await saved.catch((error) => logger.debug({ err: error }, 'the positions in the log were not saved'))
     }
-    this.#lanes = undefined
+    this.lanes = undefined
+    this.#parts.deletions.stop()
     await this.#kafka.close()
     metrics.leads.set(0)
   }
@@ -85,15 +87,15 @@ export class Publisher {
   async #tick(): Promise<boolean> {
     const { circuit } = this.#options
     if (await this.#paused()) return false
-    this.#lanes?.wake()
+    this.lanes?.tell({ type: 'woken' })
     const trouble = await this.#probe()
     if (trouble) {
       // An event that Kafka took meanwhile says more than a question it did not answer.
-      const taken = this.#lanes !== undefined && performance.now() - this.#lanes.lastAcknowledged < tickMs
+      const taken = this.lanes !== undefined && performance.now() - this.lanes.lastAcknowledged < tickMs
       if (!taken) circuit.open(trouble)
     } else if (circuit.unavailable) {
-      this.#lanes?.hurry()
-      if (this.#lanes?.quiet) circuit.close()
+      this.lanes?.tell({ type: 'Kafka answers again' })
+      if (this.lanes?.table.quiet) circuit.close()
     }
     return !trouble
   }
@@ -102,15 +104,11 @@ export class Publisher {
   async #paused(): Promise<boolean> {
     const { pool, circuit, logger } = this.#options
     if (!(await isToPause(pool))) return false
-    await this.#lanes?.finish()
-    this.#lanes = undefined
+    await this.lanes?.finish()
+    this.lanes = undefined
     if (await confirmPause(pool)) logger.warn('publishing is paused, because partitions are being raised')
     circuit.open(new Error('publishing is paused'))
     return true
-  }
-
-  async #saveEnds(log: { id: string; ends: bigint[]; ready: boolean }): Promise<void> {
-    if (log.ready) await this.log?.published(log)
   }
 
   /** Asks about each topic, and keeps the lanes as the partitions are. Returns why Kafka would not take an event. */
@@ -118,9 +116,9 @@ export class Publisher {
     const { topics } = this.#options
     const partitions = new Map<string, number>()
     let trouble: Error | undefined
-    const answers = await Promise.allSettled(topics.map((topic) => this.#kafka.probe(topic, probeDeadlineMs)))
+    const answers = await Promise.allSettled(topics.map(({ name }) => this.#kafka.probe(name, probeDeadlineMs)))
     for (const [i, answer] of answers.entries()) {
-      const topic = topics[i]!
+      const topic = topics[i]!.name
       if (answer.status === 'rejected') {
         // One missing topic of several is a trouble of its lanes.
         if (!(answer.reason instanceof TopicMissing) || topics.length === 1) trouble = answer.reason
@@ -130,21 +128,21 @@ export class Publisher {
       }
     }
     if (partitions.size > 0) await this.#laneBy(partitions)
-    const log = answers[topics.indexOf(this.log?.topicName ?? '')]
-    if (log?.status === 'fulfilled') await this.#saveEnds(log.value)
+    const log = answers[topics.findIndex(({ name }) => name === this.log?.topicName)]
+    if (log?.status === 'fulfilled' && log.value.ready) await this.log?.published(log.value)
     return trouble
   }
 
   /** Makes the lanes at the start, and anew when Kafka has other partitions than the rows were spread over. */
   async #laneBy(seen: ReadonlyMap<string, number>): Promise<void> {
     const { pool, maintenance, topics, logger } = this.#options
-    const isSame = this.#lanes?.stopped === false
-    if (isSame && [...seen].every(([topic, count]) => this.#lanes?.partitions.get(topic) === count)) return
-    await this.#lanes?.finish()
-    this.#lanes = undefined
+    const isSame = this.lanes?.table.dropped === false
+    if (isSame && [...seen].every(([topic, count]) => this.lanes?.table.partitions.get(topic) === count)) return
+    await this.lanes?.finish()
+    this.lanes = undefined
     await this.log?.catchUp()
     const declared = await readTopics(pool)
-    const partitions = new Map(topics.map((topic) => [topic, seen.get(topic) ?? declared.get(topic) ?? 1]))
+    const partitions = new Map(topics.map(({ name }) => [name, seen.get(name) ?? declared.get(name) ?? 1]))
     for (const [topic, count] of partitions) {
       if (declared.get(topic) !== count) {
         logger.warn({ topic, partitions: count, before: declared.get(topic) }, 'rows of the outbox get other lanes')
@@ -154,33 +152,26 @@ export class Publisher {
     }
     const complete = new CompleteIds(pool, logger)
     await complete.learn(learnDeadlineMs)
-    this.#lanes = new Lanes(this.#options, complete, partitions)
-    this.#lanes.wake()
+    this.lanes = new Lanes({ ...this.#options, ...this.#parts, complete }, partitions)
+    this.lanes?.tell({ type: 'woken' })
   }
 
-  /** Beside the rest: it takes long where much waits. */
-  #measure(): void {
-    this.#measuring ??= this.#setGauges().finally(() => {
-      this.#measuring = undefined
-    })
-  }
-
-  async #setGauges(): Promise<void> {
-    const { maintenance, metrics, logger } = this.#options
+  /** Gauges, and the table's size. Beside all else, as it takes long where much waits. */
+  async #keepUp(): Promise<void> {
+    const { pool, maintenance, metrics, logger } = this.#options
+    if (this.#keepsUp) return
+    this.#keepsUp = true
     try {
-      const { waiting, oldest, aside } = await measure(maintenance, this.#lanes?.bases ?? (await this.#declaredLanes()))
+      const { lanes } = this.lanes?.table ?? new LaneTable(await readTopics(pool))
+      const { waiting, oldest, aside } = await measure(maintenance, lanes)
       metrics.waiting.set(waiting)
       metrics.oldest.set(oldest)
       metrics.setAside.set(aside)
+      if (waiting === 0) await shrinkIfEmpty(maintenance)
+      this.#left = await vacuumIfDue(maintenance, this.#left)
     } catch (error) {
       logger.debug({ cause: (error as Error).message }, 'the outbox was not measured')
     }
-  }
-
-  async #declaredLanes() {
-    const declared = await readTopics(this.#options.pool)
-    return [...declared].flatMap(([topic, count]) =>
-      Array.from({ length: count }, (_, partition) => ({ topic, partition, base: 0n })),
-    )
+    this.#keepsUp = false
   }
 }

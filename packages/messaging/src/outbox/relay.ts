@@ -1,17 +1,16 @@
-import type { Pool } from 'pg'
-import type { Logger } from 'pino'
 import type { Registry } from 'prom-client'
 import type { SchemaRegistry } from '../kafka/registry.ts'
 import { ackedMessages, Channel, encode, type Message } from './channel.ts'
 import { Circuit } from './circuit.ts'
 import type { DatabaseRun } from './database-run.ts'
-import { Deletions } from './deletions.ts'
 import type { Delivery } from './delivery.ts'
+import type { LanesOptions } from './lanes.ts'
 import { Leadership } from './leadership.ts'
 import { outboxMetrics } from './metrics.ts'
+import type { AddedRow } from './outbox.ts'
 import { Publisher } from './publisher.ts'
 import type { ComparedLog } from './recovery.ts'
-import { rememberSchema, SchemaIds } from './schemas.ts'
+import { rememberSchema } from './schemas.ts'
 import { declareTopic, type OutboxRow, readTopics } from './store.ts'
 import { Waiters } from './waiters.ts'
 
@@ -24,37 +23,25 @@ export interface PublishedTopic {
   value?: { schema: string; fingerprint: string }
 }
 
-export interface RelayOptions {
-  pool: Pool
-  /** Of the same database, with a long deadline: for what looks at everything that waits. */
-  maintenance: Pool
+export interface RelayOptions extends Pick<LanesOptions, 'pool' | 'maintenance' | 'brokers' | 'instance' | 'logger'> {
   /** The same database as `pool`, for connections of the relay's own (lock, LISTEN). */
   url: string
-  brokers: string[]
   registry: SchemaRegistry
   /** What it publishes to. */
   topics: readonly PublishedTopic[]
-  /** This process, `cart-2`: the `origin` of its rows. Two that run at once must not share it. */
-  instance: string
   run: DatabaseRun
-  logger: Logger
   metrics: Registry
 }
 
 const heartbeatLimitMs = 3_000
 const checkMs = 500
-const retryAfterSeconds = 2
 
-/**
- * Publishes the outbox: one instance leads and does it, the others hear from it. Each tells its own requests what became
- * of their events.
- */
+/** Publishes the outbox: one instance leads and does it, the others hear from it. Each tells its own requests of their events. */
 export class Relay {
   readonly delivery: Delivery
   readonly #options: RelayOptions
   readonly #circuit: Circuit
   readonly #waiters: Waiters
-  readonly #deletions: Deletions
   readonly #publisher: Publisher
   readonly #channel: Channel
   readonly #leadership: Leadership
@@ -65,47 +52,33 @@ export class Relay {
   #watch: NodeJS.Timeout | undefined
 
   constructor(options: RelayOptions) {
-    const { pool, maintenance, url, brokers, registry, topics, instance, run } = options
+    const { url, instance, run } = options
     const logger = options.logger.child({ part: 'relay' })
     const metrics = outboxMetrics(options.metrics)
     this.#options = options
-    this.#circuit = new Circuit(logger, (away) => {
-      metrics.unavailable.set(away ? 1 : 0)
-      if (this.#leading) this.#channel.send(this.#heartbeat())
-      if (away) this.#waiters.giveUp()
-    })
     metrics.unavailable.set(1)
-    const circuit = this.#circuit
-    this.#waiters = new Waiters(() => circuit.unavailable)
-    this.delivery = {
-      get unavailable() {
-        return circuit.unavailable
-      },
-      retryAfter: retryAfterSeconds,
-      expect: (eventId) => this.#waiters.expect(eventId),
-    }
-    this.#deletions = new Deletions(pool, maintenance, logger, (rows) => {
-      // Once more: a request that changes nothing may have begun to wait for such an event meanwhile.
-      for (const row of rows) this.#waiters.delivered(row.eventId)
-      this.#publisher.deleted()
+    this.#circuit = new Circuit(logger, (isUnavailable) => {
+      metrics.unavailable.set(isUnavailable ? 1 : 0)
+      if (this.#leading) this.#channel.send(this.#heartbeat())
+      if (isUnavailable) this.#waiters.giveUp()
     })
+    this.#waiters = new Waiters(
+      () => this.#circuit.unavailable,
+      () => this.#publisher.lanes,
+    )
+    this.delivery = this.#waiters
     this.#publisher = new Publisher({
-      pool,
-      maintenance,
-      cluster: { brokers, clientId: `${instance}-relay` },
-      topics: topics.map(({ name }) => name),
-      schemas: new SchemaIds(pool, registry),
-      circuit,
-      deletions: this.#deletions,
-      metrics,
-      logger,
+      ...{ ...options, circuit: this.#circuit, logger, metrics },
       onPublished: (rows) => this.#published(rows),
+      // Once more: a request that changes nothing may have begun to wait for such an event meanwhile.
+      onDeleted: (rows) => this.#delivered(rows.map(({ eventId }) => eventId)),
     })
     this.#channel = new Channel(url, instance, run, logger, (message) => this.#heard(message))
     const heartbeat = () => this.#heartbeat()
     const lead = (lost: AbortSignal) => this.#lead(lost)
     this.#leadership = new Leadership({ url, instance, run, logger, heartbeat, lead })
-    run.onSwapped(() => this.#publisher.swapped())
+    // Nothing of another database is sent before it was compared with the log.
+    run.onSwapped(() => this.#publisher.lanes?.stop())
   }
 
   /** Resolves when Kafka has acknowledged something for the first time. */
@@ -134,7 +107,18 @@ export class Relay {
   /** After a commit that added rows. Cheap: call it for each. */
   wake(): void {
     if (!this.#leading) this.#channel.sendOnce(encode({ from: this.#options.instance, wake: true }))
-    else this.#publisher.wake()
+    else this.#publisher.lanes?.tell({ type: 'woken' })
+  }
+
+  /**
+   * Rule 24: after a commit that added these rows, and before those who expect their events go on. From memory go only
+   * those that were expected since before the transaction, under the lanes of now, and were not published meanwhile.
+   */
+  committed(rows: readonly AddedRow[]): void {
+    const { lanes } = this.#publisher
+    const known = rows.filter(({ eventId }) => lanes && this.#waiters.lanesOf(eventId) === lanes)
+    if (known.length > 0) lanes?.tell({ type: 'committed', rows: known })
+    if (known.length < rows.length) this.wake()
   }
 
   /** Ends what is in flight, gives the leadership away. Who still waits is told `pending`. */
@@ -142,7 +126,6 @@ export class Relay {
     clearInterval(this.#watch)
     this.#closing.abort()
     await this.#leading
-    await this.#deletions.close()
     await this.#leadership.close()
     await this.#channel.close()
     this.#waiters.giveUp()
@@ -161,12 +144,13 @@ export class Relay {
 
   #published(rows: readonly OutboxRow[]): void {
     const { instance } = this.#options
-    const foreign: string[] = []
-    for (const { eventId, origin } of rows) {
-      this.#waiters.delivered(eventId)
-      if (origin !== instance) foreign.push(eventId)
-    }
+    this.#delivered(rows.map(({ eventId }) => eventId))
+    const foreign = rows.filter(({ origin }) => origin !== instance).map(({ eventId }) => eventId)
     if (foreign.length > 0) this.#channel.send(...ackedMessages(instance, foreign))
+  }
+
+  #delivered(eventIds: readonly string[]): void {
+    for (const eventId of eventIds) this.#waiters.delivered(eventId)
   }
 
   #heartbeat(): string {
@@ -174,8 +158,8 @@ export class Relay {
   }
 
   #heard(message: Message): void {
-    if ('acked' in message) for (const eventId of message.acked) this.#waiters.delivered(eventId)
-    else if ('wake' in message) this.#publisher.wake()
+    if ('acked' in message) this.#delivered(message.acked)
+    else if ('wake' in message) this.#publisher.lanes?.tell({ type: 'woken' })
     else if (!this.#leading) {
       this.#lastHeard = performance.now()
       if (message.unavailable) this.#circuit.open(new Error(`${message.from}, which publishes, says so`))

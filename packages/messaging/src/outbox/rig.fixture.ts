@@ -11,7 +11,7 @@ import { Registry } from 'prom-client'
 import { KafkaAdmin } from '../kafka/admin.ts'
 import { SchemaRegistry } from '../kafka/registry.ts'
 import { DatabaseRun } from './database-run.ts'
-import { addToOutbox, type OutboxRecord } from './outbox.ts'
+import { type AddedRow, addToOutbox, type OutboxRecord } from './outbox.ts'
 import { Relay, type RelayOptions } from './relay.ts'
 
 export interface LogRecord {
@@ -90,7 +90,7 @@ export async function outboxRig({ partitions = 6, configs = {}, otherTopics = 0 
       relays.delete(relay)
       await relay.close()
     },
-    add: (records: readonly OutboxRecord[]): Promise<void> => transaction(pool, (tx) => addToOutbox(tx, records)),
+    add: (records: readonly OutboxRecord[]): Promise<AddedRow[]> => transaction(pool, (tx) => addToOutbox(tx, records)),
     async waiting(): Promise<number> {
       const { rows } = await pool.query<{ n: number }>('SELECT count(*)::int AS n FROM outbox')
       return rows[0]!.n

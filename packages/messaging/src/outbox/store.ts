@@ -2,16 +2,16 @@ import { columns } from '@inorder/storage/columns.ts'
 import { type Tx, transaction } from '@inorder/storage/transaction.ts'
 import type { Pool } from 'pg'
 
+/** What is sent of a row. */
 export interface OutboxRow {
-  id: string
-  eventId: string
-  key: Buffer | null
-  value: Buffer | null
-  fingerprint: string | null
+  readonly eventId: string
+  readonly key: Buffer | null
+  readonly value: Buffer | null
+  readonly fingerprint: string | null
   /** As `encodeHeaders` made them. */
-  headers: string
-  bytes: number
-  origin: string
+  readonly headers: string
+  readonly bytes: number
+  readonly origin: string
 }
 
 /** What is asked of one lane. */
@@ -24,19 +24,22 @@ export interface LaneRead {
   base: bigint
   /** Ids of the rows that were set aside when the floor moved. */
   knownAside: readonly string[]
-  /** Ids that Kafka has acknowledged and whose deletion is under way. */
+  /** Events that Kafka has acknowledged and that are not known to be deleted. */
   acknowledged: Iterable<string>
 }
 
 export interface LaneRows {
   rows: OutboxRow[]
+  /** Id of the first. */
+  first?: bigint
   /** A limit cut them off. */
   more: boolean
   /** Ids of the lane's rows that are set aside. */
   aside: string[]
 }
 
-const maxRows = 500
+/** Of one lane, in a read and in a request. */
+export const maxRows = 500
 
 type Cells = [
   number,
@@ -55,10 +58,10 @@ type Cells = [
 /** The first rows of each lane from its floor on. Never "id > the last one read": ids commit out of order. */
 export async function readLanes(pool: Pool, lanes: readonly LaneRead[]): Promise<LaneRows[]> {
   const { rows } = await pool.query<Cells>({
-    name: 'outbox-first',
+    name: 'outbox-read',
     text: `SELECT lane, id::text, event_id::text, key, value, fingerprint, headers::text, bytes, origin, more,
              aside::text[]
-           FROM outbox_first($1, $2, $3, $4, $5, $6, $7, ${maxRows})`,
+           FROM outbox_read($1, $2, $3, $4, $5, $6, $7, ${maxRows})`,
     rowMode: 'array',
     values: columns(lanes, ({ topic, partition, floor, base, knownAside, maxBytes, acknowledged }) => [
       topic,
@@ -70,12 +73,13 @@ export async function readLanes(pool: Pool, lanes: readonly LaneRead[]): Promise
       `{${[...acknowledged].join()}}`,
     ]),
   })
-  const found = lanes.map(() => ({ rows: [] as OutboxRow[], more: false, aside: [] as string[] }))
+  const found = lanes.map((): LaneRows => ({ rows: [], more: false, aside: [] }))
   for (const [n, id, eventId, key, value, fingerprint, headers, bytes, origin, more, aside] of rows) {
     const lane = found[n - 1]!
     lane.aside = aside ?? []
     if (id === null) continue
-    lane.rows.push({ id, eventId, key, value, fingerprint, headers, bytes, origin })
+    lane.first ??= BigInt(id)
+    lane.rows.push({ eventId, key, value, fingerprint, headers, bytes, origin })
     lane.more = more
   }
   return found
@@ -165,11 +169,26 @@ export async function measure(
   return rows[0]!
 }
 
-/** Returns how many dead rows it had to leave, because somebody's snapshot may still see them. */
-export async function vacuum(pool: Pool): Promise<number> {
+/** Gives its room back to the disk, where it is empty and nobody uses it at this moment. */
+export async function shrinkIfEmpty(pool: Pool): Promise<void> {
+  await pool.query('SELECT outbox_shrink()')
+}
+
+// Autovacuum looks once a minute; at 7,500 rows a second the table would by then be 20 times as large.
+const deadBeforeVacuum = 20_000
+
+/**
+ * Vacuums where enough rows are dead. Returns how many it had to leave, because somebody's snapshot may still see them: the
+ * next one, given that, waits for as many new ones, or it would do little else.
+ */
+export async function vacuumIfDue(pool: Pool, left: number): Promise<number> {
+  const dead = async () => {
+    const { rows } = await pool.query<{ dead: number }>(
+      `SELECT n_dead_tup::int AS dead FROM pg_stat_all_tables WHERE relid = 'outbox'::regclass`,
+    )
+    return rows[0]?.dead ?? 0
+  }
+  if ((await dead()) < left + Math.max(deadBeforeVacuum, left)) return left
   await pool.query('VACUUM (TRUNCATE OFF) outbox')
-  const { rows } = await pool.query<{ left: number }>(
-    `SELECT n_dead_tup::int AS left FROM pg_stat_all_tables WHERE relid = 'outbox'::regclass`,
-  )
-  return rows[0]?.left ?? 0
+  return dead()
 }

@@ -1,12 +1,26 @@
-import type { EventDelivery, Waiter } from './delivery.ts'
+import type { Delivery, EventDelivery, Waiter } from './delivery.ts'
+
+const retryAfterSeconds = 2
+
+interface Acknowledging {
+  isAcknowledged(eventId: string): boolean
+}
 
 /** Requests that wait for an event, by its id. Most events have one or none, so each holds the next in a chain. */
-export class Waiters {
+export class Waiters implements Delivery {
+  readonly retryAfter = retryAfterSeconds
   readonly #byEvent = new Map<string, Waiting>()
   readonly #isUnavailable: () => boolean
+  readonly #lanes: () => Acknowledging | undefined
 
-  constructor(isUnavailable: () => boolean) {
+  /** `lanes`: the leader's at this moment, if this instance leads. */
+  constructor(isUnavailable: () => boolean, lanes: () => Acknowledging | undefined = () => undefined) {
     this.#isUnavailable = isUnavailable
+    this.#lanes = lanes
+  }
+
+  get unavailable(): boolean {
+    return this.#isUnavailable()
   }
 
   get size(): number {
@@ -14,7 +28,23 @@ export class Waiters {
   }
 
   expect(eventId: string): Waiter {
-    return new Waiting(this.#byEvent, eventId, this.#isUnavailable)
+    return new Waiting(this.#byEvent, eventId, this.#isUnavailable, this.#lanes())
+  }
+
+  join(eventId: string): Waiter {
+    const waiting = new Waiting(this.#byEvent, eventId, this.#isUnavailable)
+    if (this.#lanes()?.isAcknowledged(eventId)) this.delivered(eventId)
+    return waiting
+  }
+
+  /**
+   * The lanes that there were before the event was stored; undefined if it was delivered since. Who expected it is last in
+   * the chain, as nobody else knew of it; after its delivery a chain begins with those who join.
+   */
+  lanesOf(eventId: string): object | undefined {
+    let first = this.#byEvent.get(eventId)
+    while (first?.next) first = first.next
+    return first?.lanes
   }
 
   delivered(eventId: string): void {
@@ -33,6 +63,7 @@ export class Waiters {
 
 class Waiting implements Waiter {
   next: Waiting | undefined
+  readonly lanes: object | undefined
   readonly #all: Map<string, Waiting>
   readonly #eventId: string
   readonly #isUnavailable: () => boolean
@@ -40,10 +71,11 @@ class Waiting implements Waiter {
   #resolve: ((outcome: EventDelivery) => void) | undefined
   #timer: NodeJS.Timeout | undefined
 
-  constructor(all: Map<string, Waiting>, eventId: string, isUnavailable: () => boolean) {
+  constructor(all: Map<string, Waiting>, eventId: string, isUnavailable: () => boolean, lanes?: object) {
     this.#all = all
     this.#eventId = eventId
     this.#isUnavailable = isUnavailable
+    this.lanes = lanes
     this.next = all.get(eventId)
     all.set(eventId, this)
   }

@@ -51,3 +51,32 @@ test('whatever becomes of the others that wait for an event, those who are left 
       assert.equal(waiters.size, 0)
     }),
   ))
+
+test('rule 24: the lanes under which an event was expected are known until it is delivered, and not of those who join later', () => {
+  const isAcknowledged = () => false
+  let lanes = { isAcknowledged }
+  const waiters = new Waiters(
+    () => false,
+    () => lanes,
+  )
+  const own = waiters.expect('e')
+  const first = lanes
+  lanes = { isAcknowledged }
+  const joined = waiters.join('e')
+  assert.equal(waiters.lanesOf('e'), first)
+  waiters.delivered('e')
+  waiters.join('e')
+  assert.equal(waiters.lanesOf('e'), undefined)
+  joined.forget()
+  own.forget()
+})
+
+test('rule 6: who joins when Kafka has the event already, and its row is not deleted yet, is told at once', async () => {
+  const waiters = new Waiters(
+    () => false,
+    () => ({ isAcknowledged: (eventId) => eventId === 'e' }),
+  )
+  assert.equal(await waiters.join('e').within(60_000), 'delivered')
+  assert.equal(await waiters.join('another').within(0), 'pending')
+  assert.equal(waiters.size, 0)
+})
