@@ -57,10 +57,13 @@ export class Connections {
     for (const response of this.#newest.values()) if (response) endBehind(response)
     // The server's close() would end idle connections at once, with the requests that are on their way on them.
     this.#server.closeIdleConnections = () => {}
-    const begun = performance.now()
-    const sweep = setInterval(() => {
-      if (performance.now() - begun < graceMs) return
+    // Counted, not timed, and after the loop has read what came: a process that was stalled has not seen its requests yet.
+    let left = graceMs / sweepMs
+    const endIdle = () => {
       for (const [socket, response] of this.#newest) if (!isUnderWay(response)) socket.destroySoon()
+    }
+    const sweep = setInterval(() => {
+      if (left-- <= 0) setImmediate(endIdle)
     }, sweepMs)
     this.#server.once('close', () => clearInterval(sweep))
   }

@@ -46,7 +46,8 @@ export function sendProblem(answer: Problem, request: FastifyRequest, reply: Fas
       // To a text Fastify would add a charset, which this type does not have.
       .send(Buffer.from(JSON.stringify(answer.body(request.url.split('?', 1)[0] ?? request.url))))
   }
-  if (request.raw.complete) send()
+  // An injected request is never `complete`.
+  if (request.raw.complete || request.raw.readableEnded) send()
   else readOn(request.raw, send)
 }
 
