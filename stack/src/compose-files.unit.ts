@@ -66,6 +66,8 @@ for (const { name, port } of services) {
       const given = Object.keys(container.environment ?? {}).filter((setting) => setting !== 'PGPASSWORD')
       const wanted = settingsOf(name).filter((setting) => !ofImage.includes(setting))
       assert.deepEqual(given.sort(), wanted.sort())
+      // In its container it listens on every address, which without this ends it.
+      assert.equal(container.environment?.INSECURE_LISTEN, 'yes')
     })
 
     test('it listens on its port, which is that of npm start on this machine alone, and may be another', () => {
