@@ -8,6 +8,7 @@ const shell = {
   LC_ALL: 'tr_TR.UTF-8',
   JAVA_TOOL_OPTIONS: '-Duser.language=tr',
   PGOPTIONS: '-c search_path=mine',
+  PGSSLMODE: 'require',
   QUARKUS_HTTP_PORT: '1',
   MAVEN_OPTS: '-Xmx1g',
 }
@@ -26,8 +27,8 @@ test('Maven keeps the settings of its user, but for the language', () => {
 })
 
 test('what would change the way to our own PostgreSQL is forgotten, and nothing else', () => {
-  const env: NodeJS.ProcessEnv = { ...shell, PGSSLMODE: 'require', PGHOST: 'elsewhere', PAYMENT_URL: 'http://p' }
+  const env: NodeJS.ProcessEnv = { ...shell, PGHOST: 'elsewhere', PAYMENT_URL: 'http://p' }
   forgetPostgresVariables(env)
-  const { PGOPTIONS, ...rest } = shell
+  const { PGOPTIONS, PGSSLMODE, ...rest } = shell
   assert.deepEqual(env, { ...rest, PAYMENT_URL: 'http://p' })
 })

@@ -34,6 +34,14 @@ test('a service takes writes of the console, and of the origins that the user na
   assert.equal(env.ALLOWED_ORIGINS, 'https://shop.example,http://127.0.0.1:4000')
 })
 
+test('the variables of a PostgreSQL of the user reach the services', (t) => {
+  process.env.PGSSLMODE = 'require'
+  t.after(() => delete process.env.PGSSLMODE)
+  const [first] = instancesOf(settings)
+  assert.ok(first)
+  assert.equal(service({ instance: first, settings, surroundings }).command.env?.PGSSLMODE, 'require')
+})
+
 test('instances share a database and know who they are; every service knows where the stand-in is', () => {
   const { DATABASE_URL, KAFKA_BROKERS, PORT, INSTANCE, GATEWAY_URL } = environment('cart-2')
   assert.deepEqual(
