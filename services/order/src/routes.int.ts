@@ -40,6 +40,8 @@ test('order-details names every bad parameter', async () => {
     [details('a\0'), ['orderId']],
     [details('a', '&orderId=b'), ['orderId']],
     [details('a', '&minVersion=0'), ['minVersion']],
+    [details('a', '&minVersion=1.0'), ['minVersion']],
+    [details('a', '&minVersion=01'), ['minVersion']],
     [details('a', '&minVersion=1.5&wait=31'), ['minVersion', 'wait']],
     [details('a', '&minVersion=1&wait=-1'), ['wait']],
     [details('a', '&minVersion=1&wait=soon'), ['wait']],
