@@ -1,11 +1,13 @@
 // Records over the bound, in a real log.
 import assert from 'node:assert/strict'
+import { randomBytes } from 'node:crypto'
 import { test } from 'node:test'
 import { until } from '@inorder/testing/until.ts'
 import { CompressionAlgorithms } from '@platformatic/kafka'
+import { partitionOf } from '../kafka/partitioner.ts'
 import { framed } from './model-topic.fixture.ts'
 import { parkedEvents } from './parked-listing.ts'
-import { event, producer, service } from './running-inbox.fixture.ts'
+import { caughtUp, event, producer, service } from './running-inbox.fixture.ts'
 
 const ann = { operator: 'ann', dryRun: false }
 
@@ -67,4 +69,43 @@ test('rule 18: a reference whose bytes are gone, or are others, can only be disc
     const discard = { operator: 'ann', event: head!.event, reason: 'gone', skipVersion: true }
     assert.deepEqual(await inbox.ops.discard(key, discard), { key, applied: 1, remaining: 0 })
   }
+})
+
+test('rule 16: a key of 200 KB is parked under its place; over the bound by reference; what stands behind it is applied', async () => {
+  const { topic, pool, start, sendEvents, applied } = await service()
+  // Nothing that PostgreSQL could compress: its indexes take 2,704 bytes of a key.
+  const long = randomBytes(150_000).toString('base64')
+  const key = 'o-1'
+  // Named, because the client's own partitioner takes seconds for such a key.
+  const partition = partitionOf(Buffer.from(key), 3)
+  const sendLong = (value: Buffer) =>
+    producer.send({
+      messages: [{ topic: topic.name, partition, key: Buffer.from(long), value }],
+      compression: CompressionAlgorithms.GZIP,
+    })
+  await sendEvents([key], [1])
+  await sendLong(framed(event(long, 1)))
+  await sendLong(Buffer.alloc(1_300_000))
+  await sendEvents([key], [2])
+  const inbox = await start()
+  await until('what stands behind is applied', () => applied.length === 2)
+  await caughtUp(inbox)
+  assert.deepEqual(
+    applied.map(({ id }) => id),
+    [`${key}-v1`, `${key}-v2`],
+  )
+  const { rows } = await pool.query(
+    `SELECT key, cause, octet_length(record_key) AS "keyBytes", record_value IS NULL AS "byReference"
+     FROM parked ORDER BY record_offset`,
+  )
+  const place = `@${topic.name}:${partition}`
+  assert.deepEqual(rows, [
+    { key: `${place}:1`, cause: 'no-key', keyBytes: 200_000, byReference: false },
+    { key: `${place}:2`, cause: 'too-large', keyBytes: null, byReference: true },
+  ])
+  const copies = await pool.query('SELECT octet_length(key) AS bytes FROM outbox ORDER BY id')
+  assert.deepEqual(
+    copies.rows.map(({ bytes }) => bytes),
+    [200_000, null],
+  )
 })

@@ -10,6 +10,7 @@ import { Admin, Consumer, compatibilityPartitioner, Producer } from '@platformat
 import type { Pool } from 'pg'
 import { pino } from 'pino'
 import { Registry } from 'prom-client'
+import { textKey } from '../kafka/text-key.ts'
 import { Inbox, type InboxOptions } from './inbox.ts'
 import type { ModelEvent } from './model.fixture.ts'
 import { framed, makeModelTable, modelHandler, modelRegistry, modelTopic } from './model-topic.fixture.ts'
@@ -36,7 +37,8 @@ export type TestInbox = Inbox<string[], ModelEvent>
 
 /** A topic of its own, and a service with a database of its own that reads it. */
 export async function service() {
-  const topic = modelTopic(unique('events'))
+  // Keys are bounded as those of orders are.
+  const topic = { ...modelTopic(unique('events')), key: textKey(({ key }: ModelEvent) => key) }
   const group = unique('group')
   await admin.createTopics({ topics: [topic.name], partitions: 3, replicas: 1 })
   const database = await freshDatabase('inbox')
