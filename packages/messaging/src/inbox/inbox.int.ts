@@ -284,6 +284,26 @@ test('rule 17: a batch that is retried for 15 s is an alarm that names record an
   assert.ok(lines.some(({ msg, partition }) => msg === 'the partition goes on' && partition === own.partition))
 })
 
+test('rule 18: a version that an operator skipped and that comes after all is an alarm that names it', async () => {
+  const { pool, start, sendEvents } = await service()
+  const lines: Record<string, unknown>[] = []
+  const inbox = await start({ logger: pino({}, { write: (line: string) => lines.push(JSON.parse(line)) }) })
+  await sendEvents(['o-1'], [1, 3])
+  const waiting = await until('version 3 waits', async () => (await inbox.ops.of('o-1'))?.events[0]?.event)
+  const discard = { operator: 'ann', event: waiting, reason: 'version 2 never comes', skipVersion: true }
+  assert.deepEqual(await inbox.ops.discard('o-1', discard), { key: 'o-1', applied: 1, remaining: 0, skipped: [2] })
+  const alarms = () => lines.filter(({ alarm }) => alarm === 'skipped-version-arrived')
+  // A plain duplicate is none.
+  await sendEvents(['o-1'], [1, 2, 4])
+  await until('version 4 is applied', async () => (await versions(pool)).get(4) === 1)
+  await until('it is an alarm', () => alarms().length > 0)
+  const place = waiting.slice(0, waiting.lastIndexOf('/'))
+  assert.deepEqual(
+    alarms().map(({ level, key, version, event }) => [level, key, version, event]),
+    [[50, 'o-1', 2, `${place}/3`]],
+  )
+})
+
 test('rule 17: partitions that are stuck do not keep the others waiting, however many they are', async () => {
   const { pool, start, sendEvents, untilVersion } = await service()
   const inbox = await start()
