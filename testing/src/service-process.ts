@@ -19,6 +19,8 @@ export interface ServiceProcess {
   ready(): Promise<void>
   /** What it wrote to stderr. */
   said(): string
+  /** Its log lines with this alarm, as its LOG_LEVEL lets them through. */
+  alarms(name: string): Record<string, unknown>[]
   get(path: string): Promise<Response>
   /** Its exit code after SIGTERM. */
   stop(): Promise<number | null>
@@ -32,12 +34,18 @@ export async function startService(main: URL, env: Record<string, string>): Prom
   const parts = { KAFKA_BROKERS: brokers(), SCHEMA_REGISTRY_URL: registryUrl() }
   const child = spawn(process.execPath, [fileURLToPath(main)], {
     env: { PATH, NODE_COMPILE_CACHE, PORT: String(port), LOG_LEVEL: 'warn', ...parts, ...env },
-    stdio: ['ignore', 'inherit', 'pipe'],
+    stdio: ['ignore', 'pipe', 'pipe'],
   })
   running.add(child)
   let said = ''
   child.stderr.on('data', (piece) => {
     said += piece
+  })
+  let logged = ''
+  child.stdout.setEncoding('utf8').on('data', (piece) => {
+    logged += piece
+    // For whoever looks for why a test failed.
+    process.stdout.write(piece)
   })
   const ended = once(child, 'exit').finally(() => running.delete(child))
   const url = `http://127.0.0.1:${port}`
@@ -56,6 +64,13 @@ export async function startService(main: URL, env: Record<string, string>): Prom
       })
     },
     said: () => said,
+    alarms: (name) =>
+      logged
+        .split('\n')
+        .slice(0, -1)
+        .filter((line) => line.includes('"alarm":'))
+        .map((line) => JSON.parse(line))
+        .filter(({ alarm }) => alarm === name),
     get: (path) => fetch(url + path),
     stop: () => end('SIGTERM'),
     kill: async () => void (await end('SIGKILL')),

@@ -77,7 +77,7 @@ test('rule 12: an event far above a gap deletes no accepted change; the order is
   await withoutKafka(orderId, 'paid', 'shipped')
   await writer.publishAs([{ order: order(orderId, 'foreign'), version: 9 }])
 
-  const cart = await startCart(database.url)
+  const cart = await startCart(database.url, { LOG_LEVEL: 'error' })
   await cart.ready()
   await outboxIsEmpty(database.url)
   assert.deepEqual((await inLog([orderId])).get(orderId), ['"1" new', '"9" foreign', '"2" paid', '"3" shipped'])
@@ -85,6 +85,9 @@ test('rule 12: an event far above a gap deletes no accepted change; the order is
   assert.equal(await cart.get(orderId), '"3" shipped', 'reads answer')
 
   await isHeld(cart.url, orderId)
+  const alarm = await until('it is an alarm', () => cart.alarms('order-held').find(({ key }) => key === orderId))
+  assert.deepEqual([alarm.cause, alarm.missing, alarm.newest], ['gap', [{ from: 4, to: 8 }], 9])
+  assert.match(String(alarm.detail), /4 to 8/)
   const refused = await assertProblem(await cart.put(orderId, 'delivered'), 503, 'order-held')
   assert.match(String(refused.detail), /4 to 8/)
   await assertProblem(await cart.put(orderId, 'shipped', { 'idempotency-key': unique('k') }), 503, 'order-held')

@@ -62,12 +62,13 @@ test('rule 12: a restored cart lacks no order and gives no version away twice; w
   await second.kill()
   await restore()
 
-  const blind = await startCart(database.url, noKafka)
+  const blind = await startCart(database.url, { ...noKafka, LOG_LEVEL: 'error' })
   // All that it waits for, after it has given Kafka and the registry up.
   await until('only the log is missing', async () => String(await blind.missing()) === 'log')
   const answer = await blind.put(changed, 'cancelled')
   assert.deepEqual([answer.status, answer.headers.has('retry-after')], [503, true])
   assert.match(((await answer.json()) as { type: string }).type, /not-ready$/)
+  await until('it is an alarm', () => blind.alarms('log-not-read').length > 0)
   await blind.kill()
 
   const restored = await startCart(database.url)
@@ -121,7 +122,7 @@ test('rule 12: what a restored cart that looks like the old one took without Kaf
   await accepted(blind.put(untouched, 'shipped'))
   await blind.kill()
 
-  const restored = await startCart(database.url)
+  const restored = await startCart(database.url, { LOG_LEVEL: 'warn' })
   await restored.ready()
   await outboxIsEmpty()
   await assertHeld(restored, {
@@ -129,14 +130,24 @@ test('rule 12: what a restored cart that looks like the old one took without Kaf
     [created]: ['"1" new'],
     [untouched]: ['"1" new', '"2" shipped'],
   })
-  const dropped = await sql<{ key: string; version: string }>(
+  const dropped = await sql<{ key: string; version: string; id: string }>(
     database.url,
-    `SELECT convert_from(key, 'UTF8') AS key, headers->>'order-version' AS version FROM outbox_dropped ORDER BY 1, 2`,
+    `SELECT convert_from(key, 'UTF8') AS key, headers->>'order-version' AS version, event_id AS id FROM outbox_dropped ORDER BY 1, 2`,
   )
   assert.deepEqual(
     dropped.map(({ key, version }) => `${key} ${version}`),
     [`${created} 1`, `${forked} 2`, `${forked} 3`],
   )
+  const told = await until('each is an alarm', () => {
+    const alarms = restored.alarms('event-dropped')
+    return alarms.length >= dropped.length && alarms
+  })
+  assert.deepEqual(
+    told.map(({ key, eventId }) => `${key} ${eventId}`).sort(),
+    dropped.map(({ key, id }) => `${key} ${id}`).sort(),
+  )
+  const takenOver = restored.alarms('database-restored').reduce((sum, { keys }) => sum + Number(keys), 0)
+  assert.ok(takenOver >= 2, `${takenOver} are said to be taken over from the log`)
   const repeat = await restored.post(created, { ...key, prefer: 'respond-async' }, 'other')
   assert.deepEqual([repeat.status, repeat.headers.get('event-delivery')], [202, 'pending'], 'it never was delivered')
   assert.equal(await restored.stop(), 0)

@@ -56,12 +56,15 @@ test('rule 12: carts whose database is swapped take nothing before the log was r
   assert.equal(await first.stop(), 0)
   await sql(serverUrl(), `CREATE DATABASE ${name()}_backup TEMPLATE ${name()}`)
 
-  const start = (instance: string) => startCart(database.url, { KAFKA_BROKERS: proxy.address, INSTANCE: instance })
+  const start = (instance: string) =>
+    startCart(database.url, { KAFKA_BROKERS: proxy.address, INSTANCE: instance, LOG_LEVEL: 'error' })
   const carts = await Promise.all(['cart', 'cart-2'].map(start))
   for (const cart of carts) await cart.ready()
   await accepted(carts[0]!.put(changed, 'paid'))
   await accepted(carts[1]!.post(fresh))
   await outboxIsEmpty(database.url)
+  const alarms = () => carts.map((cart) => cart.alarms('database-swapped').length)
+  assert.deepEqual(alarms(), [0, 0], 'the first database is no alarm')
 
   proxy.fate = () => 'cut'
   await swap()
@@ -79,6 +82,7 @@ test('rule 12: carts whose database is swapped take nothing before the log was r
     assert.deepEqual(answers.slice(-2), ['503 not-ready', '503 not-ready'])
   }
   const wrong = answers.filter((answer) => !/^(503 (not-ready|database-away)$|none)/.test(answer))
+  await until('each cart says so', () => !alarms().includes(0))
   assert.deepEqual(wrong, [], 'nothing is accepted, and nothing is said of what the log knows better')
 
   proxy.fate = () => 'through'
@@ -91,5 +95,6 @@ test('rule 12: carts whose database is swapped take nothing before the log was r
   assert.deepEqual(log.get(changed), ['"1" new', '"2" paid', '"3" shipped', '"4" delivered'])
   assert.deepEqual(log.get(fresh), ['"1" new'])
   assert.deepEqual(await sql(database.url, 'SELECT FROM outbox_dropped'), [])
+  assert.deepEqual(alarms(), [1, 1], 'once a swap')
   for (const cart of carts) assert.equal(await cart.stop(), 0)
 })
