@@ -36,7 +36,8 @@ export async function allServices(rounds: number, seconds: number, connections: 
   }
 }
 
-async function caughtUp(url: string): Promise<boolean> {
+/** Whether a consumer has applied all that is in the log. */
+export async function caughtUp(url: string): Promise<boolean> {
   const { items } = (await (await fetch(`${url}/ops/positions`)).json()) as { items: { lag: number | null }[] }
   return items.length > 0 && items.every(({ lag }) => lag === 0)
 }

@@ -11,6 +11,7 @@ import { startStack } from '@inorder/testing/stack.ts'
 import pg, { type Pool } from 'pg'
 import { pino } from 'pino'
 import { Registry } from 'prom-client'
+import { median } from './median.ts'
 
 const rounds = Number(process.env.BENCH_ROUNDS ?? 3)
 const orders = Array.from({ length: 100 }, (_, i) => `o-${i}`)
@@ -92,7 +93,7 @@ try {
     ratios.push(one / many)
     console.log(`  one by one ${one.toFixed(2)} s   side by side ${many.toFixed(2)} s   ${(one / many).toFixed(1)} x`)
   }
-  console.log(`  median ${ratios.toSorted((a, b) => a - b)[rounds >> 1]?.toFixed(1)} x`)
+  console.log(`  median ${median(ratios).toFixed(1)} x`)
   await pool.end()
 } finally {
   await stack.stop()

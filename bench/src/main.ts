@@ -11,6 +11,7 @@ import pg from 'pg'
 import { allServices } from './all-services.ts'
 import { appliedPerSecond } from './applied.ts'
 import { createOrders, type Load } from './load.ts'
+import { median } from './median.ts'
 import { perOrder, processorTime } from './processor-time.ts'
 
 const rounds = Number(process.env.BENCH_ROUNDS ?? 3)
@@ -36,7 +37,6 @@ const end = async (child: ChildProcess) => {
   child.kill('SIGTERM')
   await once(child, 'exit')
 }
-const median = (values: number[]) => values.toSorted((a, b) => a - b)[values.length >> 1] ?? Number.NaN
 const whole = (n: number) => Math.round(n).toLocaleString('en')
 const line = (name: string, load: Load) =>
   `  ${name.padEnd(12)} ${whole(load.perSecond).padStart(7)}/s   p50 ${load.p50} ms   p99 ${load.p99} ms   not 201: ${load.other}`

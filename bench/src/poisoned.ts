@@ -7,6 +7,7 @@ import { until } from '@inorder/testing/until.ts'
 import autocannon from 'autocannon'
 import pg from 'pg'
 import { orderBody } from './load.ts'
+import { median } from './median.ts'
 
 const rounds = Number(process.env.BENCH_ROUNDS ?? 5)
 const amount = Number(process.env.BENCH_ORDERS ?? 10_000)
@@ -92,8 +93,4 @@ async function changingOrder(orderId: string, poisoned: boolean): Promise<{ end(
       if (poisoned !== rows[0].n >= 2) throw new Error(`${rows[0].n} records of ${orderId} are parked`)
     },
   }
-}
-
-function median(values: readonly number[]): number {
-  return values.toSorted((a, b) => a - b)[values.length >> 1] ?? Number.NaN
 }

@@ -25,6 +25,8 @@ export interface StackOptions {
   data?: string
   /** INORDER_PORT_OFFSET; default: a free block. */
   offset?: number
+  /** Another folder of this project, whose stack is started. */
+  root?: string
   /** Gives the start up. */
   signal?: AbortSignal
 }
@@ -56,8 +58,7 @@ export interface Stack {
   stop(): Promise<number>
 }
 
-const root = fileURLToPath(new URL('../../', import.meta.url))
-const script = join(root, 'stack/src/start.ts')
+const thisRoot = fileURLToPath(new URL('../../', import.meta.url))
 
 /** The environment without what would make a stack of this one: only what the caller gives counts. */
 export function cleanEnvironment(): NodeJS.ProcessEnv {
@@ -76,7 +77,8 @@ export async function startStack(options: StackOptions = {}): Promise<Stack> {
     const offset = options.offset ?? (await freePortOffset())
     const data = options.data ?? mkdtempSync(join(tmpdir(), 'inorder-stack-'))
     const env = { ...cleanEnvironment(), ...options.env, INORDER_DATA: data, INORDER_PORT_OFFSET: String(offset) }
-    const starter = spawn(process.execPath, [script, ...(options.args ?? [])], {
+    const root = options.root ?? thisRoot
+    const starter = spawn(process.execPath, [join(root, 'stack/src/start.ts'), ...(options.args ?? [])], {
       cwd: root,
       env,
       stdio: ['ignore', 'pipe', 'pipe', 'ipc'],

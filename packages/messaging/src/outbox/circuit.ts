@@ -1,6 +1,6 @@
 import type { Logger } from 'pino'
 
-/** Whether Kafka takes events. Open until something was acknowledged, and again from the first failure on. */
+/** Whether Kafka takes events. Open until something was acknowledged, and again from the first send that Kafka does not answer on. */
 export class Circuit {
   readonly #logger: Logger
   readonly #onChange: (isUnavailable: boolean) => void

@@ -4,17 +4,18 @@
 //         |                                                               | rows found
 //   idle -+--- this process has committed rows: its memory ------------> sending ---acknowledged---> idle
 //                                                                         | failed: memory is dropped
-//                                          idle, wanted <--some time--- backoff
+//        idle, wanted <--some time, or Kafka answers again--- backoff
 //
-// A send that times out: nobody knows whether Kafka has its rows, so none of them counts as delivered and none is deleted.
-// The lane drops its memory and keeps still for a while (backoff); other lanes go on. Then it reads the table, from its
-// first row that is not acknowledged, and sends in requests of its own until one is acknowledged. The log may then hold a
-// run of rows twice, but never a later one of a key before an earlier one (rule 10).
-// A request of several lanes that Kafka refuses: each is read and sent by itself at once, as one may be to blame for all.
+// A send that times out (`unavailable`): nobody knows whether Kafka has its rows, or gets them yet, so none of them counts as
+// delivered and none is deleted. All lanes of that send drop their memory and keep still for a while (backoff); the others go
+// on. Then each reads the table, from its first row that is not acknowledged, and shares no send until one of its own is
+// acknowledged. The log may then hold a run of rows more than once, but the first occurrences of a key ascend (rule 10).
+// A send of several lanes that Kafka refuses: each is read and sent by itself at once, as one may be to blame for all.
 // A chunk that is too large is halved, down to the record that is too large by itself: that one is set aside.
 import type { AddedRow } from './outbox.ts'
 import { type LaneRows, maxRows, type OutboxRow } from './store.ts'
 
+/** `unavailable`: not reached, or no answer in time, so that Kafka may have the rows all the same. */
 export type Failure = 'unavailable' | 'refused' | 'too large'
 
 export type Event =

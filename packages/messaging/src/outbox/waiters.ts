@@ -89,6 +89,7 @@ class Waiting implements Waiter {
     })
   }
 
+  /** Whoever waits by it is told `pending`. */
   forget(): void {
     let before = this.#all.get(this.#eventId)
     if (before !== this) {
