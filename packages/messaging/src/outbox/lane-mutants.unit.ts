@@ -14,7 +14,7 @@ const mutants: Record<string, { from: string; to: string }> = {
     to: 'lane.ahead.size + lane.acknowledged.size > 0',
   },
   'memory is kept after a failed send': {
-    from: "become(lane, { state: 'idle', wanted: true, caughtUp: false, queue: [], ahead: new Set() })",
+    from: "become(lane, { state: 'idle', wanted: true, caughtUp: false, queue: [], bytes: 0, ahead: new Set() })",
     to: "become(lane, { state: 'idle' })",
   },
   'what was read stays in memory': {

@@ -67,6 +67,8 @@ const newLane = (topic: string, partition: number) => ({
   caughtUp: false,
   /** What goes out next: rows of the last read, then those that were committed since. */
   queue: [] as OutboxRow[],
+  /** Of the queue. */
+  bytes: 0,
   /** Events of the queue, and in flight. */
   ahead: new Set<string>(),
   /** Events that Kafka has acknowledged and that are not known to be deleted. */
@@ -86,11 +88,14 @@ export class LaneTable {
   readonly partitions: ReadonlyMap<string, number>
   readonly lanes: readonly Lane[]
   dropped = false
+  readonly #byTopic: ReadonlyMap<string, readonly Lane[]>
   #reading = false
 
   constructor(partitions: ReadonlyMap<string, number>) {
     this.partitions = partitions
-    this.lanes = [...partitions].flatMap(([topic, count]) => Array.from({ length: count }, (_, n) => newLane(topic, n)))
+    const lanesOf = (topic: string, count: number) => Array.from({ length: count }, (_, n) => newLane(topic, n))
+    this.#byTopic = new Map([...partitions].map(([topic, count]) => [topic, lanesOf(topic, count)]))
+    this.lanes = [...this.#byTopic.values()].flat()
   }
 
   /** Nothing that Kafka could take waits: all is published, or waits for another reason than Kafka's absence. */
@@ -142,17 +147,18 @@ export class LaneTable {
 
   /** Rule 24: a row is queued if what comes before it is out, or will be by then. */
   #remember(rows: readonly AddedRow[]): void {
-    let bytes = this.lanes.reduce((sum, { queue }) => sum + bytesOf(queue), 0)
+    let bytes = this.lanes.reduce((sum, lane) => sum + lane.bytes, 0)
     for (const row of rows) {
       const { eventId, topic, hash, after } = row
-      const partition = hash % (this.partitions.get(topic) ?? 1)
-      const lane = this.lanes.find((lane) => lane.topic === topic && lane.partition === partition)
+      const lanes = this.#byTopic.get(topic)
+      const lane = lanes?.[hash % lanes.length]
       // A read may be faster than the answer to the commit.
       if (!lane || lane.ahead.has(eventId)) continue
       const isNext = after === null || lane.ahead.has(after) || lane.acknowledged.has(after)
       if (lane.caughtUp && lane.knownAside.length === 0 && isNext && bytes + row.bytes <= largestMemory) {
         lane.queue.push(row)
         lane.ahead.add(eventId)
+        lane.bytes += row.bytes
         bytes += row.bytes
       } else lane.wanted = true
     }
@@ -194,8 +200,9 @@ function take(lane: Lane): Chunk {
     bytes += lane.queue[count]!.bytes
     if (bytes > lane.maxBytes) break
   }
-  become(lane, { state: 'sending', unread: true })
-  return { lane, rows: lane.queue.splice(0, count) }
+  const rows = lane.queue.splice(0, count)
+  become(lane, { state: 'sending', unread: true, bytes: lane.bytes - bytesOf(rows) })
+  return { lane, rows }
 }
 
 /**
@@ -206,7 +213,8 @@ export function found(lane: Lane, { rows, first, more, aside }: LaneRows, comple
   const wasRead = new Set(rows.map(({ eventId }) => eventId))
   const queue = [...rows, ...lane.queue.filter(({ eventId }) => !wasRead.has(eventId))]
   const ahead = new Set(queue.map(({ eventId }) => eventId))
-  become(lane, { state: 'idle', unread: false, caughtUp: !more, queue, ahead, knownAside: aside })
+  const bytes = bytesOf(queue)
+  become(lane, { state: 'idle', unread: false, caughtUp: !more, queue, bytes, ahead, knownAside: aside })
   if (more) lane.wanted = true
   // What it failed with is gone by another way, and must not keep the circuit open for ever.
   if (queue.length === 0) become(lane, well)
@@ -242,7 +250,7 @@ function failed(chunk: Chunk, { chunks, failure, cause }: Extract<Event, { type:
 
 /** What was not sent is read once more, and memory is dropped. */
 function readAgain(lane: Lane): void {
-  become(lane, { state: 'idle', wanted: true, caughtUp: false, queue: [], ahead: new Set() })
+  become(lane, { state: 'idle', wanted: true, caughtUp: false, queue: [], bytes: 0, ahead: new Set() })
 }
 
 const become = (lane: Lane, change: Partial<Lane>): Lane => Object.assign(lane, change)

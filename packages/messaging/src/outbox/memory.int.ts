@@ -4,7 +4,9 @@ import { after, before, test } from 'node:test'
 import { kafkaProxy, produceCall } from '@inorder/testing/kafka-proxy.ts'
 import { brokers, unique } from '@inorder/testing/parts.ts'
 import { until } from '@inorder/testing/until.ts'
+import { DatabaseRun } from './database-run.ts'
 import type { AddedRow } from './outbox.ts'
+import { currentRun } from './recovery-store.ts'
 import type { Relay } from './relay.ts'
 import { type OutboxRig, outboxRig } from './rig.fixture.ts'
 
@@ -163,6 +165,26 @@ test('acknowledged rows are deleted together: 200 of them, one after the other, 
   const { rows } = await rig.pool.query<{ n: number }>('SELECT count(*)::int AS n FROM deletions')
   assert.ok(rows[0]!.n <= 40, `${rows[0]!.n} statements`)
   await rig.pool.query('DROP TRIGGER count_deletion ON outbox; DROP TABLE deletions')
+  await rig.stop(relay)
+})
+
+test('rule 12: what waits in a database that comes while lanes are made is compared with the log first', async () => {
+  await changesOf(unique('swapped')).commit()
+  const { identity } = await currentRun(rig.pool)
+  const run = new DatabaseRun()
+  const waiting: number[] = []
+  const log = {
+    topicName: rig.topic,
+    async catchUp() {
+      waiting.push(await rig.waiting())
+      run.compare(identity)
+      if (waiting.length === 1) setImmediate(() => run.met('another database'))
+    },
+    async published() {},
+  }
+  const relay = await rig.relay(unique('swapped'), { run }, log)
+  await drained()
+  assert.deepEqual(waiting, [1, 1])
   await rig.stop(relay)
 })
 

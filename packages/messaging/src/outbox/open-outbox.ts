@@ -1,6 +1,6 @@
 import { type Migrations, migrate } from '@inorder/storage/migrate.ts'
 import { assertSessionPooling, openPool } from '@inorder/storage/pool.ts'
-import { type Tx, transaction } from '@inorder/storage/transaction.ts'
+import { type Sessions, type Tx, transaction } from '@inorder/storage/transaction.ts'
 import type { Pool } from 'pg'
 import { type Logger, pino } from 'pino'
 import { type Registry, register } from 'prom-client'
@@ -40,7 +40,7 @@ export interface Outbox extends Pick<OutboxOptions, 'url' | 'brokers' | 'instanc
   metrics: Registry
   /**
    * Brings the database to its newest migrations, and begins to publish. `log`: what is compared with the database each
-   * time before this instance does. Throws SharedSessions where `url` leads to a proxy that pools transactions.
+   * time before this instance does; `transaction` then fails with NotCompared until it was. Throws SharedSessions where `url` leads to a proxy that pools transactions.
    */
   start(migrations: readonly Migrations[], log?: ComparedLog): Promise<void>
   /** `work` in one transaction; what it added is published right after. Throws CommitUnknown where it may be stored or not. */
@@ -69,15 +69,17 @@ export function openOutbox(options: OutboxOptions): Outbox {
   const maintenance = openPool({ ...sessions, name: `${instance} maintenance`, max: 2, deadlineMs: 60_000 })
   const registry = new SchemaRegistry({ url: registryUrl, deadlineMs: 2_000 })
   const relay = new Relay({ pool, maintenance, url, brokers, registry, topics, instance, run, logger, metrics })
+  let writable: Sessions = pool
   return {
     ...{ url, brokers, instance, pool, maintenance, registry, relay, run, logger, metrics },
     async start(migrations, log) {
+      if (log) writable = run.compareFirst(pool)
       await assertSessionPooling(pool)
       await migrate(url, migrations)
       await relay.start(log)
     },
     async transaction(work) {
-      const result = await transaction(pool, work)
+      const result = await transaction(writable, work)
       relay.wake()
       return result
     },

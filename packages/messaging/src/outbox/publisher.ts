@@ -3,6 +3,7 @@ import { KafkaAdmin } from '../kafka/admin.ts'
 import { KafkaRefused, TopicMissing } from '../kafka/errors.ts'
 import type { SchemaRegistry } from '../kafka/registry.ts'
 import { CompleteIds } from './complete-ids.ts'
+import { type DatabaseRun, NotCompared } from './database-run.ts'
 import { Deletions } from './deletions.ts'
 import { LaneTable } from './lane-table.ts'
 import { Lanes, type LanesOptions } from './lanes.ts'
@@ -14,6 +15,7 @@ import { declareTopic, measure, type OutboxRow, readTopics, relane, shrinkIfEmpt
 export interface PublisherOptions extends Omit<LanesOptions, 'schemas' | 'deletions' | 'complete'> {
   registry: SchemaRegistry
   topics: readonly { name: string }[]
+  run: DatabaseRun
   onDeleted(rows: readonly OutboxRow[]): void
 }
 
@@ -37,6 +39,11 @@ export class Publisher {
   /** Dead rows that the last vacuum had to leave. */
   #left = 0
 
+  /** Lanes that still send: those of a term that was lost are there until it has ended. */
+  get open(): Lanes | undefined {
+    return this.lanes?.table.dropped ? undefined : this.lanes
+  }
+
   constructor(options: PublisherOptions) {
     const { brokers, instance, pool, registry, logger, onDeleted } = options
     this.#options = options
@@ -59,7 +66,7 @@ export class Publisher {
       let pauseMs = tickMs
       try {
         // What Kafka's first answer brings about is looked at soon.
-        if ((await this.#tick()) && circuit.unavailable) pauseMs = soonMs
+        if ((await this.#tick(ended)) && circuit.unavailable) pauseMs = soonMs
         if (tick % ticksBetweenUpkeeps === 0) void this.#keepUp()
       } catch (error) {
         if (!ended.aborted) {
@@ -84,11 +91,11 @@ export class Publisher {
   }
 
   /** Says whether Kafka is ready to take events. */
-  async #tick(): Promise<boolean> {
+  async #tick(ended: AbortSignal): Promise<boolean> {
     const { circuit } = this.#options
     if (await this.#paused()) return false
     this.lanes?.tell({ type: 'woken' })
-    const trouble = await this.#probe()
+    const trouble = await this.#probe(ended)
     if (trouble) {
       // An event that Kafka took meanwhile says more than a question it did not answer.
       const taken = this.lanes !== undefined && performance.now() - this.lanes.lastAcknowledged < tickMs
@@ -112,7 +119,7 @@ export class Publisher {
   }
 
   /** Asks about each topic, and keeps the lanes as the partitions are. Returns why Kafka would not take an event. */
-  async #probe(): Promise<Error | undefined> {
+  async #probe(ended: AbortSignal): Promise<Error | undefined> {
     const { topics } = this.#options
     const partitions = new Map<string, number>()
     let trouble: Error | undefined
@@ -127,20 +134,21 @@ export class Publisher {
         if (!answer.value.ready) trouble = new KafkaRefused(`${topic} has a partition that takes nothing now`)
       }
     }
-    if (partitions.size > 0) await this.#laneBy(partitions)
+    if (partitions.size > 0) await this.#laneBy(partitions, ended)
     const log = answers[topics.findIndex(({ name }) => name === this.log?.topicName)]
     if (log?.status === 'fulfilled' && log.value.ready) await this.log?.published(log.value)
     return trouble
   }
 
   /** Makes the lanes at the start, and anew when Kafka has other partitions than the rows were spread over. */
-  async #laneBy(seen: ReadonlyMap<string, number>): Promise<void> {
-    const { pool, maintenance, topics, logger } = this.#options
+  async #laneBy(seen: ReadonlyMap<string, number>, ended: AbortSignal): Promise<void> {
+    const { pool, maintenance, topics, run, logger } = this.#options
     const isSame = this.lanes?.table.dropped === false
     if (isSame && [...seen].every(([topic, count]) => this.lanes?.table.partitions.get(topic) === count)) return
     await this.lanes?.finish()
     this.lanes = undefined
     await this.log?.catchUp()
+    const { compared } = run
     const declared = await readTopics(pool)
     const partitions = new Map(topics.map(({ name }) => [name, seen.get(name) ?? declared.get(name) ?? 1]))
     for (const [topic, count] of partitions) {
@@ -152,6 +160,10 @@ export class Publisher {
     }
     const complete = new CompleteIds(pool, logger)
     await complete.learn(learnDeadlineMs)
+    // All that took its time, and what waits in another database was not compared with the log.
+    if (this.log && (compared === undefined || run.compared !== compared))
+      throw new NotCompared('another database has come while lanes were made for the one before')
+    if (ended.aborted) return
     this.lanes = new Lanes({ ...this.#options, ...this.#parts, complete }, partitions)
     this.lanes?.tell({ type: 'woken' })
   }
@@ -167,8 +179,8 @@ export class Publisher {
       metrics.waiting.set(waiting)
       metrics.oldest.set(oldest)
       metrics.setAside.set(aside)
-      if (waiting === 0) await shrinkIfEmpty(maintenance)
       this.#left = await vacuumIfDue(maintenance, this.#left)
+      if (waiting === 0) await shrinkIfEmpty(maintenance)
     } catch (error) {
       logger.debug({ cause: (error as Error).message }, 'the outbox was not measured')
     }

@@ -150,7 +150,7 @@ export class LogRecovery<Event> implements ComparedLog {
 
   async #catchUp(): Promise<void> {
     const { pool, maintenance, topic, brokers, instance, logger, table, run } = this.#options
-    await sleep(run.complete - performance.now())
+    await sleep(Math.max(run.complete - performance.now(), 0))
     const { identity } = await currentRun(pool)
     const log = await this.#kafka.log(topic.name, deadlineMs)
     await this.#tellIfReplaced(log.id)

@@ -64,7 +64,7 @@ export class Relay {
     })
     this.#waiters = new Waiters(
       () => this.#circuit.unavailable,
-      () => this.#publisher.lanes,
+      () => this.#publisher.open,
     )
     this.delivery = this.#waiters
     this.#publisher = new Publisher({
@@ -106,8 +106,9 @@ export class Relay {
 
   /** After a commit that added rows. Cheap: call it for each. */
   wake(): void {
-    if (!this.#leading) this.#channel.sendOnce(encode({ from: this.#options.instance, wake: true }))
-    else this.#publisher.lanes?.tell({ type: 'woken' })
+    const lanes = this.#publisher.open
+    if (lanes) lanes.tell({ type: 'woken' })
+    else this.#channel.sendOnce(encode({ from: this.#options.instance, wake: true }))
   }
 
   /**
@@ -115,7 +116,7 @@ export class Relay {
    * those that were expected since before the transaction, under the lanes of now, and were not published meanwhile.
    */
   committed(rows: readonly AddedRow[]): void {
-    const { lanes } = this.#publisher
+    const lanes = this.#publisher.open
     const known = rows.filter(({ eventId }) => lanes && this.#waiters.lanesOf(eventId) === lanes)
     if (known.length > 0) lanes?.tell({ type: 'committed', rows: known })
     if (known.length < rows.length) this.wake()

@@ -12,6 +12,7 @@ import { KafkaAdmin } from '../kafka/admin.ts'
 import { SchemaRegistry } from '../kafka/registry.ts'
 import { DatabaseRun } from './database-run.ts'
 import { type AddedRow, addToOutbox, type OutboxRecord } from './outbox.ts'
+import type { ComparedLog } from './recovery.ts'
 import { Relay, type RelayOptions } from './relay.ts'
 
 export interface LogRecord {
@@ -68,7 +69,7 @@ export async function outboxRig({ partitions = 6, configs = {}, otherTopics = 0 
     topics,
     record,
     /** A relay of this instance name, started. */
-    async relay(instance = unique('relay'), over: Partial<RelayOptions> = {}): Promise<Relay> {
+    async relay(instance = unique('relay'), over: Partial<RelayOptions> = {}, log?: ComparedLog): Promise<Relay> {
       const relay = new Relay({
         pool,
         maintenance,
@@ -83,7 +84,7 @@ export async function outboxRig({ partitions = 6, configs = {}, otherTopics = 0 
         ...over,
       })
       relays.add(relay)
-      await relay.start()
+      await relay.start(log)
       return relay
     },
     async stop(relay: Relay): Promise<void> {

@@ -1,4 +1,5 @@
 import { columns } from '@inorder/storage/columns.ts'
+import { sqlState } from '@inorder/storage/sqlstate.ts'
 import { type Tx, transaction } from '@inorder/storage/transaction.ts'
 import type { Pool } from 'pg'
 
@@ -169,9 +170,22 @@ export async function measure(
   return rows[0]!
 }
 
-/** Gives its room back to the disk, where it is empty and nobody uses it at this moment. */
+/** So long at most writers wait for what looks whether the outbox is empty: less than a group waits for a lock. */
+const shrinkMs = 50
+
+/**
+ * Gives its room back to the disk, where it is empty and nobody uses it at this moment; not where it would take long, because
+ * of dead rows that a vacuum had to leave.
+ */
 export async function shrinkIfEmpty(pool: Pool): Promise<void> {
-  await pool.query('SELECT outbox_shrink()')
+  try {
+    await transaction(pool, async (tx) => {
+      await tx.query(`SET LOCAL statement_timeout = ${shrinkMs}`)
+      await tx.query('SELECT outbox_shrink()')
+    })
+  } catch (error) {
+    if (sqlState(error) !== '57014') throw error
+  }
 }
 
 // Autovacuum looks once a minute; at 7,500 rows a second the table would by then be 20 times as large.
@@ -188,7 +202,10 @@ export async function vacuumIfDue(pool: Pool, left: number): Promise<number> {
     )
     return rows[0]?.dead ?? 0
   }
-  if ((await dead()) < left + Math.max(deadBeforeVacuum, left)) return left
+  const now = await dead()
+  // Autovacuum may have been there.
+  const stayed = Math.min(left, now)
+  if (now < stayed + Math.max(deadBeforeVacuum, stayed)) return stayed
   await pool.query('VACUUM (TRUNCATE OFF) outbox')
   return dead()
 }
