@@ -113,8 +113,9 @@ test('the starter stops when the bootstrap is killed', async () => {
 })
 
 test('what is given is used, and its part is not started', async () => {
-  const database = `postgres://postgres@127.0.0.1:${offset + 5433}`
-  const one = launch(starter, { ...(await onGivenParts()), DATABASE_URL: database })
+  // What the URL leaves open is taken from the user's variables, which are of that server.
+  const database = { DATABASE_URL: `postgres://127.0.0.1:${offset + 5433}`, PGUSER: 'postgres', USER: 'nobody' }
+  const one = launch(starter, { ...(await onGivenParts()), ...database })
   const ready = await one.ready()
   assert.deepEqual(one.stackFile().parts, [])
   for (const { name, address } of stack.stackFile().parts.filter((part) => !serviceNames.includes(part.name)))
