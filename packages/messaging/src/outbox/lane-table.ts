@@ -1,4 +1,5 @@
 // Rules 9, 10 and 24: what the lanes of a leader do next. Pure: events come in, commands go out, lanes.ts carries them out.
+// More than 250 lines, as whoever asks what a lane does next wants the whole table.
 //
 //         .--- wanted: the table may hold rows that were not read ---> reading ---nothing found---> idle
 //         |                                                               | rows found
@@ -184,7 +185,10 @@ function send(lanes: readonly Lane[]): Command[] {
     const chunk = take(lane)
     if (lane.trouble) requests.unshift([chunk])
     else {
-      if (room <= 0) room = requests.push([]) && largestChunk
+      if (room <= 0) {
+        requests.push([])
+        room = largestChunk
+      }
       requests.at(-1)!.push(chunk)
       room -= bytesOf(chunk.rows)
     }
