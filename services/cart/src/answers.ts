@@ -11,10 +11,10 @@ import { CommitUnknown } from '@inorder/storage/transaction.ts'
 import type { FastifyReply } from 'fastify'
 import type { Outcome } from './order.ts'
 import { type Preferences, preferenceApplied } from './prefer.ts'
-import { type Answer, OrderLocked } from './writes.ts'
+import { OrderLocked, type WriteAnswer } from './writes.ts'
 
 /** Sets status and headers, and returns the body. Throws the problem that a refusal is. */
-export function answered(reply: FastifyReply, { result, delivery }: Answer, prefers: Preferences): Order {
+export function answered(reply: FastifyReply, { result, delivery }: WriteAnswer, prefers: Preferences): Order {
   const { kind, now } = accepted(result, prefers)
   const { order, version } = now
   const done = kind === 'created' ? 201 : 200
@@ -26,7 +26,7 @@ export function answered(reply: FastifyReply, { result, delivery }: Answer, pref
   return order
 }
 
-function accepted(result: Answer['result'], { strict }: Preferences): Extract<Outcome, { now: unknown }> {
+function accepted(result: WriteAnswer['result'], { strict }: Preferences): Extract<Outcome, { now: unknown }> {
   switch (result.kind) {
     case 'created':
     case 'changed':

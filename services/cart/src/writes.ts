@@ -13,7 +13,7 @@ import { largestEvent, recordOf } from './order-record.ts'
 import type { Preferences } from './prefer.ts'
 
 /** What became of a write. */
-export interface Answer {
+export interface WriteAnswer {
   /** `kafka-away`: rather refused than stored, as the client prefers. */
   result: Result | { kind: 'too-large' } | { kind: 'kafka-away'; retryAfter: number }
   /** Whether Kafka has acknowledged the event behind the outcome; undefined where there is none. */
@@ -90,7 +90,7 @@ export class Writes {
    * Resolves when the write is decided and its event acknowledged, or `waitMs` after the decision.
    * Rejects with QueueFull, OrderLocked, CommitUnknown, or with another error that means that nothing is stored.
    */
-  async write(asked: Write, { waitMs, strict = false }: Wishes): Promise<Answer> {
+  async write(asked: Write, { waitMs, strict = false }: Wishes): Promise<WriteAnswer> {
     const { command, key } = asked
 
     // 1. What the event of a new order says is known already: it is encoded here, not in the transaction.
