@@ -64,7 +64,7 @@ export class Relay {
     })
     this.#waiters = new Waiters(
       () => this.#circuit.unavailable,
-      () => this.#publisher.open,
+      () => this.#publisher.lanes,
     )
     this.delivery = this.#waiters
     this.#publisher = new Publisher({
