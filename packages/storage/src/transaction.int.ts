@@ -1,11 +1,12 @@
 import assert from 'node:assert/strict'
 import { after, before, beforeEach, test } from 'node:test'
 import { freshDatabase } from '@inorder/testing/parts.ts'
+import { roundTrips } from '@inorder/testing/round-trips.ts'
 import { type Fate, type TcpProxy, tcpProxy } from '@inorder/testing/tcp-proxy.ts'
 import { until } from '@inorder/testing/until.ts'
 import type pg from 'pg'
 import { openPool, takesWrites } from './pool.ts'
-import { CommitUnknown, savepoint, sqlFault, transaction } from './transaction.ts'
+import { CommitUnknown, ifBegun, savepoint, sqlFault, transaction } from './transaction.ts'
 
 let database: Awaited<ReturnType<typeof freshDatabase>>
 let direct: pg.Pool
@@ -63,6 +64,56 @@ test('a last statement goes out with the COMMIT: what it did is stored, and if i
   await assert.rejects(lastInsert(99), { code: '23505' })
   assert.equal(await stored(99), false)
   assert.equal(await insert(direct, 99), 99, 'the session is as good as new')
+})
+
+const insertIfBegun = (id: number, condition = ifBegun) => `INSERT INTO fact SELECT ${id} WHERE ${condition}`
+
+test('statements that hold `ifBegun` travel with BEGIN, and a last one with COMMIT: two round trips', async () => {
+  const pool = openPool({ url: database.url, name: 'round trips', max: 1 })
+  await pool.query('SELECT 1')
+  const trips = roundTrips(pool)
+  const tripsOf = async (...statements: string[]) => {
+    const before = trips.count
+    await transaction(pool, async (tx, last) => {
+      await Promise.all(statements.slice(0, -1).map((text) => tx.query(text)))
+      last(tx.query(statements.at(-1)!))
+    })
+    return trips.count - before
+  }
+  assert.equal(await tripsOf(insertIfBegun(200), insertIfBegun(201), 'INSERT INTO fact VALUES (202)'), 2)
+  assert.ok((await stored(200)) && (await stored(201)) && (await stored(202)))
+  assert.equal(
+    await tripsOf('SELECT 1', insertIfBegun(203), 'SELECT 1'),
+    3,
+    'it does not overtake what waits for BEGIN',
+  )
+  await pool.end()
+})
+
+test('rule 1: a BEGIN that is refused while statements travel with it: nothing is stored, and the error is that of BEGIN', async () => {
+  const outcomes: unknown[] = []
+  const refused = (...statements: string[]) => {
+    // The server itself refuses it: it reads another word.
+    proxy.fate = (piece) => {
+      if (piece.includes('BEGIN')) piece.write('BEGUN', piece.indexOf('BEGIN'))
+      return 'through'
+    }
+    const tried = transaction(proxied, async (tx) => {
+      outcomes.push(...(await Promise.allSettled(statements.map((text) => tx.query(text)))))
+      return 'as if all were well'
+    })
+    return assert.rejects(tried, { code: '42601', message: /BEGUN/ })
+  }
+  await refused(insertIfBegun(210), 'INSERT INTO fact VALUES (211)', insertIfBegun(212))
+  const [early, ...late] = outcomes.splice(0) as PromiseSettledResult<pg.QueryResult>[]
+  assert.ok(early?.status === 'fulfilled' && early.value.rowCount === 0, 'the server ran it, and it did nothing')
+  for (const { status } of late) assert.equal(status, 'rejected')
+  assert.deepEqual([await stored(210), await stored(211), await stored(212)], [false, false, false])
+  // Without an effective condition the same way would store it.
+  await refused(insertIfBegun(213, `(${ifBegun} OR true)`))
+  assert.ok(await stored(213))
+  proxy.fate = () => 'through'
+  assert.equal(await insert(proxied, 214), 214)
 })
 
 test('work that throws stores nothing, and the error is its own', async () => {

@@ -7,7 +7,16 @@ export { CommitUnknown, type Sessions } from './commit-outcome.ts'
 export { isLockTimeout, sqlFault } from './sqlstate.ts'
 
 /** What work inside a transaction may do: ask. */
-export type Tx = Pick<pg.ClientBase, 'query'>
+export type Tx = Pick<pg.ClientBase, 'query'> & {
+  /** The database that it is in, as `identityOf` names it. */
+  readonly identity?: string | undefined
+}
+
+/**
+ * A condition for the WHERE of a statement which may then go out together with BEGIN. Where the server refuses the BEGIN
+ * alone, what came behind it runs as a transaction of its own: it has no id yet, so with this condition it does nothing.
+ */
+export const ifBegun = 'pg_current_xact_id_if_assigned() IS NOT NULL'
 
 /** Takes a statement that `work` has sent and need not see answered: the COMMIT follows it at once, and fails with it. */
 export type Last = (statement: Promise<unknown>) => void
@@ -20,7 +29,8 @@ interface TransactionOptions {
 }
 
 /**
- * Runs `work` in one transaction (READ COMMITTED) and returns what it returned, once that is stored.
+ * Runs `work` in one transaction (READ COMMITTED) and returns what it returned, once that is stored. Its first statements
+ * travel with BEGIN as far as they hold `ifBegun`; from the first without it on they wait for the answer to BEGIN.
  * Throws CommitUnknown when it cannot be found out whether it is stored; any other error means that nothing is.
  */
 export async function transaction<T>(
@@ -45,16 +55,22 @@ export async function transaction<T>(
     commitBefore < Number.POSITIVE_INFINITY ? setTimeout(cut, commitBefore - performance.now()) : undefined
 
   // 1. Begin, and learn the transaction's id in the same round trip.
+  const beginning = begin(client, lockTimeoutMs)
+  beginning.catch(() => {})
+  const tx = behind(beginning, client)
   let begun: Begun
   let result: T
   let sent: Promise<unknown> | undefined
   try {
-    begun = await begin(client, lockTimeoutMs)
-    // 2. Work.
-    result = await work(client, (statement) => {
-      sent = statement
-      sent.catch(() => {})
-    })
+    // 2. Work. Where BEGIN fails its error counts, not what the work made of it.
+    try {
+      result = await work(tx, (statement) => {
+        sent = statement
+        sent.catch(() => {})
+      })
+    } finally {
+      begun = await beginning
+    }
   } catch (error) {
     clearTimeout(overdue)
     // 3. Nothing was sent that could store it. Where the server did not say what failed, the session may hang in a
@@ -67,7 +83,7 @@ export async function transaction<T>(
   // 4. Commit; only an answer of the server itself is taken as one. After a statement that failed it means ROLLBACK.
   clearTimeout(overdue)
   try {
-    const { command } = await client.query('COMMIT')
+    const { command } = await tx.query('COMMIT')
     failuresInARow.delete(client)
     release()
     if (command === 'COMMIT') return result
@@ -126,6 +142,17 @@ async function begin(client: pg.ClientBase, lockTimeoutMs: number | undefined): 
   )
   const begun = (results as [pg.QueryResult, pg.QueryResult<Begun>])[1].rows[0]!
   return { ...begun, identity: identityOf(client) }
+}
+
+/** Nothing overtakes: what waits for BEGIN keeps back all that comes after it, until the end. */
+function behind(beginning: Promise<unknown>, client: pg.ClientBase): Tx {
+  let early = true
+  const query = (...statement: [string | pg.QueryConfig, unknown[]?]) => {
+    const [text] = statement
+    early &&= (typeof text === 'string' ? text : text.text).includes(ifBegun)
+    return early ? client.query(...statement) : beginning.then(() => client.query(...statement))
+  }
+  return { query: query as Tx['query'], identity: identityOf(client) }
 }
 
 /** An ERROR answers the COMMIT: it failed. FATAL only says that the session ended, be it before or after the commit. */

@@ -75,9 +75,9 @@ export class DatabaseRun {
     this.#swapped = false
   }
 
-  /** Throws NotCompared unless the session leads to this database. */
-  assertLeadsTo(identity: string | undefined, session: object): void {
-    if (identity === undefined || identityOf(session) !== identity)
+  /** Throws NotCompared unless a session leads to this database. */
+  assertLeadsTo(identity: string | undefined, leadsTo: string | undefined): void {
+    if (identity === undefined || leadsTo !== identity)
       throw new NotCompared('another database may have taken the place of the one that was compared with the log')
   }
 
@@ -86,7 +86,7 @@ export class DatabaseRun {
     const connect = async () => {
       const client = await pool.connect()
       try {
-        this.assertLeadsTo(this.#compared, client)
+        this.assertLeadsTo(this.#compared, identityOf(client))
         return client
       } catch (error) {
         client.release(error as Error)

@@ -175,7 +175,7 @@ export class LogRecovery<Event> implements ComparedLog {
       topicId: log.id,
       decoder: this.#decoder,
       table,
-      assertSame: (tx) => run.assertLeadsTo(identity, tx),
+      assertSame: (tx) => run.assertLeadsTo(identity, tx.identity),
       onRecovered: (group) => this.#tell(group),
     })
     await savePublished(pool, log.id, log.ends, identity)
