@@ -7,9 +7,16 @@ export interface StoredInvoice extends Invoice {
   readonly statusSince: string
 }
 
-export async function load(db: Tx, orderIds: readonly string[]): Promise<Map<string, StoredInvoice>> {
+export const load = (tx: Tx, orderIds: readonly string[]): Promise<Map<string, StoredInvoice>> =>
+  read(tx, orderIds, 'load-invoices')
+
+// Unprepared: a session keeps the plan of a named statement, and one made for a small table would scan it once it is large.
+export const find = async (db: Tx, orderId: string): Promise<StoredInvoice | undefined> =>
+  (await read(db, [orderId])).get(orderId)
+
+async function read(db: Tx, orderIds: readonly string[], name?: string): Promise<Map<string, StoredInvoice>> {
   const { rows } = await db.query<Invoice & { draftedAt: Date; statusSince: Date }>({
-    name: 'load-invoices',
+    name,
     // The nearest double of an amount prints as it: money has at most 15 digits.
     text: `SELECT order_id AS "orderId", customer_id AS "customerId", amount::float8, currency, status, asked, payment,
              drafted_at AS "draftedAt", status_since AS "statusSince"
@@ -23,9 +30,6 @@ export async function load(db: Tx, orderIds: readonly string[]): Promise<Map<str
     ]),
   )
 }
-
-export const find = async (db: Tx, orderId: string): Promise<StoredInvoice | undefined> =>
-  (await load(db, [orderId])).get(orderId)
 
 export async function save(tx: Tx, changed: ReadonlyMap<string, Invoice>): Promise<void> {
   await tx.query({
