@@ -7,7 +7,7 @@ import { until } from '@inorder/testing/until.ts'
 import autocannon from 'autocannon'
 import pg from 'pg'
 import { orderBody } from './load.ts'
-import { median } from './median.ts'
+import { median } from './ratio.ts'
 
 const rounds = Number(process.env.BENCH_ROUNDS ?? 5)
 const amount = Number(process.env.BENCH_ORDERS ?? 10_000)

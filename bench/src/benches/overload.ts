@@ -1,0 +1,74 @@
+// B7: what is left of the cart when three times as much arrives as it can take. A client gives up after `patience`: an
+// answer that comes later is none. The best is that of the same generator with a connection free at once for the next.
+
+import type { Bench } from '../bench.ts'
+import { caughtUp } from '../caught-up.ts'
+import { goodput } from '../goodput.ts'
+import { createOpenLoop } from '../open-loop.ts'
+
+const times = 3
+const patience = 3_000
+/** Seconds until an overload is at its worst, which the figures are of. */
+const ramp = 2
+/** As many as there are clients: none has to wait for another's answer. */
+const clients = 15_000
+
+export const overload: Bench = {
+  id: 'B7',
+  title: `answers of 201 within ${patience / 1_000} s: at ${times} times what the cart can take / at its best`,
+  aims: [{ of: 'ratio', atLeast: 0.9 }],
+  stacks: ['cart,order'],
+  async open(bed) {
+    const stack = bed.stack('cart,order')
+    const url = stack.url('cart')
+    const closed = async (prefix: string, connections: number, seconds: number) => {
+      const answers = await createOpenLoop(url, prefix, { perSecond: Number.POSITIVE_INFINITY, seconds, connections })
+      return goodput(answers, 0, seconds * 1_000, patience)
+    }
+    await closed('b7-warm', 64, 3)
+    const found: { connections: number; perSecond: number }[] = []
+    for (const connections of [32, 64, 128, 256])
+      found.push({ connections, perSecond: (await closed(`b7-${connections}`, connections, 2)).perSecond })
+    let best = found.toSorted((a, b) => b.perSecond - a.perSecond)[0]!
+    console.log(`  at its best with ${best.connections} connections, ${Math.round(best.perSecond)} orders/s`)
+    await caughtUp(stack)
+    return {
+      sides: [
+        {
+          name: `at ${times} times`,
+          unit: 'orders/s',
+          async run({ label, seconds }) {
+            const perSecond = times * best.perSecond
+            const whole = ramp + seconds
+            const meter = bed.meter(stack)
+            const answers = await createOpenLoop(url, label, { perSecond, seconds: whole, connections: clients })
+            const good = goodput(answers, ramp * 1_000, whole * 1_000, patience)
+            const round = meter(
+              { ...good, value: good.perSecond },
+              answers.filter(({ status }) => status === 201).length,
+            )
+            console.log(
+              `  ${Math.round(perSecond)}/s arrive: ${percent(good.refused)} are refused, ${percent(good.late)} late`,
+            )
+            await caughtUp(stack)
+            return round
+          },
+        },
+        {
+          name: 'at its best',
+          unit: 'orders/s',
+          async run({ label, seconds }) {
+            const meter = bed.meter(stack)
+            const good = await closed(label, best.connections, seconds)
+            best = { ...best, perSecond: good.perSecond }
+            const round = meter({ ...good, value: good.perSecond }, good.perSecond * seconds)
+            await caughtUp(stack)
+            return round
+          },
+        },
+      ],
+    }
+  },
+}
+
+const percent = (share: number) => `${Math.round(share * 100)} %`
