@@ -8,8 +8,8 @@ export type Fate = 'through' | 'swallowed' | 'unanswered' | 'cut'
 export interface KafkaProxy {
   /** `host:port` for a client. */
   address: string
-  /** Asked for each request; replace it at will. */
-  fate: (request: KafkaRequest) => Fate
+  /** Asked for each request, which waits for the answer; replace it at will. */
+  fate: (request: KafkaRequest) => Fate | Promise<Fate>
   close(): Promise<void>
 }
 
@@ -20,6 +20,7 @@ export interface KafkaRequest {
 }
 
 export const produceCall = 0
+export const listOffsetsCall = 2
 
 export async function kafkaProxy(broker: string): Promise<KafkaProxy> {
   const [host, port] = broker.split(':') as [string, string]
@@ -49,18 +50,22 @@ export async function kafkaProxy(broker: string): Promise<KafkaProxy> {
         other.destroy()
       })
     }
-    let rest = Buffer.alloc(0)
-    client.on('data', (piece: Buffer) => {
-      rest = Buffer.concat([rest, piece])
-      while (rest.length >= 4 && rest.length >= 4 + rest.readUInt32BE(0)) {
-        const bytes = rest.subarray(0, 4 + rest.readUInt32BE(0))
-        rest = rest.subarray(bytes.length)
-        const fate = proxy.fate({ call: bytes.readInt16BE(4), bytes })
-        if (fate === 'cut') client.destroy()
-        if (fate === 'unanswered') deaf = true
-        if (fate === 'through' || fate === 'unanswered') upstream.write(bytes)
+    const forward = async () => {
+      let rest = Buffer.alloc(0)
+      for await (const piece of client) {
+        rest = Buffer.concat([rest, piece])
+        while (rest.length >= 4 && rest.length >= 4 + rest.readUInt32BE(0)) {
+          const bytes = rest.subarray(0, 4 + rest.readUInt32BE(0))
+          rest = rest.subarray(bytes.length)
+          const fate = await proxy.fate({ call: bytes.readInt16BE(4), bytes })
+          if (fate === 'cut') client.destroy()
+          if (fate === 'unanswered') deaf = true
+          if (fate === 'through' || fate === 'unanswered') upstream.write(bytes)
+        }
       }
-    })
+    }
+    // A connection that fails ends the loop, as one that is closed does.
+    forward().catch(() => client.destroy())
     upstream.on('data', (piece: Buffer) => {
       const from = named(Number(port))
       const to = named(Number(proxy.address.split(':')[1]))

@@ -8,10 +8,16 @@ import { until } from './until.ts'
 
 const { PATH, NODE_COMPILE_CACHE } = process.env
 const running = new Set<ChildProcess>()
-// Also when a test fails half-way.
-process.once('exit', () => {
+const killAll = () => {
   for (const child of running) child.kill('SIGKILL')
-})
+}
+// Also when a test fails half-way, or is ended from outside.
+process.once('exit', killAll)
+for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP'] as const)
+  process.once(signal, () => {
+    killAll()
+    process.kill(process.pid, signal)
+  })
 
 export interface ServiceProcess {
   url: string

@@ -10,7 +10,7 @@ import {
   assertComplete,
   caughtUp,
   event,
-  producer,
+  makeAgain,
   service,
   someKeys,
   type TestInbox,
@@ -28,15 +28,6 @@ function alarmed(alarm: string) {
     if (line.alarm === alarm) alarms.push(line)
   }
   return { alarms, logger: pino({}, { write }) }
-}
-
-async function makeAgain(topic: string): Promise<void> {
-  await admin.deleteTopics({ topics: [topic] })
-  await until('it is made again', async () => {
-    await admin.createTopics({ topics: [topic], partitions: 3, replicas: 1 })
-    return true
-  })
-  await producer.metadata({ topics: [topic], forceUpdate: true })
 }
 
 test('rule 19: a topic that is deleted and made again is read from its start, by the inbox that runs, with one alarm', async () => {
@@ -85,12 +76,7 @@ test('rule 19: while the topic is made again under it, an inbox does not say tha
   await sendEvents(keys, [1, 2])
   await untilVersion(keys, 2)
   await caughtUp(inbox)
-  await admin.deleteTopics({ topics: [topic.name] })
-  await until('it is made again', async () => {
-    await admin.createTopics({ topics: [topic.name], partitions: 3, replicas: 1 })
-    return true
-  })
-  await producer.metadata({ topics: [topic.name], forceUpdate: true })
+  await makeAgain(topic.name)
   await sendEvents(keys, [3])
   await until('all is applied', async () => {
     const positions = await inbox.positions()

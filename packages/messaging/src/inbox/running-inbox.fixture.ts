@@ -93,6 +93,26 @@ export async function service() {
   }
 }
 
+/** Deletes a topic and makes it anew. A broker shows the old one, and takes records into its log, for a moment more. */
+export async function makeAgain(topic: string): Promise<void> {
+  const shown = async () => {
+    const { topics } = await producer.metadata({ topics: [topic], forceUpdate: true })
+    return topics.get(topic)!.id
+  }
+  const before = await shown()
+  await admin.deleteTopics({ topics: [topic] })
+  await until('it is made again', async () => {
+    await admin.createTopics({ topics: [topic], partitions: 3, replicas: 1 })
+    return true
+  })
+  await until('the broker shows the new one, and its log is empty', async () => {
+    const partitions = [0, 1, 2].map((partitionIndex) => ({ partitionIndex, timestamp: -1n }))
+    const isAnother = (await shown()) !== before
+    const [ends] = await admin.listOffsets({ topics: [{ name: topic, partitions }] })
+    return isAnother && ends!.partitions.every(({ offset }) => offset === 0n)
+  })
+}
+
 export const event = (key: string, version: number): ModelEvent => ({
   id: `${key}-v${version}`,
   key,

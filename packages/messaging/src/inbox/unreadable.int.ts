@@ -9,7 +9,7 @@ import type { Pool } from 'pg'
 import { Registry } from 'prom-client'
 import { partitionOf } from '../kafka/partitioner.ts'
 import { framed } from './model-topic.fixture.ts'
-import { admin, caughtUp, event, kafka, producer, service, versions } from './running-inbox.fixture.ts'
+import { admin, caughtUp, event, kafka, makeAgain, service, versions } from './running-inbox.fixture.ts'
 
 const MiB = 1024 * 1024
 
@@ -82,13 +82,8 @@ test('rule 19: a batch that is tried again is given up where the topic was made 
   await inbox.ready
   for (const version of [1, 2]) await send([one(version)])
   await retried(metrics)
-  await admin.deleteTopics({ topics: [topic.name] })
-  await until('it is made again', async () => {
-    await admin.createTopics({ topics: [topic.name], partitions: 3, replicas: 1 })
-    return true
-  })
-  await producer.metadata({ topics: [topic.name], forceUpdate: true })
   const before = (await pool.query('SELECT DISTINCT topic_id FROM inbox_position')).rows
+  await makeAgain(topic.name)
   await until('positions of the new one', async () => {
     const { rows } = await pool.query('SELECT DISTINCT topic_id FROM inbox_position')
     return rows.length > before.length

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { after, test } from 'node:test'
-import { kafkaProxy } from '@inorder/testing/kafka-proxy.ts'
+import { type Fate, kafkaProxy, listOffsetsCall } from '@inorder/testing/kafka-proxy.ts'
 import { brokers, unique } from '@inorder/testing/parts.ts'
 import { until } from '@inorder/testing/until.ts'
 import { Admin } from '@platformatic/kafka'
@@ -93,4 +93,39 @@ test('what is too large is told apart: one record, or several that are it togeth
   await producer.send([record(name, 0, 6_000)], deadline)
   assert.deepEqual((await kafka.ends(name, deadline)).ends, [1n])
   producer.close()
+})
+
+test('rule 19: the ends of a topic that is made again while they are asked for are never told of the old one', async () => {
+  const name = await topic(1)
+  const proxy = await kafkaProxy(cluster.brokers[0]!)
+  const asking = new KafkaAdmin({ ...cluster, brokers: [proxy.address] })
+  const producer = new SerialProducer(cluster, 0)
+  const makeAgain = async (before: string) => {
+    const admin = new Admin({ clientId: 'admin-test', bootstrapBrokers: cluster.brokers as string[] })
+    await admin.deleteTopics({ topics: [name] })
+    await admin.close()
+    await until('it is made again', async () => {
+      await kafka.createTopics([{ name, partitions: 1, replicas: 1, configs: {} }], deadline)
+      return (await kafka.topic(name, deadline)).id !== before
+    })
+  }
+  for (const question of ['ends', 'log'] as const) {
+    await producer.send([record(name, 0, 1)], deadline)
+    const before = await kafka.log(name, deadline)
+    assert.deepEqual(before.ends, [1n])
+    let made: Promise<void> | undefined
+    proxy.fate = async ({ call }): Promise<Fate> => {
+      if (call === listOffsetsCall) {
+        made ??= makeAgain(before.id)
+        await made
+      }
+      return 'through'
+    }
+    const { id, ends } = await asking[question](name, deadline)
+    assert.notEqual(id, before.id)
+    assert.deepEqual(ends, [0n])
+  }
+  producer.close()
+  await asking.close()
+  await proxy.close()
 })

@@ -45,19 +45,22 @@ export class KafkaAdmin {
 
   /** The topic's id, and per partition the offset that the next record gets. */
   ends(name: string, deadlineMs: number): Promise<Pick<TopicLog, 'id' | 'ends'>> {
-    return this.#ask(name, deadlineMs, async (client) => {
-      const { id, partitionsCount } = await metadataOf(client, name)
-      return { id, ends: await offsets(client, name, logEnd, partitionsCount) }
-    })
+    return this.#ask(name, deadlineMs, (client) =>
+      ofOneTopic(client, name, async ({ id, partitionsCount }) => ({
+        id,
+        ends: await offsets(client, name, logEnd, partitionsCount),
+      })),
+    )
   }
 
   /** The topic's id, and per partition the first offset that is still there and the one that the next record gets. */
   log(name: string, deadlineMs: number): Promise<TopicLog> {
-    return this.#ask(name, deadlineMs, async (client) => {
-      const { id, partitionsCount } = await metadataOf(client, name)
-      const starts = await offsets(client, name, logStart, partitionsCount)
-      return { id, starts, ends: await offsets(client, name, logEnd, partitionsCount) }
-    })
+    return this.#ask(name, deadlineMs, (client) =>
+      ofOneTopic(client, name, async ({ id, partitionsCount }) => {
+        const starts = await offsets(client, name, logStart, partitionsCount)
+        return { id, starts, ends: await offsets(client, name, logEnd, partitionsCount) }
+      }),
+    )
   }
 
   /** `ready`: the leader of every partition answers, and enough replicas are in sync for it to take a record. */
@@ -158,6 +161,17 @@ async function minInSyncOf(client: Admin, name: string): Promise<number> {
 async function metadataOf(client: Admin, name: string) {
   const { topics } = await client.metadata({ topics: [name], forceUpdate: true })
   return topics.get(name)!
+}
+
+/** Offsets are asked for by the topic's name: those of a topic that was made again meanwhile are not this one's. */
+async function ofOneTopic<T>(
+  client: Admin,
+  name: string,
+  question: (topic: Awaited<ReturnType<typeof metadataOf>>) => Promise<T>,
+): Promise<T> {
+  const topic = await metadataOf(client, name)
+  const answer = await question(topic)
+  return (await metadataOf(client, name)).id === topic.id ? answer : ofOneTopic(client, name, question)
 }
 
 async function offsets(client: Admin, name: string, timestamp: bigint, count?: number): Promise<bigint[]> {
