@@ -39,7 +39,7 @@ export interface Size {
 }
 
 export async function measure(bench: Bench, bed: Bed, { rounds, seconds, warm }: Size): Promise<BenchResult> {
-  console.log(`${bench.id}: ${bench.title}`)
+  console.log(`${new Date().toTimeString().slice(0, 8)} ${bench.id}: ${bench.title}`)
   await bed.prepare(bench.stacks)
   const { sides: runs, close } = await bench.open(bed)
   try {

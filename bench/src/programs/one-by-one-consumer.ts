@@ -6,12 +6,11 @@ import type { Order } from '@inorder/contracts/order.ts'
 import { orderEvents } from '@inorder/contracts/order-events.ts'
 import { keyHash } from '@inorder/messaging/kafka/partitioner.ts'
 import { unframe } from '@inorder/messaging/kafka/wire-format.ts'
-import { openPool } from '@inorder/storage/pool.ts'
-import { transaction } from '@inorder/storage/transaction.ts'
 import { Consumer } from '@platformatic/kafka'
+import { plainPool, plainTransaction } from './plain-transaction.ts'
 
 const [databaseUrl = '', brokers = '', topic = '', lanes = '8'] = process.argv.slice(2)
-const pool = openPool({ url: databaseUrl, name: 'one-by-one', max: Number(lanes) })
+const pool = plainPool(databaseUrl, Number(lanes))
 await pool.query(`CREATE TABLE orders (order_id text PRIMARY KEY, version bigint, customer_id text, order_date timestamptz,
   items json, total_amount numeric(19,4), currency text, status text, shipping_cost numeric(19,4));
   CREATE TABLE position (partition int, lane int, next_offset bigint, applied bigint, PRIMARY KEY (partition, lane))`)
@@ -35,7 +34,7 @@ for await (const { partition, offset, key, value } of stream) {
 async function apply(order: Order, version: number, at: { partition: number; lane: number; offset: bigint }) {
   const { orderId, customerId, orderDate, items, totalAmount, currency, status } = order
   const shippingCost = shippingCostOf(totalAmount, currency)
-  await transaction(pool, async (tx) => {
+  await plainTransaction(pool, async (tx) => {
     await tx.query({
       name: 'save',
       text: `INSERT INTO orders VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)
