@@ -6,6 +6,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, test } from 'node:test'
 import { freePortOffset } from '@inorder/testing/ports.ts'
+import { sql } from './sql.ts'
 import { Launched, root } from './starter.ts'
 
 const folder = mkdtempSync(join(tmpdir(), 'inorder-any-shell-'))
@@ -29,9 +30,20 @@ async function stop(one: Launched): Promise<void> {
   await one.endsCleanly()
 }
 
-test('Turkish as the language of Java, and settings of Java, Kafka, the registry and PostgreSQL in the environment', async () => {
+/** Whether the cart's sessions came by the server's socket: these have no address. */
+async function bySocket(one: Launched): Promise<boolean> {
+  const { address } = one.part('postgres')
+  const [row] = await sql<{ by: boolean }>(
+    `postgres://postgres@${address}/postgres`,
+    `SELECT every(client_addr IS NULL) AS by FROM pg_stat_activity WHERE application_name = 'cart'`,
+  )
+  return row?.by ?? assert.fail('the cart has no session')
+}
+
+test('Turkish as the language of Java, and settings of Java, Kafka, the registry and PostgreSQL in the environment; data where a path is too long for a socket', async () => {
   const one = await start({
     INORDER_SERVICES: 'cart',
+    INORDER_DATA: join(folder, 'long'.repeat(20)),
     LC_ALL: 'tr_TR.UTF-8',
     JAVA_TOOL_OPTIONS: '-Duser.language=tr -Duser.country=TR',
     _JAVA_OPTIONS: '-Duser.language=tr -Duser.country=TR',
@@ -50,6 +62,7 @@ test('Turkish as the language of Java, and settings of Java, Kafka, the registry
     PGTZ: 'Asia/Tokyo',
     PGCLIENTENCODING: 'latin1',
   })
+  assert.equal(await bySocket(one), false)
   await stop(one)
 })
 
@@ -63,12 +76,13 @@ test('paths with an é, a space, a comma and a semicolon, where the locale knows
   symlinkSync(join(root, '.local/install'), join(odd, 'install'))
   const env = {
     LC_ALL: 'POSIX',
-    INORDER_SERVICES: 'none',
+    INORDER_SERVICES: 'cart',
     INORDER_DATA: join(odd, 'data'),
     INORDER_INSTALL: join(odd, 'install'),
   }
   for (const run of ['first', 'second']) {
     const one = await start(env, tree)
+    assert.equal(await bySocket(one), true)
     await stop(one)
     for (const kept of ['kafka/log/order-events-0', 'registry/registry.mv.db', 'postgres/PG_VERSION'])
       assert.ok(existsSync(join(env.INORDER_DATA, kept)), `${kept} after the ${run} run`)

@@ -50,8 +50,12 @@ export class Launched {
     return JSON.parse(readFileSync(join(this.data, 'stack.json'), 'utf8'))
   }
 
+  part(part: string): Part {
+    return this.stackFile().parts.find(({ name }) => name === part) ?? assert.fail(`${part} does not run`)
+  }
+
   pid(part: string): number {
-    return this.stackFile().parts.find(({ name }) => name === part)?.pid ?? assert.fail(`${part} does not run`)
+    return this.part(part).pid
   }
 
   async line(pattern: RegExp): Promise<string> {

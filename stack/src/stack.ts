@@ -8,7 +8,7 @@ import { kafkaJars, registryFiles } from './install.ts'
 import { findJava } from './java.ts'
 import { assertSameBrokers, type Broker, brokersOf, clusterIdOf, kafka } from './kafka.ts'
 import { step } from './output.ts'
-import { databaseUrl, postgres } from './postgres.ts'
+import { postgres, socketUrl } from './postgres.ts'
 import { registry, registryUrl } from './registry.ts'
 import { instancesOf, service } from './service.ts'
 import type { Settings } from './settings.ts'
@@ -32,7 +32,7 @@ export async function bringUp(settings: Settings, supervisor: Supervisor, giveUp
 
   async function bringDatabases(): Promise<string> {
     const port = ports.postgres + offset
-    const url = given.database ?? databaseUrl(port)
+    const url = given.database ?? socketUrl({ data, port })
     if (!given.database) {
       await step('PostgreSQL', async () => supervisor.start(await postgres({ data, port, stopping })))
     }

@@ -20,6 +20,9 @@ const ofTheNetwork = new Set([
   'ETIMEDOUT',
 ])
 
+/** The same of a server's socket file, when they are said of a connection: it is not there, or too many wait at it. */
+const ofASocket = new Set(['ENOENT', 'EAGAIN'])
+
 /** What `pg` throws without the server's doing has no class and no code, only these words. */
 const ofTheDriver = [
   'Client has encountered a connection error and is not queryable',
@@ -39,6 +42,9 @@ export function isDatabaseUnavailable(error: unknown): boolean {
   // One for each address of the server.
   if (error instanceof AggregateError) return error.errors.length > 0 && error.errors.every(isDatabaseUnavailable)
   if (!(error instanceof Error)) return false
-  if ('code' in error && typeof error.code === 'string') return ofTheNetwork.has(error.code)
+  if ('code' in error && typeof error.code === 'string')
+    return (
+      ofTheNetwork.has(error.code) || (ofASocket.has(error.code) && 'syscall' in error && error.syscall === 'connect')
+    )
   return ofTheDriver.some((words) => error.message.startsWith(words))
 }

@@ -11,6 +11,7 @@ for (const [what, error] of [
   ['a server that only reads', ofServer('25006')],
   ['a table that a migration has not made yet', ofServer('42P01')],
   ['a refused connection', ofSystem('ECONNREFUSED')],
+  ['a socket file that is not there', Object.assign(ofSystem('ENOENT'), { syscall: 'connect' })],
   ['a connection that was reset', ofSystem('ECONNRESET')],
   ['all addresses refused', new AggregateError([ofSystem('ECONNREFUSED'), ofSystem('ENETUNREACH')])],
   ['a session that ended', new Error('Connection terminated unexpectedly')],
@@ -24,7 +25,7 @@ for (const [what, error] of [
   ['a constraint', ofServer('23505')],
   ['a mistake in code', new TypeError('x is not a function')],
   ['a plain error of ours', new Error('a record to be parked has no bytes')],
-  ['a file that is not there', ofSystem('ENOENT')],
+  ['a file that is not there', Object.assign(ofSystem('ENOENT'), { syscall: 'open' })],
   ['several errors, of which one is a mistake', new AggregateError([ofSystem('ECONNREFUSED'), new TypeError('x')])],
 ] as const)
   test(`not away: ${what}`, () => assert.equal(isDatabaseUnavailable(error), false))
