@@ -3,6 +3,7 @@ import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
+import { leanHeap } from '@inorder/stack/service.ts'
 import { type Stack, startStack } from '@inorder/testing/stack.ts'
 import pg from 'pg'
 import { machineTime, partsOf, perOrder, processorTime } from './processor-time.ts'
@@ -22,9 +23,6 @@ export async function ask<T>(child: ChildProcess, message: object): Promise<T> {
   const [answer] = await Promise.race([once(child, 'message'), ended])
   return answer
 }
-
-/** As the local stack starts services. */
-const nodeFlags = ['--max-semi-space-size=8', '--heap-growing-percent=40']
 
 export class Bed {
   readonly #stacks = new Map<string, Stack>()
@@ -55,7 +53,7 @@ export class Bed {
     return this.start(
       name,
       process.execPath,
-      [...nodeFlags, fileURLToPath(new URL(file, import.meta.url)), ...args],
+      [...leanHeap, fileURLToPath(new URL(file, import.meta.url)), ...args],
       env,
     )
   }

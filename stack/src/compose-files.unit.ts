@@ -5,6 +5,7 @@ import { basename, dirname, join } from 'node:path'
 import { describe, test } from 'node:test'
 import { serviceConfig } from '@inorder/http/config.ts'
 import { parse } from 'yaml'
+import { leanHeap } from './service.ts'
 import { services } from './services.ts'
 import { root } from './settings.ts'
 
@@ -68,6 +69,10 @@ for (const { name, port } of services) {
       assert.deepEqual(given.sort(), wanted.sort())
       // In its container it listens on every address, which without this ends it.
       assert.equal(container.environment?.INSECURE_LISTEN, 'yes')
+    })
+
+    test('Node has the heap flags of npm start', () => {
+      assert.ok(dockerfile.includes(`exec node ${leanHeap.join(' ')} services/`))
     })
 
     test('it listens on its port, which is that of npm start on this machine alone, and may be another', () => {
