@@ -3,9 +3,10 @@ import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
+import { databaseOf, makeDatabases } from '@inorder/stack/databases.ts'
+import { socketUrl } from '@inorder/stack/postgres.ts'
 import { leanHeap } from '@inorder/stack/service.ts'
 import { type Stack, startStack } from '@inorder/testing/stack.ts'
-import pg from 'pg'
 import { machineTime, partsOf, perOrder, processorTime } from './processor-time.ts'
 import type { Round } from './results.ts'
 
@@ -85,15 +86,12 @@ export class Bed {
     this.#stacks.clear()
   }
 
-  /** URL of a new database on the PostgreSQL of that stack. */
-  async database(stack: Stack): Promise<string> {
-    const url = stack.databaseUrl('cart').replace(/[^/]*$/, '')
+  /** URL of a new database on the PostgreSQL of that stack, by its socket: as the stack's own services come. */
+  async database({ data, databaseUrl }: Stack): Promise<string> {
+    const url = socketUrl({ data, port: Number(new URL(databaseUrl('cart')).port) })
     const name = `bench_${++this.#databases}`
-    const client = new pg.Client({ connectionString: `${url}postgres` })
-    await client.connect()
-    await client.query(`CREATE DATABASE ${name}`)
-    await client.end()
-    return url + name
+    await makeDatabases(url, [name])
+    return databaseOf(url, name)
   }
 
   /** Starts to measure; what it returns makes a round of what was done since. Of a stack other than this: `beside`. */
