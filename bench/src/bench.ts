@@ -53,6 +53,7 @@ export async function measure(bench: Bench, bed: Bed, { rounds, seconds, warm }:
         console.log(line(sides[n]!, done))
       }
     }
+    if (sides[1].rounds.some(({ value }) => !(value > 0))) throw new Error(`${sides[1].name} came to nothing`)
     const ratio = ratioOf(sides[0].rounds, sides[1].rounds)
     const { id, title, aims } = bench
     console.log(

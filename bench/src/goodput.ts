@@ -1,15 +1,13 @@
 import type { Answer } from './open-loop.ts'
 import { percentile } from './ratio.ts'
+import type { Round } from './results.ts'
 
 export interface Goodput {
-  /** Good answers a second: 201, within the patience of who asked. */
-  perSecond: number
+  /** Good answers a second: 201, within the patience of who asked; their times are from when they were due. */
+  figures: Pick<Round, 'value' | 'p50' | 'p99'>
   /** Of what was due in the window, the share of 503, and of the rest that was not good. */
   refused: number
   late: number
-  /** Milliseconds from when it was due, of the good answers. */
-  p50: number
-  p99: number
 }
 
 /**
@@ -23,11 +21,11 @@ export function goodput(answers: readonly Answer[], from: number, to: number, pa
   const refused = due.filter(({ status }) => status === 503).length
   const late = due.filter((answer) => answer.status !== 503 && !isGood(answer)).length
   const times = good.map((answer) => answer.at - answer.due)
+  const p50 = percentile(times, 0.5)
+  const p99 = percentile(times, 0.99)
   return {
-    perSecond: (good.length * 1_000) / (to - from),
-    refused: refused / due.length,
-    late: late / due.length,
-    p50: percentile(times, 0.5),
-    p99: percentile(times, 0.99),
+    figures: { value: (good.length * 1_000) / (to - from), ...(times.length > 0 && { p50, p99 }) },
+    refused: refused / (due.length || 1),
+    late: late / (due.length || 1),
   }
 }

@@ -62,8 +62,9 @@ export function machineTime(): MachineTime {
   return { all: all * usPerTick, taken: (all - ticks[3]! - ticks[4]!) * usPerTick }
 }
 
-/** Microseconds an order by part, the dearest first. */
+/** Microseconds an order by part, the dearest first; of none nothing. */
 export function perOrder(before: ProcessorTime, after: ProcessorTime, orders: number): Record<string, number> {
+  if (orders <= 0) return {}
   const parts = [...after].map(([name, time]) => [name, (time - (before.get(name) ?? 0)) / orders] as const)
   return Object.fromEntries(parts.filter(([, us]) => us >= 0.05).sort(([, a], [, b]) => b - a))
 }

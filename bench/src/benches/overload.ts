@@ -1,6 +1,5 @@
 // B7: what is left of the cart when three times as much arrives as it can take. A client gives up after `patience`: an
 // answer that comes later is none. The best is that of the same generator with a connection free at once for the next.
-
 import type { Bench } from '../bench.ts'
 import { caughtUp } from '../caught-up.ts'
 import { goodput } from '../goodput.ts'
@@ -28,7 +27,7 @@ export const overload: Bench = {
     await closed('b7-warm', 64, 3)
     const found: { connections: number; perSecond: number }[] = []
     for (const connections of [32, 64, 128, 256])
-      found.push({ connections, perSecond: (await closed(`b7-${connections}`, connections, 2)).perSecond })
+      found.push({ connections, perSecond: (await closed(`b7-${connections}`, connections, 2)).figures.value })
     let best = found.toSorted((a, b) => b.perSecond - a.perSecond)[0]!
     console.log(`  at its best with ${best.connections} connections, ${Math.round(best.perSecond)} orders/s`)
     await caughtUp(stack)
@@ -42,14 +41,9 @@ export const overload: Bench = {
             const whole = ramp + seconds
             const meter = bed.meter(stack)
             const answers = await createOpenLoop(url, label, { perSecond, seconds: whole, connections: clients })
-            const good = goodput(answers, ramp * 1_000, whole * 1_000, patience)
-            const round = meter(
-              { ...good, value: good.perSecond },
-              answers.filter(({ status }) => status === 201).length,
-            )
-            console.log(
-              `  ${Math.round(perSecond)}/s arrive: ${percent(good.refused)} are refused, ${percent(good.late)} late`,
-            )
+            const { figures, refused, late } = goodput(answers, ramp * 1_000, whole * 1_000, patience)
+            const round = meter(figures, answers.filter(({ status }) => status === 201).length)
+            console.log(`  ${Math.round(perSecond)}/s arrive: ${percent(refused)} are refused, ${percent(late)} late`)
             await caughtUp(stack)
             return round
           },
@@ -59,9 +53,9 @@ export const overload: Bench = {
           unit: 'orders/s',
           async run({ label, seconds }) {
             const meter = bed.meter(stack)
-            const good = await closed(label, best.connections, seconds)
-            best = { ...best, perSecond: good.perSecond }
-            const round = meter({ ...good, value: good.perSecond }, good.perSecond * seconds)
+            const { figures } = await closed(label, best.connections, seconds)
+            best = { ...best, perSecond: figures.value }
+            const round = meter(figures, figures.value * seconds)
             await caughtUp(stack)
             return round
           },
