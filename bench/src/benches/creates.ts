@@ -64,7 +64,9 @@ const creates = (services: 'cart' | 'all', connections: number, aims: Aim[]): Be
     const applied = async () => {
       const total = await recordsIn(admin, topic)
       await Promise.all(
-        consumers.map((read) => until('one by one has applied all', async () => (await read()) >= total, 600_000)),
+        consumers.map((database) =>
+          until('one by one has applied all', async () => (await appliedIn(database)) >= total, 600_000),
+        ),
       )
     }
     return {
@@ -76,18 +78,22 @@ const creates = (services: 'cart' | 'all', connections: number, aims: Aim[]): Be
         }),
         creating('one by one', bed, stack, { url, connections, ...(services === 'all' && { applied }) }),
       ],
-      close: () => admin.close(),
+      async close() {
+        await Promise.all([admin.close(), ...consumers.map((database) => database.end())])
+      },
     }
   },
 })
 
-/** Starts a consumer of the topic; gives how many events it has applied. */
-async function consumer(bed: Bed, stack: Stack, topic: string): Promise<() => Promise<number>> {
+/** Starts a consumer of the topic, with a database of its own. */
+async function consumer(bed: Bed, stack: Stack, topic: string): Promise<pg.Pool> {
   const url = await bed.database(stack)
   bed.node('consumers', 'programs/one-by-one-consumer.ts', [url, stack.address('kafka'), topic])
-  const pool = new pg.Pool({ connectionString: url, max: 1, allowExitOnIdle: true })
-  return async () => Number((await pool.query('SELECT sum(applied) AS n FROM position')).rows[0].n)
+  return new pg.Pool({ connectionString: url, max: 1 })
 }
+
+const appliedIn = async (database: pg.Pool): Promise<number> =>
+  Number((await database.query('SELECT sum(applied) AS n FROM position')).rows[0].n)
 
 export const creates64 = creates('cart', 64, [
   { of: 'ratio', atLeast: 5, before: 2.7 },
