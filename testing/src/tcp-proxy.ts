@@ -1,7 +1,10 @@
 // A TCP proxy between a service and a real part, for faults that a rig shared by all tests must not suffer itself.
 import { createServer, connect as dial, type Socket } from 'node:net'
 
-/** What becomes of a piece that a client sends: `answer lost` lets it through and cuts when the part answers. */
+/**
+ * What becomes of a piece that a client sends: `answer lost` lets it through and cuts when the part answers. Of a COMMIT
+ * the answer is waited for, as PostgreSQL answers what travels before it first and would undo all if it were cut by then.
+ */
 export type Fate = 'through' | 'cut' | 'answer lost' | 'swallowed'
 
 export interface TcpProxy {
@@ -19,7 +22,7 @@ export async function tcpProxy(host: string, port: number): Promise<TcpProxy> {
   const server = createServer((client) => {
     if (refusing) return client.destroy()
     const part = dial(port, host)
-    let lost = false
+    let lost: string | undefined
     for (const [socket, other] of [
       [client, part],
       [part, client],
@@ -35,12 +38,12 @@ export async function tcpProxy(host: string, port: number): Promise<TcpProxy> {
     client.on('data', (piece: Buffer) => {
       const fate = proxy.fate(piece)
       if (fate === 'cut') client.destroy()
-      if (fate === 'answer lost') lost = true
+      if (fate === 'answer lost') lost = piece.includes('COMMIT') ? 'COMMIT' : ''
       if (fate === 'through' || fate === 'answer lost') part.write(piece)
     })
     part.on('data', (piece) => {
-      if (lost) client.destroy()
-      else client.write(piece)
+      if (lost === undefined) client.write(piece)
+      else if (piece.includes(lost)) client.destroy()
     })
   })
   const proxy: TcpProxy = {

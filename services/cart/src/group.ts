@@ -133,25 +133,26 @@ async function writeAll(tx: Tx, group: readonly Write[], last: Last): Promise<Wr
   const newVersions = (writes: readonly Write[]) => writes.flatMap((write) => settled.get(write)?.accepted?.now ?? [])
 
   // 2. New orders: settled as if their ids were free, and again where the insert says that they are not.
+  // 3. Row locks, in the same round trip: the new versions are built from the rows as read under them (rule 3). What
+  // another session has locked is left for later.
   const creates = fresh.filter(({ command }) => command.type === 'CreateOrder')
   for (const write of creates) settled.set(write, settle(write, undefined))
-  const taken = await createOrders(tx, newVersions(creates))
+  const changes = fresh.filter(({ command }) => command.type === 'ChangeStatus')
+  const [taken, locked] = await Promise.all([
+    createOrders(tx, newVersions(creates)),
+    lockIfFree(
+      tx,
+      changes.map(({ command }) => orderIdOf(command)),
+    ),
+  ])
   for (const write of creates) {
     const state = taken.get(orderIdOf(write.command))
     if (state) settled.set(write, settle(write, state))
   }
+  for (const write of changes) settled.set(write, settle(write, locked.get(orderIdOf(write.command))))
 
-  // 3. Row locks; the new versions are built from the rows as read under them (rule 3). What another session has locked is left for later.
-  const changes = fresh.filter(({ command }) => command.type === 'ChangeStatus')
-  const states = await lockIfFree(
-    tx,
-    changes.map(({ command }) => orderIdOf(command)),
-  )
-  for (const write of changes) settled.set(write, settle(write, states.get(orderIdOf(write.command))))
-  await updateLocked(tx, newVersions(changes))
-
-  // 4. Outbox: its ids come after the locks. Keys again: what their repeats will be told; one whose write was not decided
-  // is as if it had not been used.
+  // 4. The changed rows, and the outbox: its ids come after the locks. Keys again: what their repeats will be told; one
+  // whose write was not decided is as if it had not been used.
   const occurredAt = new Date()
   const records: OutboxRecord[] = []
   const decided: { key: KeyUse; outcome: Outcome }[] = []
@@ -169,8 +170,9 @@ async function writeAll(tx: Tx, group: readonly Write[], last: Last): Promise<Wr
     else decided.push({ key: write.key, outcome: result })
     return result
   })
+  const updated = updateLocked(tx, newVersions(changes))
   const added = addToOutbox(tx, records)
-  last(Promise.all([added, decideKeys(tx, decided), unclaimKeys(tx, unused)]))
+  last(Promise.all([updated, added, decideKeys(tx, decided), unclaimKeys(tx, unused)]))
   return { results, added }
 }
 

@@ -1,7 +1,7 @@
 // Idempotency keys: the first use of a key decides, and every repeat gets what it got (rule 2).
 import { createHash } from 'node:crypto'
 import { columns } from '@inorder/storage/columns.ts'
-import type { Tx } from '@inorder/storage/transaction.ts'
+import { ifBegun, type Tx } from '@inorder/storage/transaction.ts'
 import type { Outcome } from './order.ts'
 
 /** A use of a key. The same key under another operation (method and path) is another key. */
@@ -35,6 +35,7 @@ export function requestHash(body: unknown): Buffer {
 const insertKeys = `
   INSERT INTO idempotency (key, operation, request_hash)
   SELECT * FROM unnest($1::text[], $2::text[], $3::bytea[]) AS new (key, operation)
+  WHERE ${ifBegun}
   ORDER BY key COLLATE "C", operation COLLATE "C"
   ON CONFLICT DO NOTHING
   RETURNING key, operation`

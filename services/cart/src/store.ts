@@ -1,7 +1,7 @@
 // The orders of the cart in SQL. Statements take whole groups and are prepared once a session (`name`).
 import type { Order } from '@inorder/contracts/order.ts'
 import { columns } from '@inorder/storage/columns.ts'
-import type { Tx } from '@inorder/storage/transaction.ts'
+import { ifBegun, type Tx } from '@inorder/storage/transaction.ts'
 import type { CartOrder } from './order.ts'
 
 interface Row {
@@ -37,6 +37,7 @@ const given = `
     AS given (order_id, version, event_id, status, body)`
 const insertOrders = `
   INSERT INTO orders (order_id, version, event_id, status, body) ${given}
+  WHERE ${ifBegun}
   ORDER BY order_id COLLATE "C"
   ON CONFLICT (order_id) DO NOTHING`
 const takenOrders = `
@@ -57,7 +58,8 @@ export async function createOrders(tx: Tx, orders: readonly CartOrder[]): Promis
   return new Map(rows.map((row) => [row.order_id, row.version === null ? 'locked' : fromRow(row)]))
 }
 
-const lockFreeOrders = `SELECT ${all} FROM orders WHERE order_id = ANY ($1) ORDER BY order_id FOR UPDATE SKIP LOCKED`
+const lockFreeOrders = `
+  SELECT ${all} FROM orders WHERE order_id = ANY ($1) AND ${ifBegun} ORDER BY order_id FOR UPDATE SKIP LOCKED`
 const existing = 'SELECT order_id FROM orders WHERE order_id = ANY ($1)'
 
 /**
