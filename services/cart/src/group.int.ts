@@ -20,7 +20,9 @@ before(async () => {
   await migrate(database.url, migrations)
   pool = openPool({ url: database.url, name: 'cart-1', max: 4 })
   second = openPool({ url: database.url, name: 'cart-2', max: 4 })
-  await pool.query(`ALTER TABLE orders ADD CONSTRAINT test CHECK (body->>'customerId' <> 'refused')`)
+  await pool.query(
+    `ALTER TABLE orders ADD CONSTRAINT test CHECK (body->>'customerId' <> 'refused' AND status <> 'refused')`,
+  )
 })
 after(async () => {
   await Promise.all([pool.end(), second.end()])
@@ -181,6 +183,15 @@ test('rule 5: a row that the database refuses fails alone, stores nothing, and l
   assert.equal((await eventsOf(good)).length, 1)
   assert.deepEqual(await eventsOf(bad), [])
   assert.equal(kind(await one(create(bad, key))), 'created')
+})
+
+test('rule 5: a change that the database refuses, as late as with the COMMIT, fails alone', async () => {
+  const [bad, good, key] = [unique('bad'), unique('good'), unique('k')]
+  await commitAll(pool, [create(bad), create(good)])
+  const group = [change(good, 'paid', unique('k')), change(bad, 'refused', key), create(unique('o'))]
+  assert.deepEqual((await commitAll(pool, group)).map(kind), ['changed', 'data', 'created'])
+  assert.deepEqual([(await eventsOf(good)).length, (await eventsOf(bad)).length], [2, 1])
+  assert.equal(kind(await one(change(bad, 'paid', key))), 'changed')
 })
 
 test('rule 5: what is not the fault of a row fails the group, which stores nothing', async () => {
