@@ -109,7 +109,7 @@ export class Bed {
       const own = [...after].reduce((sum, [name, us]) => sum + us - (before.get(name) ?? 0), 0)
       const share = (then.taken - machine.taken - own) / (then.all - machine.all)
       const cpuMicrosecondsPerOrder = perOrder(before, after, orders)
-      return { ...measured, cpuMicrosecondsPerOrder, ...(share >= 0 && { stolenShare: share }) }
+      return { ...measured, cpuMicrosecondsPerOrder, ...(!Number.isNaN(share) && { stolenShare: Math.max(0, share) }) }
     }
   }
 }

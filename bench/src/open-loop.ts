@@ -21,7 +21,7 @@ interface Arrivals {
 
 const endOfHead = Buffer.from('\r\n\r\n')
 /** After the last arrival; the service answers within its own limits. */
-const longestWaitMs = 10_000
+const longestWaitMs = 5_000
 
 /** Creates orders; resolves with all answers once the last is there. */
 export function createOpenLoop(url: string, prefix: string, arrivals: Arrivals): Promise<Answer[]> {

@@ -8,8 +8,8 @@ import { createOpenLoop } from '../open-loop.ts'
 
 const times = 3
 const patience = 3_000
-/** Seconds until an overload is at its worst, which the figures are of. */
-const ramp = 2
+/** Seconds before the figures begin: in the first `patience` of an overload no answer can be late. */
+const ramp = 4
 /** As many as there are clients: none has to wait for another's answer. */
 const clients = 15_000
 
