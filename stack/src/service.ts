@@ -18,7 +18,7 @@ interface Surroundings {
  * it did, by 20 MB with these, which the images have too. A limit of the heap would do the same, and end the process once
  * there is need of more.
  */
-export const leanHeap = ['--max-semi-space-size=8', '--heap-growing-percent=40']
+export const leanHeap = ['--max-semi-space-size=16', '--heap-growing-percent=40']
 
 const consolePort = 3000
 
