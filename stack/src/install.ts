@@ -1,6 +1,6 @@
 // Kafka and the registry come from Maven Central, once, into a folder that all stacks of this repository share.
 import { existsSync, globSync, mkdirSync, renameSync, rmSync } from 'node:fs'
-import { join } from 'node:path'
+import { basename, join } from 'node:path'
 import { mavenEnvironment } from './environment.ts'
 import { StartFailure } from './failure.ts'
 import { step } from './output.ts'
@@ -17,16 +17,27 @@ const plugin = 'org.apache.maven.plugins:maven-dependency-plugin:3.8.1'
 const registryArtifact = 'io.apicurio:apicurio-registry-app:3.3.3:tar.gz:all'
 
 /** Installed (if it must be) and verified. `java` runs Maven where the environment names no Java of its own. */
-export function kafkaJars(settings: Settings, java: string, stopping: AbortSignal): Promise<Installed> {
-  return installed('kafka-4.3.1', 'Kafka 4.3.1, 92 jars, 54 MB', settings, stopping, async (folder) => {
-    const pom = join(settings.root, 'stack/install/kafka-4.3.1.pom.xml')
+export const kafkaJars = (settings: Settings, java: string, stopping: AbortSignal): Promise<Installed> =>
+  jars('stack/install/kafka-4.3.1', 'Kafka 4.3.1, 92 jars, 54 MB', settings, java, stopping)
+
+/** What `<path>.pom.xml` depends on, as `<path>.sha256` has it. */
+export function jars(
+  path: string,
+  what: string,
+  settings: Settings,
+  java: string,
+  stopping: AbortSignal,
+): Promise<Installed> {
+  return installed(path, what, settings, stopping, async (folder) => {
+    const pom = join(settings.root, `${path}.pom.xml`)
     const copy = ['-f', pom, `${plugin}:copy-dependencies`, '-DincludeScope=runtime', `-DoutputDirectory=${folder}`]
     await runMaven(copy, java, stopping)
   })
 }
 
 export function registryFiles(settings: Settings, java: string, stopping: AbortSignal): Promise<Installed> {
-  return installed('registry-3.3.3', 'schema registry Apicurio 3.3.3, 151 MB', settings, stopping, async (folder) => {
+  const what = 'schema registry Apicurio 3.3.3, 151 MB'
+  return installed('stack/install/registry-3.3.3', what, settings, stopping, async (folder) => {
     await runMaven([`${plugin}:copy`, `-Dartifact=${registryArtifact}`, `-DoutputDirectory=${folder}`], java, stopping)
     const [archive = ''] = globSync(join(folder, '*.tar.gz'))
     await run({ file: 'tar', args: ['-xzf', archive, '-C', folder, '--no-same-owner'] }, stopping)
@@ -35,14 +46,14 @@ export function registryFiles(settings: Settings, java: string, stopping: AbortS
 }
 
 async function installed(
-  name: string,
+  path: string,
   what: string,
   settings: Settings,
   stopping: AbortSignal,
   install: (folder: string) => Promise<void>,
 ): Promise<Installed> {
-  const folder = join(settings.install, name)
-  const files = readSums(join(settings.root, `stack/install/${name}.sha256`))
+  const folder = join(settings.install, basename(path))
+  const files = readSums(join(settings.root, `${path}.sha256`))
   if (!existsSync(folder)) {
     // Made beside it and renamed, so that the folder is there whole or not at all.
     const temporary = `${folder}.${process.pid}`

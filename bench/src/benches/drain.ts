@@ -1,10 +1,12 @@
 // B3: the relay with a full outbox, beside the client alone with the same bytes, at its best batch size.
 import { orderEvents } from '@inorder/contracts/order-events.ts'
+import { KafkaAdmin } from '@inorder/messaging/kafka/admin.ts'
 import { addToOutbox } from '@inorder/messaging/outbox/outbox.ts'
+import type { Stack } from '@inorder/testing/stack.ts'
 import { until } from '@inorder/testing/until.ts'
 import pg from 'pg'
-import { ask, firstLine } from '../bed.ts'
-import type { Bench } from '../bench.ts'
+import { ask, type Bed, firstLine } from '../bed.ts'
+import type { Bench, BenchSide } from '../bench.ts'
 import { createdFrom } from '../programs/created.ts'
 import { newTopic, recordsIn } from './creates.ts'
 
@@ -25,29 +27,10 @@ export const drain: Bench = {
     const [kafka, registry] = [stack.address('kafka'), stack.address('registry')]
     const raw = bed.node('client', 'programs/raw-produce.ts', [kafka, registry, topic])
     console.log(`  raw produce: ${await firstLine(raw)}`)
-    const database = new pg.Client({ connectionString: stack.databaseUrl('cart') })
-    await database.connect()
-    await makeTemplates(database)
+    const { side, close } = await relaying(bed, stack)
     return {
       sides: [
-        {
-          name: 'relay',
-          unit: 'events/s',
-          async run({ seconds }) {
-            const rows = rowsASecond * seconds
-            const before = await recordsIn(admin, orderEvents.name)
-            const sent = async () => (await recordsIn(admin, orderEvents.name)) - before
-            await fill(database, rows)
-            const meter = bed.meter(stack)
-            const first = await until('the relay sends', sent, 30_000)
-            const begun = performance.now()
-            await until('all rows are sent', async () => (await sent()) >= rows, 300_000)
-            const value = (rows - first) / ((performance.now() - begun) / 1_000)
-            const left = async () => (await database.query('SELECT FROM outbox LIMIT 1')).rowCount
-            await until('the outbox is empty', async () => (await left()) === 0)
-            return meter({ value }, rows)
-          },
-        },
+        side,
         {
           name: 'raw produce',
           unit: 'events/s',
@@ -60,11 +43,44 @@ export const drain: Bench = {
         },
       ],
       async close() {
-        await database.end()
+        await close()
         await admin.close()
       },
     }
   },
+}
+
+/** The cart's relay with a full outbox, until it is empty. */
+export async function relaying(bed: Bed, stack: Stack): Promise<{ side: BenchSide; close(): Promise<void> }> {
+  const admin = new KafkaAdmin({ brokers: stack.address('kafka').split(','), clientId: 'bench' })
+  const database = new pg.Client({ connectionString: stack.databaseUrl('cart') })
+  await database.connect()
+  await makeTemplates(database)
+  return {
+    side: {
+      name: 'relay',
+      unit: 'events/s',
+      async run({ seconds }) {
+        const rows = rowsASecond * seconds
+        const before = await recordsIn(admin, orderEvents.name)
+        const sent = async () => (await recordsIn(admin, orderEvents.name)) - before
+        await fill(database, rows)
+        const meter = bed.meter(stack)
+        const first = await until('the relay sends', sent, 30_000)
+        const begun = performance.now()
+        await until('all rows are sent', async () => (await sent()) >= rows, 300_000)
+        const value = (rows - first) / ((performance.now() - begun) / 1_000)
+        const left = async () => (await database.query('SELECT FROM outbox LIMIT 1')).rowCount
+        await until('the outbox is empty', async () => (await left()) === 0)
+        return meter({ value }, rows)
+      },
+    },
+    async close() {
+      await database.query('DROP TABLE bench_rows')
+      await database.end()
+      await admin.close()
+    },
+  }
 }
 
 /** Rows as the cart writes them, aside: nobody publishes them. */
