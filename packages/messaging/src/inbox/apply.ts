@@ -1,4 +1,5 @@
 // From locked keys to stored changes: what a batch and the redrive of one key have in common.
+import { answered } from '@inorder/storage/answered.ts'
 import { refusalOf } from '@inorder/storage/sqlstate.ts'
 import { savepoint, type Tx, transaction } from '@inorder/storage/transaction.ts'
 import type { Pool } from 'pg'
@@ -54,20 +55,30 @@ export async function withSchemas<State, Event, T>(
   }
 }
 
-/**
- * Applies these records, in their order, to the keys that are locked, and saves what came of it. With `oneByOne` each
- * event is loaded, applied and saved under a savepoint of its own, and one that the database refuses is parked like one
- * that `apply` refuses.
- */
+/** Applies these records, in their order, to the keys that are locked, and saves what came of it. */
 export async function applyEntries<State, Event>(
   tx: Tx,
   entries: readonly Entry<Event>[],
   keyStates: ReadonlyMap<string, KeyState<State, Event>>,
   context: BatchContext<State, Event>,
   oneByOne: boolean,
-  search?: Search<Event>,
 ): Promise<Saved<State, Event>> {
-  const { topic, handler } = context
+  const changes = await changesBy(tx, entries, keyStates, context, oneByOne)
+  return saveChanges(tx, changes, keyStates, context, oneByOne)
+}
+
+/**
+ * What these records change. With `oneByOne` each event is loaded, applied and saved under a savepoint of its own, and one
+ * that the database refuses is parked like one that `apply` refuses.
+ */
+export async function changesBy<State, Event>(
+  tx: Tx,
+  entries: readonly Entry<Event>[],
+  keyStates: ReadonlyMap<string, KeyState<State, Event>>,
+  { handler }: BatchContext<State, Event>,
+  oneByOne: boolean,
+  search?: Search<Event>,
+): Promise<Changes<State, Event>> {
   const changes = noChanges<State, Event>()
   if (!oneByOne) await loadStates(tx, handler, keyStates)
 
@@ -85,14 +96,35 @@ export async function applyEntries<State, Event>(
     }
   }
   if (search) search.trying = undefined
+  return changes
+}
 
-  if (!oneByOne && changes.applied.length > 0) await handler.save(tx, statesOf(changes, keyStates))
-  await addEffects(tx, changes.effects)
-  await saveKeys(tx, keyStates.values())
-  await saveParked(tx, topic.name, changes.moved)
-  if (changes.late.length > 0) await addLate(tx, context.instance, changes.late)
+/** In one round trip, behind what the caller has `sent` already. */
+export async function saveChanges<State, Event>(
+  tx: Tx,
+  changes: Changes<State, Event>,
+  keyStates: ReadonlyMap<string, KeyState<State, Event>>,
+  context: BatchContext<State, Event>,
+  oneByOne: boolean,
+  sent: readonly Promise<unknown>[] = [],
+): Promise<Saved<State, Event>> {
+  const { topic, handler, instance } = context
+  const copies = addCopies(tx, changes.moved, context)
+  const save = async () => {
+    if (!oneByOne && changes.applied.length > 0) await handler.save(tx, statesOf(changes, keyStates))
+  }
+  // The handler's comes last: it may be several statements, with a savepoint of its own, and none of ours among them.
+  await answered([
+    ...sent,
+    copies,
+    addEffects(tx, changes.effects),
+    saveKeys(tx, keyStates.values()),
+    saveParked(tx, topic.name, changes.moved),
+    addLate(tx, instance, changes.late),
+    save(),
+  ])
   const due = [...keyStates.values()].some((keyState) => keyState.due !== null)
-  return { ...changes, copies: await addCopies(tx, changes.moved, context), due }
+  return { ...changes, copies: await copies, due }
 }
 
 /** A key of version 0 has no state: nothing of it was ever applied. */

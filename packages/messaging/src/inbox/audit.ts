@@ -22,6 +22,7 @@ export async function audited(tx: Tx, id: number): Promise<{ action: string; ans
 
 /** Versions that were skipped because they never came, and come now: each once, also when the log is read again. */
 export async function addLate<Event>(tx: Tx, instance: string, late: readonly Entry<Event>[]): Promise<void> {
+  if (late.length === 0) return
   await tx.query(
     `INSERT INTO parking_audit (operator, action, key, event, reason, before, after, answer)
      SELECT $4, 'skipped-arrived', key, event, reason, '{}', '{}', '{}'

@@ -1,13 +1,22 @@
 import type { Tx } from '@inorder/storage/transaction.ts'
+import type { Pool } from 'pg'
 import type { Decoder } from '../kafka/decode.ts'
 import type { Span } from '../kafka/record.ts'
-import { applyEntries, type BatchContext, type Saved, type Search } from './apply.ts'
+import {
+  applyEntries,
+  type BatchContext,
+  changesBy,
+  type Saved,
+  type Search,
+  saveChanges,
+  withSchemas,
+} from './apply.ts'
 import { know, remember } from './decide.ts'
 import { withoutDiscarded } from './discard.ts'
 import { type Entry, entryOf, type KeyState } from './key-state.ts'
 import { parkedBefore, waitingRecords } from './parked-store.ts'
 import { healShare } from './redrive-sizes.ts'
-import { lockKeys, lockPositions, movePositions } from './store.ts'
+import { type LockedKeys, lockKeys, lockPositions, makePositions, movePositions } from './store.ts'
 import { addTopicKeys } from './topic-keys.ts'
 
 export interface Batch<Event> {
@@ -29,19 +38,50 @@ export class OffsetGap extends Error {
   override readonly name = 'OffsetGap'
 }
 
-/** Rule 14: always in this sequence of locks. */
-export async function applyBatch<State, Event>(
-  tx: Tx,
-  { topicId, entries, spans }: Batch<Event>,
+/** Keys were locked, and perhaps inserted, before a position was; or inserted for a record that is dropped. */
+class LockedTooSoon extends Error {
+  override readonly name = 'LockedTooSoon'
+}
+
+/** In one transaction. Where that has locked its keys too soon, which is rare, in a second one, step by step. */
+export async function commitBatch<State, Event>(
+  pool: Pool,
+  batch: Batch<Event>,
   context: BatchContext<State, Event>,
   oneByOne: boolean,
   search?: Search<Event>,
 ): Promise<BatchResult<State, Event>> {
-  const { topic } = context
+  const commit = (stepByStep: boolean) =>
+    withSchemas(pool, context, (tx) => applyBatch(tx, batch, context, { oneByOne, stepByStep }, search))
+  try {
+    return await commit(oneByOne)
+  } catch (error) {
+    if (!(error instanceof LockedTooSoon)) throw error
+    return commit(true)
+  }
+}
+
+/**
+ * Rule 14: always in this sequence of locks. Unless it goes `stepByStep` the keys are locked in the round trip of the
+ * positions, as if all records stood above these.
+ */
+async function applyBatch<State, Event>(
+  tx: Tx,
+  { topicId, entries, spans }: Batch<Event>,
+  context: BatchContext<State, Event>,
+  { oneByOne, stepByStep }: { oneByOne: boolean; stepByStep: boolean },
+  search?: Search<Event>,
+): Promise<BatchResult<State, Event>> {
+  const topic = { id: topicId, name: context.topic.name }
 
   // 1. Positions. What lies below them is applied already, whoever did it.
   const partitions = [...spans.keys()].sort((a, b) => a - b)
-  const { positions, discarded } = await lockPositions(tx, { id: topicId, name: topic.name }, partitions)
+  if (stepByStep) await makePositions(tx, topic, partitions)
+  const locking = lockPositions(tx, topicId, partitions)
+  const all = stepByStep ? undefined : lockKeys<State, Event>(tx, entries)
+  all?.catch(() => {})
+  const { positions, discarded } = await locking
+  if (positions.size < partitions.length) throw new LockedTooSoon()
   const moved = new Map<number, bigint>()
   for (const [partition, { from, next }] of spans) {
     const position = positions.get(partition) ?? 0n
@@ -54,15 +94,26 @@ export async function applyBatch<State, Event>(
 
   // 2. Keys; then, in the next statement, what is parked of them; then their states, and each event in order.
   const open = await withoutDiscarded(tx, fresh, discarded)
-  const { keyStates, created } = await lockKeys<State, Event>(tx, open)
+  const locked = await (all ?? lockKeys<State, Event>(tx, open))
+  const { keyStates, created } = open.length < entries.length ? keysOf(open, locked) : locked
   await readParked(tx, keyStates, open, context.decoder, oneByOne)
-  const saved = await applyEntries(tx, open, keyStates, context, oneByOne, search)
-  const duplicates = saved.duplicates + fresh.length - open.length
+  const changes = await changesBy(tx, open, keyStates, context, oneByOne, search)
 
-  // 3. The positions; and last, under a lock of the whole topic, the keys that are new.
-  await movePositions(tx, topicId, moved)
-  await addTopicKeys(tx, topic.name, created)
+  // 3. All that is written.
+  const sent = [movePositions(tx, topicId, moved), addTopicKeys(tx, topic, partitions[0]!, created)]
+  const saved = await saveChanges(tx, changes, keyStates, context, oneByOne, sent)
+  const duplicates = saved.duplicates + fresh.length - open.length
   return { ...saved, duplicates, size: entries.length, positions: moved }
+}
+
+/** The keys of these entries among those that were locked. */
+function keysOf<State, Event>(
+  entries: readonly Entry<Event>[],
+  { keyStates, created }: LockedKeys<State, Event>,
+): LockedKeys<State, Event> {
+  const keys = new Set(entries.filter((entry) => !entry.keyless).map((entry) => entry.key))
+  if (created.some((key) => !keys.has(key))) throw new LockedTooSoon()
+  return { keyStates: new Map([...keyStates].filter(([key]) => keys.has(key))), created }
 }
 
 /** Whether this record alone would be applied now, for the caller to roll back. */

@@ -10,8 +10,8 @@
 import { refusalOf, sqlState } from '@inorder/storage/sqlstate.ts'
 import type { Pool } from 'pg'
 import { placeName } from '../kafka/event.ts'
-import { type BatchContext, type Search, withSchemas } from './apply.ts'
-import { applyBatch, type Batch, type BatchResult } from './batch.ts'
+import type { BatchContext, Search } from './apply.ts'
+import { type Batch, type BatchResult, commitBatch } from './batch.ts'
 import type { Entry } from './key-state.ts'
 import { byPartition, cut } from './parts.ts'
 import { Suspects } from './suspects.ts'
@@ -136,7 +136,7 @@ export class Committer<State, Event> {
   }
 
   #run(part: Batch<Event>, oneByOne: boolean, search?: Search<Event>): Promise<BatchResult<State, Event>> {
-    return withSchemas(this.#pool, this.#context, (tx) => applyBatch(tx, part, this.#context, oneByOne, search))
+    return commitBatch(this.#pool, part, this.#context, oneByOne, search)
   }
 
   #mindTime(error: unknown, { entries }: Batch<Event>): void {

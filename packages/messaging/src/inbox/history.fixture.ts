@@ -15,7 +15,7 @@ import { modelRegistry, modelTopic, recordOfHistory } from './model-topic.fixtur
 import { Operator } from './operator.ts'
 import type { causes } from './random-history.fixture.ts'
 import type { InboxRig } from './rig.fixture.ts'
-import { dueKeys } from './store.ts'
+import { dueKeys, placePosition } from './store.ts'
 
 type Context = BatchContext<string[], ModelEvent>
 export type Subject = Awaited<ReturnType<typeof historySubject>>
@@ -64,6 +64,8 @@ export interface Stored {
 
 export async function historySubject(rig: InboxRig) {
   await rig.pool.query(empty)
+  // As the first assignment does.
+  await placePosition(rig.pool, { id: topicId, name: topic.name }, 0, 0n)
   const interrupted = new InterruptedPool(rig.pool)
   const { pool } = interrupted
   const repairs: number[] = []

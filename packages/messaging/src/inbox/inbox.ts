@@ -66,6 +66,7 @@ export class Inbox<State, Event> {
   readonly ops: Ops
   /** Of keys of which more waits than one transaction takes. */
   readonly #due: WokenLoop
+  readonly #numbering: WokenLoop
   readonly #topic: Topic<Event>
   readonly #options: InboxOptions<State, Event>
   readonly #reader: Reader<State, Event>
@@ -77,6 +78,7 @@ export class Inbox<State, Event> {
     this.#topic = topic
     this.#options = options
     this.topicKeys = new TopicKeys(pool, topic.name)
+    this.#numbering = this.topicKeys.loop(logger)
     this.#admin = new KafkaAdmin({ brokers, clientId: instance })
     const log = new LogCheck({ pool, kafka: this.#admin, topic: topic.name, logger })
     this.#metrics = inboxMetrics(
@@ -120,12 +122,14 @@ export class Inbox<State, Event> {
   start(): void {
     this.#reader.start()
     this.#due.start()
+    this.#numbering.start()
   }
 
   /** Ends reading; resolves when the batch under way is committed or given up. */
   async close(): Promise<void> {
     await this.#reader.close()
     await this.#due.close()
+    await this.#numbering.close()
     await this.#admin.close()
   }
 

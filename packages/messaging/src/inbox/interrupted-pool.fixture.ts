@@ -84,13 +84,18 @@ export class InterruptedPool {
     const pid: number = Reflect.get(client, 'processID')
     const ask = query.bind(client) as unknown as Ask
     this.#pids.push(pid)
+    // Statements that do not wait for each other's answers still go out in their sequence.
+    let sent: Promise<unknown> = Promise.resolve()
     const interrupted: Ask = async (...args) => {
       const next = this.#interruption
-      if (next && this.#statements++ === next.at) {
-        this.#interruption = undefined
-        await next.what({ pid, ask })
-      }
-      return ask(...args)
+      const isNext = next && this.#statements++ === next.at
+      if (isNext) this.#interruption = undefined
+      const sending = sent.then(async () => {
+        if (isNext) await next.what({ pid, ask })
+        return { answer: ask(...args) }
+      })
+      sent = sending.catch(() => {})
+      return (await sending).answer
     }
     client.query = interrupted as unknown as typeof query
     client.release = (error) => {

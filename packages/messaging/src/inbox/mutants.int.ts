@@ -35,8 +35,8 @@ describe('the property fails for an inbox in which', { concurrency: 2 }, () =>
     },
     'the position moves past a batch that failed': {
       file: 'inbox/commit.ts',
-      from: 'return withSchemas(this.#pool, this.#context, (tx) => applyBatch(tx, part, this.#context, oneByOne, search))',
-      to: `const run = withSchemas(this.#pool, this.#context, (tx) => applyBatch(tx, part, this.#context, oneByOne, search))
+      from: 'return commitBatch(this.#pool, part, this.#context, oneByOne, search)',
+      to: `const run = commitBatch(this.#pool, part, this.#context, oneByOne, search)
       return run.catch(async (error) => {
         const { movePositions } = await import('./store.ts')
         await movePositions(this.#pool, part.topicId, new Map([...part.spans].map(([at, { next }]) => [at, next])))

@@ -1,4 +1,5 @@
 // What is parked, as records that are taken up again and written back.
+import { answered } from '@inorder/storage/answered.ts'
 import { columns } from '@inorder/storage/columns.ts'
 import type { Tx } from '@inorder/storage/transaction.ts'
 import { parsePlace, placeName } from '../kafka/event.ts'
@@ -195,16 +196,13 @@ export async function saveParked<Event>(tx: Tx, topic: string, entries: Iterable
   const removed = changed.filter(({ before, parking }) => before && !parking)
   const moved = changed.filter(({ before, parking }) => before && parking)
   const added = changed.filter(({ before, parking }) => !before && parking)
-  if (removed.length > 0) await tx.query(remove, columns(removed, placeCells))
-  if (moved.length > 0)
-    await tx.query(
-      move,
-      columns(moved, (entry) => [...placeCells(entry), ...parkingCells(entry)]),
-    )
-  if (added.length > 0) {
-    const cells = (entry: Entry<Event>) => [...placeCells(entry), ...parkingCells(entry), ...recordCells(entry)]
-    await tx.query(insert, [...columns(added, cells), topic])
-  }
+  const cells = (entry: Entry<Event>) => [...placeCells(entry), ...parkingCells(entry)]
+  const allCells = (entry: Entry<Event>) => [...cells(entry), ...recordCells(entry)]
+  const statements: [string, unknown[]][] = []
+  if (removed.length > 0) statements.push([remove, columns(removed, placeCells)])
+  if (moved.length > 0) statements.push([move, columns(moved, cells)])
+  if (added.length > 0) statements.push([insert, [...columns(added, allCells), topic]])
+  await answered(statements.map(([text, values]) => tx.query(text, values)))
 }
 
 export const removeParked = (tx: Tx, { key, topicId, record }: ParkedRecord) =>

@@ -21,8 +21,8 @@ describe('the property fails for a redrive or a discard in which', { concurrency
     },
     'what is applied stays parked': {
       file: 'inbox/parked-store.ts',
-      from: 'if (removed.length > 0) await',
-      to: 'if (removed.length > 1_000) await',
+      from: 'if (removed.length > 0) statements',
+      to: 'if (removed.length > 1_000) statements',
     },
     'a redrive goes on after a failure': {
       file: 'inbox/apply.ts',
