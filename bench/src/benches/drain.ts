@@ -84,7 +84,7 @@ export async function relaying(bed: Bed, stack: Stack): Promise<{ side: BenchSid
 }
 
 /** Rows as the cart writes them, aside: nobody publishes them. */
-async function makeTemplates(database: pg.Client): Promise<void> {
+export async function makeTemplates(database: pg.Client): Promise<void> {
   await database.query('BEGIN')
   for (let from = 0; from < templates; from += 1_000) {
     const events = Array.from({ length: 1_000 }, (_, n) => createdFrom('outbox', from + n))
@@ -109,7 +109,7 @@ async function makeTemplates(database: pg.Client): Promise<void> {
 }
 
 /** In one transaction, so that the relay sees all of them at once. */
-const fill = (database: pg.Client, rows: number) =>
+export const fill = (database: pg.Client, rows: number) =>
   database.query(
     `INSERT INTO outbox (event_id, topic, partition, key_hash, key, value, fingerprint, headers, bytes, origin)
      SELECT gen_random_uuid(), topic, partition, key_hash, key, value, fingerprint, headers, bytes, 'bench'
