@@ -41,18 +41,24 @@ const insertKeys = `
   RETURNING key, operation`
 
 // A second statement: the first one's snapshot is older than the commit it waited for.
+// What follows looks rows up one by one (OFFSET 0): the plan of a join, made while there were few keys, reads all of them.
 const readKeys = `
   SELECT key, operation, request_hash, outcome
-  FROM idempotency JOIN unnest($1::text[], $2::text[]) AS used (key, operation) USING (key, operation)`
+  FROM unnest($1::text[], $2::text[]) AS used (key, operation), LATERAL (
+    SELECT request_hash, outcome FROM idempotency WHERE key = used.key AND operation = used.operation OFFSET 0
+  ) AS found`
+
+const ofThese = `LATERAL (
+    SELECT ctid AS place FROM idempotency WHERE key = used.key AND operation = used.operation OFFSET 0
+  ) AS found
+  WHERE idempotency.ctid = place`
 
 const updateKeys = `
-  UPDATE idempotency SET outcome = new.outcome
-  FROM unnest($1::text[], $2::text[], $3::json[]) AS new (key, operation, outcome)
-  WHERE idempotency.key = new.key AND idempotency.operation = new.operation`
+  UPDATE idempotency SET outcome = used.outcome
+  FROM unnest($1::text[], $2::text[], $3::json[]) AS used (key, operation, outcome), ${ofThese}`
 
 const deleteKeys = `
-  DELETE FROM idempotency USING unnest($1::text[], $2::text[]) AS mine (key, operation)
-  WHERE idempotency.key = mine.key AND idempotency.operation = mine.operation`
+  DELETE FROM idempotency USING unnest($1::text[], $2::text[]) AS used (key, operation), ${ofThese}`
 
 interface Row {
   key: string

@@ -84,10 +84,13 @@ export async function lockOrder(tx: Tx, orderId: string): Promise<void> {
   await tx.query({ name: 'lock-order', text: 'SELECT FROM orders WHERE order_id = $1 FOR UPDATE', values: [orderId] })
 }
 
+// Looked up one by one (OFFSET 0 keeps it so): the plan of a join, made while there were few orders, reads all of them.
 const updateOrders = `
   UPDATE orders SET status = new.status, version = new.version, event_id = new.event_id
-  FROM unnest($1::text[], $2::text[], $3::bigint[], $4::uuid[]) AS new (order_id, status, version, event_id)
-  WHERE orders.order_id = new.order_id`
+  FROM unnest($1::text[], $2::text[], $3::bigint[], $4::uuid[]) AS new (order_id, status, version, event_id), LATERAL (
+    SELECT ctid AS place FROM orders WHERE order_id = new.order_id OFFSET 0
+  ) AS found
+  WHERE orders.ctid = place`
 
 /** Writes the new versions of orders that this transaction has locked: their status is all that changes. */
 export async function updateLocked(tx: Tx, orders: readonly CartOrder[]): Promise<void> {

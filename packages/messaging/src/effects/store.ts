@@ -11,6 +11,9 @@ export interface Claim extends StoredEffect {
   readonly attempt: number
 }
 
+// The table is often empty, and PostgreSQL may have been told so when it last looked: each join would read all of it when a
+// million effects wait. So rows are looked up one by one (OFFSET 0 keeps it so), and met again by their place.
+
 /**
  * Leases what is due, the longest due first. What others are claiming in this moment is skipped, which can swap no two
  * effects of a key, since only its first is ever due.
@@ -18,10 +21,10 @@ export interface Claim extends StoredEffect {
 export async function claimEffects(db: Tx, limit: number, leaseMs: number): Promise<Claim[]> {
   const { rows } = await db.query<Claim>(
     `WITH due AS (
-       SELECT key, version, n FROM effect WHERE due_at <= now() ORDER BY due_at LIMIT $1 FOR UPDATE SKIP LOCKED
+       SELECT ctid AS place FROM effect WHERE due_at <= now() ORDER BY due_at LIMIT $1 FOR UPDATE SKIP LOCKED
      )
      UPDATE effect AS e SET attempts = attempts + 1, due_at = now() + $2 * interval '1 ms', running = true
-     FROM due WHERE e.key = due.key AND e.version = due.version AND e.n = due.n
+     FROM due WHERE e.ctid = due.place
      RETURNING e.key, e.version::float8, e.n, event_id || ':' || e.n AS id, kind, payload, attempts AS attempt`,
     [limit, leaseMs],
   )
@@ -29,7 +32,6 @@ export async function claimEffects(db: Tx, limit: number, leaseMs: number): Prom
 }
 
 const claims = `unnest($1::text[], $2::bigint[], $3::int[], $4::int[])`
-const stillOurs = `e.key = ours.key AND e.version = ours.version AND e.n = ours.n AND e.attempts = ours.attempt`
 const tokensOf = (claims: readonly Claim[]) =>
   columns(claims, ({ key, version, n, attempt }) => [key, version, n, attempt])
 
@@ -41,8 +43,10 @@ export async function removeClaimed(tx: Tx, ours: readonly Claim[]): Promise<Set
   )
   const { rows } = await tx.query<{ i: string }>(
     removing(
-      `DELETE FROM effect AS e USING ${claims} WITH ORDINALITY AS ours (key, version, n, attempt, i)
-       WHERE ${stillOurs} RETURNING e.key, e.version, e.n, ours.i`,
+      `DELETE FROM effect AS e USING ${claims} WITH ORDINALITY AS ours (key, version, n, attempt, i), LATERAL (
+         SELECT ctid AS place FROM effect WHERE key = ours.key AND version = ours.version AND n = ours.n OFFSET 0
+       ) AS found
+       WHERE e.ctid = place AND e.attempts = ours.attempt RETURNING e.key, e.version, e.n, ours.i`,
       'i',
     ),
     tokensOf(ours),
@@ -55,11 +59,11 @@ export const removing = (removal: string, column: string) => `
 WITH removed AS (${removal}), started AS (
   UPDATE effect AS e SET due_at = now()
   FROM removed CROSS JOIN LATERAL (
-    SELECT version, n FROM effect AS later
+    SELECT ctid AS place FROM effect AS later
     WHERE later.key = removed.key AND (later.version, later.n) > (removed.version, removed.n)
     ORDER BY version, n LIMIT 1
   ) AS next
-  WHERE e.key = removed.key AND e.version = next.version AND e.n = next.n
+  WHERE e.ctid = next.place
 )
 SELECT ${column} FROM removed`
 
@@ -85,14 +89,14 @@ interface Failure {
 
 const fail = `
 WITH failed AS (
-  SELECT key, version, n, CASE WHEN cause = $5 THEN failing_since END AS since, $8
+  SELECT CASE WHEN cause = $5 THEN failing_since END AS since, $8
       OR coalesce(cause = $5 AND failing_since <= now() - $9::float8 * interval '1 ms', false)
       OR coalesce($10 AND cause = $5 AND detail = $6 AND attempts >= 3, false) AS parks
   FROM effect WHERE ${ours} FOR UPDATE
 )
 UPDATE effect AS e SET running = false, cause = $5, detail = $6, failing_since = coalesce(since, now()),
   parked_at = CASE WHEN parks THEN now() END, due_at = CASE WHEN NOT parks THEN now() + $7 * interval '1 ms' END
-FROM failed WHERE e.key = failed.key AND e.version = failed.version AND e.n = failed.n
+FROM failed WHERE e.key = $1 AND e.version = $2 AND e.n = $3
 RETURNING parks`
 
 /** Ends a lease without a result. 'late': it was no longer ours. */

@@ -25,12 +25,12 @@ export const effectRows = (
 /** Stores them; the first of a key of which none is there can start. The keys are locked. */
 export async function addEffects(tx: Tx, effects: readonly EffectRow[]): Promise<void> {
   if (effects.length === 0) return
-  // Not a prepared statement: a plan made while the table was empty would read all of it for each batch later on.
+  // Not a prepared statement, and no EXISTS: planned as if the table were empty either would read all of it for each batch.
   await tx.query(
     `INSERT INTO effect (key, version, n, event_id, kind, payload, due_at)
      SELECT id, version, n, event_id, kind, payload,
        CASE WHEN row_number() OVER (PARTITION BY id ORDER BY version, n) = 1
-         AND NOT EXISTS (SELECT FROM effect WHERE key = id) THEN now() END
+         AND (SELECT true FROM effect WHERE key = id LIMIT 1) IS NULL THEN now() END
      FROM unnest($1::text[], $2::bigint[], $3::int[], $4::text[], $5::text[], $6::json[])
        AS new (id, version, n, event_id, kind, payload)`,
     columns(effects, ({ key, version, n, eventId, kind, payload }) => [key, version, n, eventId, kind, payload]),

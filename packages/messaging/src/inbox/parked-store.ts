@@ -45,7 +45,7 @@ export async function parkedBefore<Event>(
            FROM unnest($2::text[], $3::bigint[]) AS a (key, version), unnest('{behind,waiting}'::text[]) AS s (state),
            LATERAL (
              SELECT * FROM parked AS p
-             WHERE p.key = a.key AND NOT p.keyless AND p.state = s.state AND p.version = a.version
+             WHERE p.key = a.key AND NOT p.keyless AND p.state = s.state AND p.version = a.version OFFSET 0
            ) AS p`,
       values: [
         [...new Set(arriving.map(({ key }) => key))],
@@ -174,15 +174,18 @@ const all = `${place}, ${parking}, keyless, record_key, record_value, headers, r
 const places = '$1::text[], $2::uuid[], $3::int[], $4::bigint[]'
 const parkings = '$5::text[], $6::text[], $7::text[], $8::int[], $9::bigint[], $10::text[]'
 const records = '$11::boolean[], $12::bytea[], $13::bytea[], $14::jsonb[], $15::bigint[], $16::json[]'
-const same = `p.key = r.key AND p.topic_id = r.topic_id
-  AND p.partition = r.partition AND p.record_offset = r.record_offset`
+const found = `LATERAL (
+    SELECT ctid AS at FROM parked WHERE key = r.key AND topic_id = r.topic_id
+      AND partition = r.partition AND record_offset = r.record_offset OFFSET 0
+  ) AS found
+  WHERE p.ctid = found.at`
 
-const remove = `DELETE FROM parked AS p USING unnest(${places}) AS r (${place}) WHERE ${same}`
+const remove = `DELETE FROM parked AS p USING unnest(${places}) AS r (${place}), ${found}`
 
 const move = `
 UPDATE parked AS p SET state = r.state, cause = r.cause, detail = r.detail, attempts = r.attempts,
   version = r.version, event_id = r.event_id
-FROM unnest(${places}, ${parkings}) AS r (${place}, ${parking}) WHERE ${same}`
+FROM unnest(${places}, ${parkings}) AS r (${place}, ${parking}), ${found}`
 
 // A record that is read a second time (a restored database or log) finds itself parked already.
 const insert = `

@@ -206,8 +206,9 @@ export async function saveKeys<State, Event>(tx: Tx, keyStates: Iterable<KeyStat
              applied_version = new.version, event_id = new.event_id, held = new.held, due = new.due,
              applied_at = CASE WHEN new.version = 0 THEN NULL WHEN new.applied THEN now() ELSE k.applied_at END
            FROM unnest($1::text[], $2::bigint[], $3::text[], $4::boolean[], $5::boolean[], $6::bigint[])
-             AS new (id, version, event_id, held, applied, due)
-           WHERE k.key = new.id`,
+             AS new (id, version, event_id, held, applied, due),
+             LATERAL (SELECT ctid AS place FROM inbox_key WHERE key = new.id OFFSET 0) AS found
+           WHERE k.ctid = place`,
     values: columns(changed, (row) => [row.key, row.version, row.eventId, row.held, row.applied, row.due]),
   })
 }
