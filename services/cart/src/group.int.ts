@@ -194,6 +194,18 @@ test('rule 5: a change that the database refuses, as late as with the COMMIT, fa
   assert.equal(kind(await one(change(bad, 'paid', key))), 'changed')
 })
 
+test('rule 5: an event that the outbox refuses fails alone, whatever its key says behind it', async () => {
+  const [bad, good] = [unique('bad'), unique('good')]
+  await pool.query(`ALTER TABLE outbox ADD CONSTRAINT test CHECK (key <> '${bad}'::bytea)`)
+  try {
+    const group = [create(good, unique('k')), create(bad, unique('k')), create(unique('o'))]
+    assert.deepEqual((await commitAll(pool, group)).map(kind), ['created', 'data', 'created'])
+    assert.deepEqual([(await eventsOf(good)).length, (await eventsOf(bad)).length], [1, 0])
+  } finally {
+    await pool.query('ALTER TABLE outbox DROP CONSTRAINT test')
+  }
+})
+
 test('rule 5: what is not the fault of a row fails the group, which stores nothing', async () => {
   const orderId = unique('o')
   await pool.query('ALTER TABLE outbox RENAME TO gone')

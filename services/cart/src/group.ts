@@ -6,6 +6,7 @@ import {
   type OutboxRecord,
   type Source,
 } from '@inorder/messaging/outbox/outbox.ts'
+import { answered } from '@inorder/storage/answered.ts'
 import {
   isLockTimeout,
   type Last,
@@ -138,7 +139,7 @@ async function writeAll(tx: Tx, group: readonly Write[], last: Last): Promise<Wr
   const creates = fresh.filter(({ command }) => command.type === 'CreateOrder')
   for (const write of creates) settled.set(write, settle(write, undefined))
   const changes = fresh.filter(({ command }) => command.type === 'ChangeStatus')
-  const [taken, locked] = await Promise.all([
+  const [taken, locked] = await answered([
     createOrders(tx, newVersions(creates)),
     lockIfFree(
       tx,
@@ -172,7 +173,7 @@ async function writeAll(tx: Tx, group: readonly Write[], last: Last): Promise<Wr
   })
   const updated = updateLocked(tx, newVersions(changes))
   const added = addToOutbox(tx, records)
-  last(Promise.all([updated, added, decideKeys(tx, decided), unclaimKeys(tx, unused)]))
+  last(answered([updated, added, decideKeys(tx, decided), unclaimKeys(tx, unused)]))
   return { results, added }
 }
 

@@ -1,3 +1,4 @@
+import { answered } from '@inorder/storage/answered.ts'
 import type { Tx } from '@inorder/storage/transaction.ts'
 import { keyHash } from '../kafka/partitioner.ts'
 import type { Topic } from '../kafka/topic.ts'
@@ -108,7 +109,7 @@ export async function addToOutbox(tx: Tx, records: readonly OutboxRecord[]): Pro
   })
   // A statement of its own, behind the lock: the one that locked the key may have an older snapshot than the commit it met.
   const predecessors = records.flatMap((r) => r.predecessor ?? [])
-  const [waiting] = await Promise.all([held(tx, predecessors), inserted])
+  const [, waiting] = await answered([inserted, held(tx, predecessors)])
   return rows.flatMap(({ predecessor, row }) => {
     if (predecessor === undefined) return []
     return { ...row, after: predecessor !== null && waiting.has(predecessor) ? predecessor : null }
