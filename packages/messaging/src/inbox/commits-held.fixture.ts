@@ -9,6 +9,8 @@ export class CommitsHeld {
   #at = Promise.withResolvers<void>()
   #go = Promise.withResolvers<void>()
   #ended = false
+  /** The process of the session that stands at its COMMIT. */
+  pid: number | undefined
 
   constructor(real: pg.Pool) {
     this.#real = real
@@ -46,8 +48,10 @@ export class CommitsHeld {
         const go = this.#go.promise
         // Its limit is 2 s, which a history may need on a slow day.
         await ask('SET LOCAL idle_in_transaction_session_timeout = 0')
+        this.pid = Reflect.get(client, 'processID')
         this.#at.resolve()
         await go
+        this.pid = undefined
       }
       return ask(...args)
     }

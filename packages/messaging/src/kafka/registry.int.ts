@@ -15,7 +15,7 @@ const decimal = (scale: number) => ({
 })
 
 /** A registry that answers as it is told, and counts. */
-async function pretended(answer: () => { status: number; body: string } | undefined) {
+async function pretended(answer: () => { status: number; body: string } | undefined, deadlineMs = 5_000) {
   let asked = 0
   const server = createServer((_request, response) => {
     asked++
@@ -25,7 +25,7 @@ async function pretended(answer: () => { status: number; body: string } | undefi
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
   const { port } = server.address() as { port: number }
   return {
-    registry: new SchemaRegistry({ url: `http://127.0.0.1:${port}`, deadlineMs: 200 }),
+    registry: new SchemaRegistry({ url: `http://127.0.0.1:${port}`, deadlineMs }),
     asked: () => asked,
     close: () => {
       server.closeAllConnections()
@@ -70,7 +70,7 @@ test('whatever else a registry answers, or if it answers nothing, it counts as a
     undefined,
   ]
   for (const answer of answers) {
-    const fake = await pretended(() => answer)
+    const fake = await pretended(() => answer, 200)
     await assert.rejects(fake.registry.schemaOf(1), RegistryUnavailable, JSON.stringify(answer))
     await assert.rejects(fake.registry.schemaOf(1), RegistryUnavailable)
     assert.equal(fake.asked(), 2)
