@@ -15,8 +15,8 @@ test('the statement that locks the order does not see what it has waited for: to
       },
       {
         file: 'packages/messaging/src/outbox/outbox.ts',
-        from: 'held(tx, predecessors), inserted])',
-        to: '(tx as any).waiting ?? held(tx, predecessors), inserted])',
+        from: 'answered([inserted, held(tx, predecessors)])',
+        to: 'answered([inserted, (tx as any).waiting ?? held(tx, predecessors)])',
       },
     ],
     test: 'services/cart/src/predecessor.int.ts',
