@@ -2,7 +2,7 @@ import { discard } from './client.ts'
 import { within } from './deadline.ts'
 import { TopicMissing } from './errors.ts'
 import { LogConsumer } from './log-consumer.ts'
-import { RecordStream } from './record-stream.ts'
+import { RecordStream, type Stream } from './record-stream.ts'
 
 interface TopicConsumerOptions {
   brokers: string[]
@@ -71,11 +71,12 @@ export class TopicConsumer {
     }
   }
 
-  #consume(consumer: LogConsumer) {
-    return consumer.consume({
-      topics: [this.#options.topic],
-      mode: 'committed',
-      fallbackMode: 'earliest',
+  #consume(consumer: LogConsumer): Promise<Stream> {
+    const { topic, onTrouble } = this.#options
+    const options = {
+      topics: [topic],
+      mode: 'committed' as const,
+      fallbackMode: 'earliest' as const,
       // The client counts its buffer in records, whatever their size: it fetches again when this much is taken, so
       // memory holds one fetch and not more.
       highWaterMark: 1,
@@ -83,7 +84,15 @@ export class TopicConsumer {
       maxBytesPerPartition: 600 * 1024,
       // A partition that is assigned while a fetch waits at the same broker is read after it.
       maxWaitTime: 250,
-    })
+    }
+    return new Promise((resolve, reject) =>
+      consumer.consume(options, (error, stream) => {
+        if (error || !stream) return reject(error)
+        // It may fail before anybody has it, and when nobody takes it any more: an error without a listener ends the process.
+        stream.on('error', onTrouble)
+        resolve(stream)
+      }),
+    )
   }
 
   /** What the group would start from, were it not for the positions in the database; and what lag tools show. */

@@ -3,7 +3,7 @@ import { within } from './deadline.ts'
 import type { LogConsumer, Unread } from './log-consumer.ts'
 import type { SourceRecord, Span } from './record.ts'
 
-type Stream = MessagesStream<Buffer, Buffer, Buffer, Buffer>
+export type Stream = MessagesStream<Buffer, Buffer, Buffer, Buffer>
 
 const bufferedRecords = 2_000
 const bufferedBytes = 2 * 1024 * 1024
@@ -62,6 +62,7 @@ export class RecordStream {
     stream.on('fetch', () => this.#changed())
     stream.on('error', (error) => this.fail(error))
     stream.on('close', () => this.fail(new Error('the stream was closed')))
+    if (stream.destroyed) this.fail(stream.errored ?? new Error('the stream was closed'))
   }
 
   /**
