@@ -7,16 +7,9 @@ export interface StoredInvoice extends Invoice {
   readonly statusSince: string
 }
 
-export const load = (tx: Tx, orderIds: readonly string[]): Promise<Map<string, StoredInvoice>> =>
-  read(tx, orderIds, 'load-invoices')
-
-// Unprepared: a session keeps the plan of a named statement, and one made for a small table would scan it once it is large.
-export const find = async (db: Tx, orderId: string): Promise<StoredInvoice | undefined> =>
-  (await read(db, [orderId])).get(orderId)
-
-async function read(db: Tx, orderIds: readonly string[], name?: string): Promise<Map<string, StoredInvoice>> {
+export async function load(db: Tx, orderIds: readonly string[]): Promise<Map<string, StoredInvoice>> {
   const { rows } = await db.query<Invoice & { draftedAt: Date; statusSince: Date }>({
-    name,
+    name: 'load-invoices',
     // The nearest double of an amount prints as it: money has at most 15 digits.
     text: `SELECT order_id AS "orderId", customer_id AS "customerId", amount::float8, currency, status, asked, payment,
              drafted_at AS "draftedAt", status_since AS "statusSince"
@@ -30,6 +23,9 @@ async function read(db: Tx, orderIds: readonly string[], name?: string): Promise
     ]),
   )
 }
+
+export const find = async (db: Tx, orderId: string): Promise<StoredInvoice | undefined> =>
+  (await load(db, [orderId])).get(orderId)
 
 export async function save(tx: Tx, changed: ReadonlyMap<string, Invoice>): Promise<void> {
   await tx.query({

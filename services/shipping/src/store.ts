@@ -2,16 +2,9 @@ import { columns } from '@inorder/storage/columns.ts'
 import type { Tx } from '@inorder/storage/transaction.ts'
 import type { Shipment } from './shipment.ts'
 
-export const load = (tx: Tx, orderIds: readonly string[]): Promise<Map<string, Shipment>> =>
-  read(tx, orderIds, 'load-shipments')
-
-// Unprepared: a session keeps the plan of a named statement, and one made for a small table would scan it once it is large.
-export const find = async (db: Tx, orderId: string): Promise<Shipment | undefined> =>
-  (await read(db, [orderId])).get(orderId)
-
-async function read(db: Tx, orderIds: readonly string[], name?: string): Promise<Map<string, Shipment>> {
+export async function load(db: Tx, orderIds: readonly string[]): Promise<Map<string, Shipment>> {
   const { rows } = await db.query<Shipment & { orderId: string }>({
-    name,
+    name: 'load-shipments',
     text: `SELECT order_id AS "orderId", status, shipping_cost::float8 AS "shippingCost", currency,
              handed_over AS "handedOver", label, tracking, reason
            FROM shipments WHERE order_id = ANY($1::text[])`,
@@ -40,3 +33,6 @@ export async function save(tx: Tx, changed: ReadonlyMap<string, Shipment>): Prom
     ]),
   })
 }
+
+export const find = async (db: Tx, orderId: string): Promise<Shipment | undefined> =>
+  (await load(db, [orderId])).get(orderId)

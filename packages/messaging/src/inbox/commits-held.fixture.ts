@@ -1,11 +1,9 @@
 // A pool whose transactions stand at their COMMIT until they are let go.
 import type pg from 'pg'
-
-type Ask = (...args: unknown[]) => Promise<unknown>
+import { type Ask, type Session, watchedPool } from './watched-pool.fixture.ts'
 
 export class CommitsHeld {
   readonly pool: pg.Pool
-  readonly #real: pg.Pool
   #at = Promise.withResolvers<void>()
   #go = Promise.withResolvers<void>()
   #ended = false
@@ -13,14 +11,7 @@ export class CommitsHeld {
   pid: number | undefined
 
   constructor(real: pg.Pool) {
-    this.#real = real
-    this.pool = new Proxy(real, {
-      get: (target, name) => {
-        if (name === 'connect') return () => this.#connect()
-        const value = Reflect.get(target, name)
-        return typeof value === 'function' ? value.bind(target) : value
-      },
-    })
+    this.pool = watchedPool(real, (session) => this.#held(session))
   }
 
   isAtCommit(): Promise<void> {
@@ -39,27 +30,18 @@ export class CommitsHeld {
     this.#go.resolve()
   }
 
-  async #connect(): Promise<pg.PoolClient> {
-    const client = await this.#real.connect()
-    const { query, release } = client
-    const ask = query.bind(client) as unknown as Ask
-    const held: Ask = async (...args) => {
+  #held({ pid, ask }: Session): Ask {
+    return async (...args) => {
       if (args[0] === 'COMMIT' && !this.#ended) {
         const go = this.#go.promise
         // Its limit is 2 s, which a history may need on a slow day.
         await ask('SET LOCAL idle_in_transaction_session_timeout = 0')
-        this.pid = Reflect.get(client, 'processID')
+        this.pid = pid
         this.#at.resolve()
         await go
         this.pid = undefined
       }
       return ask(...args)
     }
-    client.query = held as unknown as typeof query
-    client.release = (error) => {
-      Object.assign(client, { query, release })
-      release.call(client, error)
-    }
-    return client
   }
 }

@@ -1,9 +1,9 @@
 // A pool in whose transactions something happens at a statement of one's choice: the session is ended there, or another
 // transaction runs in between as far as the locks let it. No sleeps, so that a run can be repeated.
 import type pg from 'pg'
+import { type Ask, type Session, watchedPool } from './watched-pool.fixture.ts'
 
-type Ask = (...args: unknown[]) => Promise<unknown>
-type Interruption = (session: { pid: number; ask: Ask }) => Promise<void>
+type Interruption = (session: Session) => Promise<void>
 
 export class InterruptedPool {
   readonly pool: pg.Pool
@@ -14,13 +14,7 @@ export class InterruptedPool {
 
   constructor(real: pg.Pool) {
     this.#real = real
-    this.pool = new Proxy(real, {
-      get: (target, name) => {
-        if (name === 'connect') return () => this.#connect()
-        const value = Reflect.get(target, name)
-        return typeof value === 'function' ? value.bind(target) : value
-      },
-    })
+    this.pool = watchedPool(real, (session) => this.#interrupted(session))
   }
 
   /** The session that sends the n-th statement from now on, counted over transactions, is ended before it. */
@@ -78,30 +72,20 @@ export class InterruptedPool {
     return rows.length > 0
   }
 
-  async #connect(): Promise<pg.PoolClient> {
-    const client = await this.#real.connect()
-    const { query, release } = client
-    const pid: number = Reflect.get(client, 'processID')
-    const ask = query.bind(client) as unknown as Ask
-    this.#pids.push(pid)
+  #interrupted(session: Session): Ask {
+    this.#pids.push(session.pid)
     // Statements that do not wait for each other's answers still go out in their sequence.
     let sent: Promise<unknown> = Promise.resolve()
-    const interrupted: Ask = async (...args) => {
+    return async (...args) => {
       const next = this.#interruption
       const isNext = next && this.#statements++ === next.at
       if (isNext) this.#interruption = undefined
       const sending = sent.then(async () => {
-        if (isNext) await next.what({ pid, ask })
-        return { answer: ask(...args) }
+        if (isNext) await next.what(session)
+        return { answer: session.ask(...args) }
       })
       sent = sending.catch(() => {})
       return (await sending).answer
     }
-    client.query = interrupted as unknown as typeof query
-    client.release = (error) => {
-      Object.assign(client, { query, release })
-      release.call(client, error)
-    }
-    return client
   }
 }

@@ -39,10 +39,8 @@ INSERT INTO inbox_position (topic_id, partition, topic, next_offset)
 SELECT $1, p, $2, 0 FROM unnest($3::int[]) AS new (p) ORDER BY p
 ON CONFLICT DO NOTHING`
 
-// Plans are kept per session. One made while a table was nearly empty would scan it whole, and go on doing so when it
-// has a million rows, until the next ANALYZE: 30 times slower. So no plan made in this transaction prefers a scan.
 const selectPositions = `
-SELECT partition, next_offset, discarded, set_config('enable_seqscan', 'off', true)
+SELECT partition, next_offset, discarded
 FROM inbox_position WHERE topic_id = $1 AND partition = ANY($2::int[]) AND ${ifBegun} ORDER BY partition FOR UPDATE`
 
 /**
@@ -110,16 +108,15 @@ export async function forgetPosition(
 
 /**
  * Rule 14: whoever changes anything of a key locks its row first, by this statement, and many in sorted order. Gives what
- * the rows hold; those that this transaction has inserted are locked by that, and left out. For the setting see
- * `selectPositions`: a redrive begins here.
+ * the rows hold; those that this transaction has inserted are locked by that, and left out.
  */
 export async function lockRows(tx: Tx, keys: readonly string[], name?: string): Promise<Map<string, KeyRow>> {
   const { rows } = await tx.query<KeyRow & { key: string; ranges: number[] | null }>({
     name,
     text: `SELECT key, applied_version::float8 AS version, event_id AS "eventId", held, due::float8,
              skipped::float8[] AS ranges
-           FROM inbox_key WHERE key = ANY($1::text[]) AND (SELECT set_config('enable_seqscan', 'off', true)) IS NOT NULL
-             AND ${ifBegun} AND xmin <> pg_current_xact_id()::xid ORDER BY key FOR UPDATE`,
+           FROM inbox_key WHERE key = ANY($1::text[]) AND ${ifBegun}
+             AND xmin <> pg_current_xact_id()::xid ORDER BY key FOR UPDATE`,
     values: [keys],
   })
   return new Map(rows.map(({ key, ranges, ...row }) => [key, { ...row, skipped: ranges ? pairs(ranges) : [] }]))

@@ -67,8 +67,7 @@ export class TopicKeys {
     const { rowCount } = await this.#pool.query(areUnnumbered, [this.#topic])
     if (rowCount === 0) return
     await transaction(this.#pool, async (tx, last) => {
-      const lock = `SELECT pg_advisory_xact_lock(hashtextextended('topic_keys ' || $1, 0)),
-                      set_config('enable_seqscan', 'off', true) WHERE ${ifBegun}`
+      const lock = `SELECT pg_advisory_xact_lock(hashtextextended('topic_keys ' || $1, 0)) WHERE ${ifBegun}`
       last(answered([tx.query(lock, [this.#topic]), tx.query(number, [this.#topic])]))
     })
   }
