@@ -86,10 +86,11 @@ export class Problem extends Error {
     return this.message
   }
 
-  /** The answer's body; `instance` is the path that was asked for. */
-  body(instance: string): Record<string, unknown> {
+  /** The answer's body; `instance` is the path that was asked for, `requestId` the request's X-Request-Id. */
+  body(instance: string, requestId: string): Record<string, unknown> {
     const { name, status, detail, errors, members } = this
     const { title } = problems[name]
-    return { type: `/problems/${name}`, title, status, detail, instance, ...(errors && { errors }), ...members }
+    const type = `/problems/${name}`
+    return { type, title, status, detail, instance, requestId, ...(errors && { errors }), ...members }
   }
 }

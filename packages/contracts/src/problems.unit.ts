@@ -17,14 +17,18 @@ test('the table and the pages agree', () => {
 
 test('a problem is its answer', () => {
   const errors = [{ field: 'items[0].price', message: 'must have at most 4 decimals' }]
-  assert.deepEqual(new Problem('invalid-request', 'Not valid: items[0].price.', { errors }).body('/create-order'), {
-    type: '/problems/invalid-request',
-    title: 'The request is not valid',
-    status: 400,
-    detail: 'Not valid: items[0].price.',
-    instance: '/create-order',
-    errors,
-  })
+  assert.deepEqual(
+    new Problem('invalid-request', 'Not valid: items[0].price.', { errors }).body('/create-order', 'r-1'),
+    {
+      type: '/problems/invalid-request',
+      title: 'The request is not valid',
+      status: 400,
+      detail: 'Not valid: items[0].price.',
+      instance: '/create-order',
+      requestId: 'r-1',
+      errors,
+    },
+  )
 })
 
 test('what may be tried again says when', () => {

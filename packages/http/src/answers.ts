@@ -7,6 +7,7 @@ const schema = Type.Object({
   status: Type.Integer(),
   detail: Type.String({ description: 'For a person' }),
   instance: Type.String(),
+  requestId: Type.String({ description: 'The X-Request-Id of the request, by which the log names it' }),
   errors: Type.Optional(Type.Array(Type.Object({ field: Type.String(), message: Type.String() }))),
 })
 

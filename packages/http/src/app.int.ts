@@ -156,7 +156,8 @@ suite('what every service answers alike', () => {
   })
 
   test('a thrown problem is its answer, with its headers and the path without the query', async () => {
-    const answer = assertProblem(await get('/overloaded'), 503, 'overloaded')
+    const sent = await fixture.send('GET', '/overloaded', undefined, { 'x-request-id': 'r-1' })
+    const answer = assertProblem(sent, 503, 'overloaded')
     assert.equal(answer.headers['retry-after'], '7')
     assert.deepEqual(answer.json(), {
       type: '/problems/overloaded',
@@ -164,6 +165,7 @@ suite('what every service answers alike', () => {
       status: 503,
       detail: 'Too much.',
       instance: '/overloaded',
+      requestId: 'r-1',
     })
     assert.equal((await get('/nowhere?secret=1')).json().instance, '/nowhere')
   })

@@ -11,6 +11,7 @@ import { assertPlainUtf8, parseJson } from './json-body.ts'
 import { otherMethods } from './methods.ts'
 import { problemPages } from './problem-pages.ts'
 import { parseQuery } from './query.ts'
+import { requestIdHeader, requestIdOf } from './request-id.ts'
 import { requestMetrics } from './request-metrics.ts'
 import { closed } from './schemas.ts'
 import { validatorCompiler } from './validation.ts'
@@ -36,6 +37,7 @@ export async function createApp({ logger, metrics, ready, openapi, access }: App
     logController: new LogController({ disableRequestLogging: true }),
     childLoggerFactory: (parent) => parent,
     bodyLimit,
+    genReqId: requestIdOf,
     // A slow sender holds a socket, nothing else, and not for ever.
     requestTimeout: 15_000,
     // Node would answer a missing Host with a 400 of its own, which is no problem+json.
@@ -58,6 +60,10 @@ export async function createApp({ logger, metrics, ready, openapi, access }: App
     done(null, body.length === 0 ? undefined : parseJson(body))
   })
   app.addHook('preClose', async () => connections.stop())
+  app.addHook('onRequest', (request, reply, done) => {
+    reply.header(requestIdHeader, request.id)
+    done()
+  })
   checkAccess(app, access)
   app.addHook('onRoute', ({ schema }) => {
     // Who writes `?limt=5` is told, also where there is nothing to ask for.

@@ -1,8 +1,10 @@
 // The connections of a server, and what is under way on each. An answer under way comes before anything that is to be said
 // of the bytes behind its request; and it is not lost when the service stops.
+import { randomUUID } from 'node:crypto'
 import type { Server, ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
 import { Problem } from '@inorder/contracts/problems.ts'
+import { requestIdHeader, requestIdOf } from './request-id.ts'
 
 /** How long an idle connection stays when the service stops: a request may be on its way on it. */
 const graceMs = 500
@@ -96,25 +98,29 @@ function endBehind(response: ServerResponse): void {
   if (!response.headersSent) response.setHeader('connection', 'close')
 }
 
-const bodyOf = (fault: Problem, path = '/') => Buffer.from(JSON.stringify(fault.body(path.split('?', 1)[0] ?? '/')))
-
-const headersOf = (fault: Problem, body: Buffer) => ({
-  ...fault.headers,
-  'content-type': 'application/problem+json',
-  'content-length': String(body.length),
-  connection: 'close',
-})
+function written(fault: Problem, requestId: string, url = '/') {
+  const body = Buffer.from(JSON.stringify(fault.body(url.split('?', 1)[0] ?? '/', requestId)))
+  const headers = {
+    ...fault.headers,
+    'content-type': 'application/problem+json',
+    'content-length': String(body.length),
+    [requestIdHeader]: requestId,
+    connection: 'close',
+  }
+  return { body, headers }
+}
 
 function answer(response: ServerResponse, fault: Problem): void {
-  const body = bodyOf(fault, response.req.url)
-  response.writeHead(fault.status, headersOf(fault, body)).end(body)
+  const { body, headers } = written(fault, requestIdOf(response.req), response.req.url)
+  response.writeHead(fault.status, headers).end(body)
 }
 
 /** Where there is no request Node gives a socket, not a response. */
 function answerRaw(socket: Socket, fault: Problem): void {
-  const body = bodyOf(fault)
-  const headers = { ...headersOf(fault, body), date: new Date().toUTCString() }
-  const lines = Object.entries(headers).map(([name, value]) => `${name}: ${value}\r\n`)
+  const { body, headers } = written(fault, randomUUID())
+  const lines = Object.entries({ ...headers, date: new Date().toUTCString() }).map(
+    ([name, value]) => `${name}: ${value}\r\n`,
+  )
   socket.end(`HTTP/1.1 ${fault.status} ${fault.name}\r\n${lines.join('')}\r\n${body}`, () => socket.destroy())
 }
 

@@ -4,6 +4,7 @@ import type { FastifyReply, FastifyRequest } from 'fastify'
 import { invalidRequest } from './field-errors.ts'
 import { NoAnswer } from './no-answer.ts'
 import { readOn } from './read-on.ts'
+import { requestIdHeader } from './request-id.ts'
 import { badFields } from './validation.ts'
 
 const ofFastify: Record<string, [name: ProblemName, detail: string]> = {
@@ -41,10 +42,12 @@ export function sendProblem(answer: Problem, request: FastifyRequest, reply: Fas
     if (!request.raw.complete) reply.header('connection', 'close')
     reply
       .code(answer.status)
+      // Of an address that cannot be read: no hook has seen that request.
+      .header(requestIdHeader, request.id)
       .headers(answer.headers)
       .type('application/problem+json')
       // To a text Fastify would add a charset, which this type does not have.
-      .send(Buffer.from(JSON.stringify(answer.body(request.url.split('?', 1)[0] ?? request.url))))
+      .send(Buffer.from(JSON.stringify(answer.body(request.url.split('?', 1)[0] ?? request.url, request.id))))
   }
   // An injected request is never `complete`.
   if (request.raw.complete || request.raw.readableEnded) send()
