@@ -40,6 +40,7 @@ export const serviceConfig = (name: string, port: number) => ({
   DATABASE_URL: Type.String({ format: 'postgres://host/database' }),
   KAFKA_BROKERS: Type.String({ format: 'host:port,...' }),
   SCHEMA_REGISTRY_URL: Type.String({ format: 'http://host' }),
+  AUDIT_KEEP_DAYS: Type.Optional(Type.Integer({ minimum: 1, maximum: 36_500 })),
 })
 
 /** One line that names every setting that is wrong, and no value: it may be a secret. */

@@ -1,6 +1,7 @@
 // What every service opens: its database, the registry, and the relay of its outbox.
 import type { serviceConfig } from '@inorder/http/config.ts'
 import type { Service } from '@inorder/http/service.ts'
+import { auditExpiry } from '@inorder/messaging/outbox/audit-expiry.ts'
 import { type Outbox, openOutbox } from '@inorder/messaging/outbox/open-outbox.ts'
 import type { PublishedTopic } from '@inorder/messaging/outbox/relay.ts'
 import type { Static, TObject } from 'typebox'
@@ -21,9 +22,18 @@ export function openParts(
     logger,
     metrics,
   })
+  const expiry = config.AUDIT_KEEP_DAYS === undefined ? undefined : auditExpiry(outbox, config.AUDIT_KEEP_DAYS)
   // One by one: each has its share of the time that is left.
   onClose('database', () => outbox.pool.end())
   onClose('maintenance', () => outbox.maintenance.end())
   onClose('relay', () => outbox.relay.close())
-  return outbox
+  if (!expiry) return outbox
+  onClose('expiry of the audit', () => expiry.close())
+  return {
+    ...outbox,
+    async start(...args) {
+      await outbox.start(...args)
+      expiry.start()
+    },
+  }
 }

@@ -28,7 +28,9 @@ export async function addLate<Event>(tx: Tx, instance: string, late: readonly En
      SELECT $4, 'skipped-arrived', key, event, reason, '{}', '{}', '{}'
      FROM unnest($1::text[], $2::text[], $3::text[]) AS r (key, event, reason)
      WHERE NOT EXISTS (SELECT FROM parking_audit AS a
-       WHERE a.action = 'skipped-arrived' AND a.key = r.key AND a.event = r.event)`,
+         WHERE a.action = 'skipped-arrived' AND a.key = r.key AND a.event = r.event)
+       AND NOT EXISTS (SELECT FROM audit_decision AS a
+         WHERE a.action = 'skipped-arrived' AND a.key = r.key AND a.event = r.event)`,
     [
       ...columns(late, (entry) => [
         entry.key,

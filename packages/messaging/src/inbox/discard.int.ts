@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { after, test } from 'node:test'
 import { unique } from '@inorder/testing/parts.ts'
+import { forgetAudit } from '../outbox/audit-expiry.ts'
 import { recordOf } from './model-topic.fixture.ts'
 import { event, ids, inboxRig, poison } from './rig.fixture.ts'
 
@@ -223,4 +224,40 @@ test('rule 18: a discarded record that comes again leaves its key held by what w
   assert.deepEqual({ version, parked, held }, { version: 2, parked: { 2: 'waiting' }, held: true })
   await commit([event(3, o, 3)], 2, 4)
   assert.deepEqual((await stored(o)).state, ids(o, 1, 3, 4))
+})
+
+test('what is too old leaves the audit; decisions stay: a discard that is repeated, and a version that is late, are known', async () => {
+  const [o, p] = [unique('o'), unique('p')]
+  const { operator, commit, commitCut, name, topicId } = consumer()
+  await commitCut([event(0, o, 1), event(1, o, 3), poison(2, o), poison(3, p)])
+  const garbage = await operator.discard(o, giveUp(name(2)))
+  const skipping = await operator.discard(o, giveUp(name(1), true))
+  await commit([event(4, o, 2)], 4, 5)
+  for (let n = 0; n < 2; n++) await operator.redrive(p, ann)
+  const forget = () => forgetAudit(pool, 'parking_audit', 30)
+  const agedBy = (days: number) => pool.query('UPDATE parking_audit SET at = now() - make_interval(days => $1)', [days])
+
+  await agedBy(29)
+  assert.equal(await forget(), 0)
+  await agedBy(31)
+  await pool.query('UPDATE inbox_key SET due = (SELECT max(id) FROM parking_audit) WHERE key = $1', [p])
+  await forget()
+  assert.deepEqual([await audited(o), await audited(p)], [0, 1], 'a key is due for that one')
+  await pool.query('UPDATE inbox_key SET due = NULL WHERE key = $1', [p])
+  assert.deepEqual([await forget(), await audited(p)], [1, 0])
+  const kept = await pool.query('SELECT key, action, event FROM audit_decision WHERE key = ANY ($1) ORDER BY id', [
+    [o, p],
+  ])
+  assert.deepEqual(kept.rows, [
+    { key: o, action: 'discard', event: name(2) },
+    { key: o, action: 'discard', event: name(1) },
+    { key: o, action: 'skipped-arrived', event: name(4) },
+  ])
+
+  assert.deepEqual(await operator.discard(o, giveUp(name(2))), garbage)
+  assert.deepEqual(await operator.discard(o, giveUp(name(1), true)), skipping)
+  await pool.query('UPDATE inbox_position SET next_offset = 4 WHERE topic_id = $1', [topicId])
+  await commit([event(4, o, 2)], 4, 5)
+  assert.equal(await audited(o), 0, 'it is not told of again')
+  assert.deepEqual((await stored(o)).state, ids(o, 1, 3))
 })

@@ -48,8 +48,11 @@ export async function discardAnswer<Answer>(
   event: string,
 ): Promise<{ answer: Answer; reason: string } | undefined> {
   const { rows } = await tx.query<{ answer: Answer; reason: string }>(
-    `SELECT answer, reason FROM ${table} WHERE action = '${discards[table]}' AND key = $1 AND event = $2
-     ORDER BY id DESC LIMIT 1`,
+    `SELECT answer, reason FROM (
+       SELECT id, answer, reason FROM ${table} WHERE action = '${discards[table]}' AND key = $1 AND event = $2
+       UNION ALL
+       SELECT id, answer, reason FROM audit_decision WHERE action = '${discards[table]}' AND key = $1 AND event = $2
+     ) AS of_both ORDER BY id DESC LIMIT 1`,
     [key, event],
   )
   return rows[0]
