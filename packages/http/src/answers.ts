@@ -15,7 +15,7 @@ const headers = {
   ETag: Type.String({ description: 'The version of the order, such as "3"' }),
   'Event-Delivery': Type.String({ description: 'delivered or pending' }),
   'Preference-Applied': Type.String({ description: 'The preferences of Prefer that were honoured' }),
-  Location: Type.String({ description: 'Where the order is' }),
+  Location: Type.String({ description: 'Where the order, or the job, is' }),
   'Retry-After': Type.Integer({ description: 'Seconds' }),
 }
 type HeaderName = keyof typeof headers

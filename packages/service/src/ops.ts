@@ -3,7 +3,7 @@
 
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import { Problem } from '@inorder/contracts/problems.ts'
-import { operatorOf } from '@inorder/http/operator.ts'
+import { mayOperate, operatorOf } from '@inorder/http/operator.ts'
 import { closed, limit, pageOf, text } from '@inorder/http/schemas.ts'
 import type { EffectOps } from '@inorder/messaging/effects/operator.ts'
 import { ShownEffect } from '@inorder/messaging/effects/ops.ts'
@@ -11,6 +11,7 @@ import type { Ops } from '@inorder/messaging/inbox/inbox.ts'
 import {
   Loss,
   ParkedDetail,
+  ParkedGroup,
   ParkedKey,
   PartitionPosition,
   Redriven,
@@ -21,11 +22,16 @@ import { listOf } from '@inorder/messaging/outbox/ops.ts'
 import { Type } from 'typebox'
 import { auditRoutes } from './ops-audit.ts'
 import { effectRoutes } from './ops-effects.ts'
+import { jobRoutes } from './ops-jobs.ts'
 import { cause, done, dryRun, opsRoute, redriveBody } from './ops-route.ts'
 
 // An order id may also be `@topic:partition:offset`, which is longer than an id by the topic's name.
 const params = closed({ key: text(512) })
 const parkedQuery = closed({ cause: Type.Optional(cause), limit, after: Type.Optional(text(1024)) })
+const groupsQuery = closed({
+  limit,
+  after: Type.Optional(Type.String({ minLength: 1, maxLength: 4096, pattern: '^[A-Za-z0-9_-]+$' })),
+})
 const stateOf = Type.Object({ ...StateOfKey.properties, effects: Type.Array(ShownEffect) })
 const positionsQuery = closed({
   limit,
@@ -45,6 +51,7 @@ const discardBody = closed({
 export function opsRoutes(ops: Ops, effects?: EffectOps): FastifyPluginAsyncTypebox {
   return async (app) => {
     await app.register(auditRoutes((query) => ops.audit(query)))
+    await app.register(jobRoutes(ops.jobs))
     if (effects) await app.register(effectRoutes(effects))
 
     app.get(
@@ -54,11 +61,18 @@ export function opsRoutes(ops: Ops, effects?: EffectOps): FastifyPluginAsyncType
     )
 
     app.get(
+      '/ops/parked/groups',
+      opsRoute('What holds orders up, by cause and detail', { querystring: groupsQuery }, pageOf(ParkedGroup)),
+      ({ query }) => ops.groups(query),
+    )
+
+    app.get(
       '/ops/parked/:key',
       opsRoute('What is parked of one order', { params }, ParkedDetail, 'nothing-parked'),
-      async ({ params }) => {
-        const detail = await ops.of(params.key)
-        if (!detail) throw new Problem('nothing-parked', `Nothing is parked of ${params.key}.`)
+      async (request) => {
+        const { key } = request.params
+        const detail = await ops.of(key, { raw: mayOperate(request) })
+        if (!detail) throw new Problem('nothing-parked', `Nothing is parked of ${key}.`)
         return detail
       },
     )
@@ -82,10 +96,15 @@ export function opsRoutes(ops: Ops, effects?: EffectOps): FastifyPluginAsyncType
 
     app.post(
       '/ops/parked/redrive',
-      opsRoute('Try all orders again that one cause holds up', { body: closed({ cause, dryRun }) }, RedrivenAll),
-      (request) => {
+      opsRoute(
+        'Try all orders again that one cause holds up, up to 1,000 of them',
+        { body: closed({ cause, dryRun }) },
+        RedrivenAll,
+        'too-many-keys',
+      ),
+      async (request) => {
         const { cause, dryRun = false } = request.body
-        return ops.redriveAll(cause, { operator: operatorOf(request), dryRun })
+        return done(await ops.redriveAll(cause, { operator: operatorOf(request), dryRun }))
       },
     )
 

@@ -22,13 +22,21 @@ const standing = { appliedVersion: 2, parked: 1, event: parkedEvent }
  * notes what it is asked for.
  */
 async function appOf(queries: unknown[] = []) {
-  const ops: Ops = {
+  const ops: Omit<Ops, 'jobs'> = {
     list: async (query) => {
       queries.push(query)
       const { event, cause, parkedAt: since } = parkedEvent
       return { items: [{ key: 'o-1', cause, count: 3, since, event }], next: 'o-1' }
     },
-    of: async (key) => (key === 'healthy' ? undefined : detail(key)),
+    groups: async (query) => {
+      queries.push(query)
+      const { cause, detail, parkedAt: oldest } = parkedEvent
+      return { items: [{ service: 'test', cause, detail, count: 3, oldest }], next: 'dW5k' }
+    },
+    of: async (key, options) => {
+      queries.push(options)
+      return key === 'healthy' ? undefined : detail(key)
+    },
     redrive: async (...asked) => {
       queries.push(asked)
       if (asked[0] === 'healthy') return { refused: 'nothing-parked', detail: 'Nothing is parked of healthy.' }
@@ -44,6 +52,7 @@ async function appOf(queries: unknown[] = []) {
     },
     redriveAll: async (...asked) => {
       queries.push(asked)
+      if (asked[0] === 'gap') return { refused: 'too-many-keys', detail: 'POST /ops/jobs' }
       const items = [
         { key: 'o-1', applied: 3, remaining: 0 },
         { key: 'o-2', applied: 0, remaining: 1, error: 'away' },
@@ -72,7 +81,7 @@ async function appOf(queries: unknown[] = []) {
       key === 'unknown' ? undefined : { ...detail(key), eventId: null, appliedAt: null, held: true },
   }
   const app = await opsApp()
-  await app.register(opsRoutes(ops))
+  await app.register(opsRoutes(ops as Ops))
   return app
 }
 
@@ -97,8 +106,38 @@ test('parked orders are listed with their cause, a hundred at a time unless told
   )
 })
 
+test('what holds orders up, by cause and detail', async () => {
+  const queries: unknown[] = []
+  const app = await appOf(queries)
+  const { items, next } = (await app.inject('/ops/parked/groups')).json()
+  assert.deepEqual(Object.keys(items[0]), ['service', 'cause', 'detail', 'count', 'oldest'])
+  await app.inject(`/ops/parked/groups?limit=7&after=${next}`)
+  assert.deepEqual(structuredClone(queries), [{ limit: 100 }, { limit: 7, after: 'dW5k' }])
+  assert.equal((await app.inject('/ops/parked/groups?after=a%20b')).statusCode, 400)
+})
+
+test('a parked event is shown as it came: its headers, its bytes, and what it says', async () => {
+  const app = await opsApp()
+  const shown = {
+    ...parkedEvent,
+    timestamp: '2026-11-23T14:20:18.000Z',
+    headers: [
+      { name: 'ce_id', value: 'a' },
+      { name: 'trace', value: 'AP8=', encoding: 'base64' },
+      { name: 'none', value: null },
+    ],
+    keyBytes: 'by0x',
+    bytes: null,
+    decoded: { orderId: 'o-1', order: { items: [{ price: 1.5 }] } },
+  }
+  const events = [shown, { ...parkedEvent, decoded: null }]
+  await app.register(opsRoutes({ of: async () => ({ key: 'o-1', appliedVersion: 2, events }) } as Partial<Ops> as Ops))
+  assert.deepEqual((await app.inject('/ops/parked/o-1')).json().events, events)
+})
+
 test('one order, or one record that belongs to none', async () => {
-  const app = await appOf()
+  const asked: unknown[] = []
+  const app = await appOf(asked)
   const odd = '@order-events:3:17'
   for (const id of ['o-1', odd, 'ü/ß 100%']) {
     const answer = await app.inject(`/ops/parked/${encodeURIComponent(id)}`)
@@ -108,6 +147,7 @@ test('one order, or one record that belongs to none', async () => {
   const none = await app.inject('/ops/parked/healthy')
   assert.equal(none.statusCode, 404)
   assert.match(none.json().type, /nothing-parked$/)
+  assert.deepEqual(asked[0], { raw: true }, 'with its bytes: nobody is asked who they are')
 })
 
 test('positions, with null where Kafka gave no answer, and an order’s whole state', async () => {
@@ -165,6 +205,8 @@ test('a redrive of one order, tried or done, and of all with one cause', async (
     ['healthy', { operator: '127.0.0.1', dryRun: false }],
     ['constraint', { operator: '127.0.0.1', dryRun: false }],
   ])
+  const many = await post('/ops/parked/redrive', { cause: 'gap' })
+  assert.deepEqual([many.statusCode, many.json().type], [409, '/problems/too-many-keys'])
   for (const body of [{ dryRun: 'yes' }, { dry: true }, []])
     assert.equal((await post('/ops/parked/o-1/redrive', body)).statusCode, 400)
   assert.equal((await post('/ops/parked/redrive', {})).statusCode, 400, 'a cause is needed')

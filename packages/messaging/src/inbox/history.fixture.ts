@@ -150,8 +150,11 @@ export async function historySubject(rig: InboxRig) {
       )
     },
     redrive: (key: string, dryRun: boolean) => operator.redrive(key, { ...operatorName, dryRun }),
-    redriveAll: (cause: (typeof causes)[number], dryRun: boolean) =>
-      operator.redriveAll(cause, { ...operatorName, dryRun }),
+    async redriveAll(cause: (typeof causes)[number], dryRun: boolean) {
+      const all = await operator.redriveAll(cause, { ...operatorName, dryRun })
+      if ('refused' in all) throw new Error(all.detail)
+      return all
+    },
     discard: (key: string, place: string, skipVersion: boolean) =>
       operator.discard(key, { ...operatorName, event: `${topicId}/0/${place}`, reason: 'a test', skipVersion }),
     /** What keys are due for. */

@@ -15,6 +15,7 @@ import type { Saved } from './apply.ts'
 import type { BatchResult } from './batch.ts'
 import { dueKeysLoop } from './due-keys.ts'
 import type { Handler } from './handler.ts'
+import { type JobOps, Jobs } from './jobs.ts'
 import { LogCheck } from './log-check.ts'
 import { type InboxMetrics, inboxMetrics } from './metrics.ts'
 import { Operator } from './operator.ts'
@@ -47,6 +48,8 @@ export type Ops = Omit<Operator<never, never>, 'goOn'> & {
   positions(): Promise<PartitionPosition[]>
   /** Goes on behind records that are gone from the log. */
   acceptLoss: LogCheck['acceptLoss']
+  /** Redrives of many keys, in the background. */
+  jobs: JobOps
 }
 
 export interface Applied<State, Event> {
@@ -67,6 +70,7 @@ export class Inbox<State, Event> {
   /** Of keys of which more waits than one transaction takes. */
   readonly #due: WokenLoop
   readonly #numbering: WokenLoop
+  readonly #jobs: Jobs
   readonly #topic: Topic<Event>
   readonly #options: InboxOptions<State, Event>
   readonly #reader: Reader<State, Event>
@@ -95,7 +99,9 @@ export class Inbox<State, Event> {
       readRecord: (place) => readRecord({ brokers, clientId: instance }, this.#admin, topic.name, place),
       onSaved: (saved) => this.#saved(saved),
     })
+    this.#jobs = new Jobs({ pool, instance, logger, redrive: (key, redrive) => operator.redrive(key, redrive) })
     this.ops = Object.assign(operator, {
+      jobs: this.#jobs,
       positions: () => this.positions(),
       acceptLoss: (partition: number, by: string) => log.acceptLoss(partition, by),
     })
@@ -123,11 +129,13 @@ export class Inbox<State, Event> {
     this.#reader.start()
     this.#due.start()
     this.#numbering.start()
+    this.#jobs.runner.start()
   }
 
   /** Ends reading; resolves when the batch under way is committed or given up. */
   async close(): Promise<void> {
     await this.#reader.close()
+    await this.#jobs.runner.close()
     await this.#due.close()
     await this.#numbering.close()
     await this.#admin.close()

@@ -9,15 +9,28 @@ import type { AuditEntry, List, Refused } from '../outbox/ops.ts'
 import { type BatchContext, type Saved, withSchemas } from './apply.ts'
 import { dryRun } from './dry-run.ts'
 import type { InboxMetrics } from './metrics.ts'
-import type { Discard, ParkedDetail, ParkedKey, Redrive, Redriven, RedrivenAll, StateOfKey } from './ops.ts'
+import type {
+  Discard,
+  ParkedDetail,
+  ParkedGroup,
+  ParkedKey,
+  Redrive,
+  Redriven,
+  RedrivenAll,
+  StateOfKey,
+} from './ops.ts'
 import { fromLog, type ReadRecord } from './parked-from-log.ts'
+import { parkedGroups } from './parked-groups.ts'
 import { keysHeldBy, parkedKeys, stateOf } from './parked-listing.ts'
+import { parkedRecords } from './parked-records.ts'
 import type { Action } from './redrive.ts'
 import { learn, run, untilRefused } from './redrive-runs.ts'
 import { beginning, type Size } from './redrive-steps.ts'
 
 /** So many sessions of the pool are taken by a redrive of many keys; the live traffic needs the others. */
 const sideBySide = 4
+/** What a call waits for; more is redriven by a job. */
+const mostInOneCall = 1_000
 
 interface OperatorOptions<State, Event> {
   pool: Pool
@@ -41,11 +54,15 @@ export class Operator<State, Event> {
     return parkedKeys(this.#options.pool, query)
   }
 
-  /** Undefined when nothing of it is parked. */
-  async of(key: string): Promise<ParkedDetail | undefined> {
-    const state = await this.stateOf(key)
-    if (!state || state.events.length === 0) return undefined
-    return { key, appliedVersion: state.appliedVersion, events: state.events }
+  /** What holds keys up, by cause and detail. */
+  groups(query: { limit: number; after?: string }): Promise<List<ParkedGroup>> {
+    return parkedGroups(this.#options.pool, this.#options.context.service, query)
+  }
+
+  /** Undefined when nothing of it is parked. `raw`: with the bytes. */
+  of(key: string, { raw = false } = {}): Promise<ParkedDetail | undefined> {
+    const { pool, context } = this.#options
+    return parkedRecords(pool, key, context.decoder, raw)
   }
 
   /** Undefined when no record of it ever came. */
@@ -66,9 +83,10 @@ export class Operator<State, Event> {
     return orRegistryUnavailable(this.#act({ key, operator: discard.operator, discard }))
   }
 
-  /** Every key of which something is parked for this cause. One that fails does not stop the others. */
-  async redriveAll(cause: string, redrive: Redrive): Promise<RedrivenAll> {
-    const keys = await keysHeldBy(this.#options.pool, cause)
+  /** Every key of which something is parked for this cause, if they are few. One that fails does not stop the others. */
+  async redriveAll(cause: string, redrive: Redrive): Promise<RedrivenAll | Refused> {
+    const keys = await keysHeldBy(this.#options.pool, cause, mostInOneCall + 1)
+    if (keys.length > mostInOneCall) return tooMany(cause)
     const items: RedrivenAll['items'] = []
     // From the last on: a batch locks its keys from the first on, so the two meet once. In the same direction the batch
     // would wait behind each key's redrive, 1,000 of them longer than a statement may take.
@@ -142,6 +160,11 @@ export class Operator<State, Event> {
     return (await untilRefused(one)).outcome
   }
 }
+
+const tooMany = (cause: string): Refused => ({
+  refused: 'too-many-keys',
+  detail: `${cause} holds up more than ${mostInOneCall} orders: POST /ops/jobs ${JSON.stringify({ type: 'redrive', filter: { cause } })} redrives them in the background.`,
+})
 
 const orRegistryUnavailable = (answer: Promise<Redriven | Refused>): Promise<Redriven | Refused> =>
   answer.catch((error) => {

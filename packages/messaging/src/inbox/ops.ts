@@ -22,16 +22,48 @@ export const ParkedEvent = Type.Object({
   attempts: Type.Integer(),
 })
 
+export type ParkedGroup = Static<typeof ParkedGroup>
+export const ParkedGroup = Type.Object({
+  service: Type.String(),
+  cause: Type.String(),
+  detail: text('Its first 200 characters'),
+  count: Type.Integer({ description: 'Keys; what is more than 1,000,000 events is not counted' }),
+  oldest: time,
+})
+
+/** A parked event as it came: absent where it is behind the first 1 MiB of what is parked of the key. */
+export type ParkedRecordShown = Static<typeof ParkedRecordShown>
+export const ParkedRecordShown = Type.Partial(
+  Type.Object({
+    timestamp: text("Kafka's"),
+    headers: Type.Array(
+      Type.Object({
+        name: Type.String(),
+        value: textOrNull(),
+        encoding: Type.Optional(text('base64 where the value is no UTF-8')),
+      }),
+    ),
+    keyBytes: textOrNull('In base64; for operators alone'),
+    bytes: textOrNull('The value in base64; null: there is none, or it stays in Kafka alone. For operators alone'),
+    decoded: Type.Unsafe<object | null>({
+      type: ['object', 'null'],
+      additionalProperties: true,
+      description: 'The event; null where it cannot be read',
+    }),
+  }),
+)
+
 export type ParkedDetail = Static<typeof ParkedDetail>
 export const ParkedDetail = Type.Object({
   key: Type.String(),
   appliedVersion: Type.Integer(),
-  events: Type.Array(ParkedEvent),
+  events: Type.Array(Type.Object({ ...ParkedEvent.properties, ...ParkedRecordShown.properties })),
 })
 
 export type StateOfKey = Static<typeof StateOfKey>
 export const StateOfKey = Type.Object({
   ...ParkedDetail.properties,
+  events: Type.Array(ParkedEvent),
   eventId: textOrNull('Of the event that made appliedVersion; null where that was skipped by hand'),
   appliedAt: textOrNull(),
   held: Type.Boolean(),
@@ -77,6 +109,41 @@ export const RedrivenAll = allOf(Redriven.properties, {
   applied: Type.Integer(),
   remaining: Type.Integer(),
 })
+
+export type JobFailure = Static<typeof JobFailure>
+export const JobFailure = Type.Object({ key: Type.String(), cause: Type.String(), detail: Type.String() })
+
+export type Job = Static<typeof Job>
+export const Job = Type.Object({
+  id: Type.Integer(),
+  type: Type.Enum(['redrive']),
+  state: Type.Enum(['running', 'stopped', 'cancelled', 'done']),
+  by: text('Who asked for it'),
+  filter: Type.Partial(Type.Object({ cause: Type.String(), detail: Type.String(), keys: Type.Array(Type.String()) })),
+  dryRun: Type.Boolean(),
+  canary: Type.Boolean(),
+  ratePerSecond: Type.Optional(Type.Integer()),
+  stopAfterFailures: Type.Optional(Type.Integer()),
+  total: Type.Integer({ description: 'Keys that it is about; grows for a moment where they are more than 10,000' }),
+  tried: Type.Integer(),
+  applied: Type.Integer({ description: 'Keys that nothing holds up any more (of a dry run: would)' }),
+  failed: Type.Integer({ description: 'Keys that are still held up' }),
+  remaining: Type.Integer({ description: 'Keys that were not tried' }),
+  stoppedAt: Type.Optional(JobFailure),
+  startedAt: time,
+  updatedAt: time,
+})
+
+export interface JobRequest {
+  operator: string
+  /** Keys for which all of this holds; the detail as a group shows it, or all of it. */
+  filter: Job['filter']
+  dryRun?: boolean
+  /** 1 key, then 10, 100, ...: each step only if no key of those before has failed. */
+  canary?: boolean
+  ratePerSecond?: number
+  stopAfterFailures?: number
+}
 
 export interface Standing {
   appliedVersion: number

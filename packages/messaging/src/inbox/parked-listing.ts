@@ -38,13 +38,13 @@ export async function parkedKeys(
   return listOf(keys, limit, ({ key }) => key)
 }
 
-/** All keys that something holds up for this cause, and how much is parked of each. */
-export async function keysHeldBy(pool: Pool, cause: string): Promise<{ key: string; count: number }[]> {
+/** The first keys that something holds up for this cause, and how much is parked of each. */
+export async function keysHeldBy(pool: Pool, cause: string, limit: number): Promise<{ key: string; count: number }[]> {
   const { rows } = await pool.query<{ key: string; count: number }>(
-    `SELECT key, count(*)::int FROM parked
-     WHERE key IN (SELECT key FROM parked WHERE cause = $1 AND state <> 'behind')
-     GROUP BY key ORDER BY key`,
-    [cause],
+    `SELECT key, (SELECT count(*)::int FROM parked WHERE parked.key = held.key) AS count
+     FROM (SELECT DISTINCT key FROM parked WHERE cause = $1 AND state <> 'behind' ORDER BY key LIMIT $2) AS held
+     ORDER BY key`,
+    [cause, limit],
   )
   return rows
 }

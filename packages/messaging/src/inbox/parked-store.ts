@@ -116,11 +116,11 @@ export async function findParked(
 /** Length of a row's bytes, which does not unpack them. */
 const length = 'coalesce(octet_length(record_key), 0) + coalesce(octet_length(record_value), 0)'
 
-/** Of rows `from`, with their bytes: the first ones that are not over $4 bytes together, and one at least; `found` is how many `from` has. */
-export const withinBytes = (from: string, sequence: string): string => `
+/** Of rows `from`, with their bytes: the first ones that are not over `bytes` together, and one at least; `found` is how many `from` has. */
+export const withinBytes = (from: string, sequence: string, bytes = '$4'): string => `
 SELECT * FROM (
   SELECT *, count(*) OVER () AS found, sum(${length}) OVER (ORDER BY ${sequence}) - (${length}) AS before FROM (${from}) AS r
-) AS r WHERE before = 0 OR before < $4 ORDER BY ${sequence}`
+) AS r WHERE before = 0 OR before < ${bytes} ORDER BY ${sequence}`
 
 const waiting = `
 SELECT w.* FROM unnest($1::text[], $2::bigint[]) AS k (key, applied), LATERAL (${withinBytes(

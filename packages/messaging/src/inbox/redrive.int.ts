@@ -2,9 +2,10 @@ import assert from 'node:assert/strict'
 import { after, test } from 'node:test'
 import { unique } from '@inorder/testing/parts.ts'
 import { RegistryUnavailable, UnknownSchema } from '../kafka/registry.ts'
-import { modelHandler, modelRegistry, recordOf } from './model-topic.fixture.ts'
+import { modelHandler, recordOf } from './model-topic.fixture.ts'
+import type { Redrive } from './ops.ts'
 import { parkedEvents } from './parked-listing.ts'
-import { event, ids, inboxRig, poison } from './rig.fixture.ts'
+import { event, ids, inboxRig, lossy, newer, poison } from './rig.fixture.ts'
 
 const { pool, consumer, stored, close } = await inboxRig()
 after(close)
@@ -13,25 +14,10 @@ const ann = { operator: 'ann', dryRun: false }
 const auditOf = async (key: string) =>
   (await pool.query('SELECT * FROM parking_audit WHERE key = $1 ORDER BY id', [key])).rows
 
-/** A registry that has lost schema 8, of which `newer` makes records, until it is found. */
-function lossy() {
-  let found = false
-  return {
-    find: () => {
-      found = true
-    },
-    registry: {
-      schemaOf: async (id: number) => {
-        if (id === 8 && !found) throw new UnknownSchema('the registry has no schema 8')
-        return modelRegistry.schemaOf(id)
-      },
-    },
-  }
-}
-const newer = (...args: Parameters<typeof event>) => {
-  const record = recordOf(event(...args))
-  record.value.writeUInt32BE(8, 1)
-  return record
+const redriveAll = async (operator: ReturnType<typeof consumer>['operator'], cause: string, redrive: Redrive) => {
+  const all = await operator.redriveAll(cause, redrive)
+  assert.ok('items' in all)
+  return all
 }
 
 test('once its cause is gone, a redrive applies all that waited, in order, and leaves nothing behind', async () => {
@@ -159,7 +145,7 @@ test('a dry run says what each event would do, and changes nothing', async () =>
       [name(5), 5, 'behind', 'behind'],
     ],
   )
-  const together = await operator.redriveAll('unknown-schema', { ...ann, dryRun: true })
+  const together = await redriveAll(operator, 'unknown-schema', { ...ann, dryRun: true })
   assert.deepEqual(
     together.items.find(({ key }) => key === o),
     tried,
@@ -269,8 +255,10 @@ test('1,000 keys of one cause, redriven at once under their live traffic: none o
   const live = async () => {
     for (const version of [4, 5, 6, 7]) results.push(await commitAll((place, o) => recordOf(event(place, o, version))))
   }
+  // What the tests before have left is not counted among the 1,000 of one call.
+  await pool.query('DELETE FROM parked WHERE key <> ALL ($1)', [keys])
   const begun = performance.now()
-  const [all] = await Promise.all([operator.redriveAll('unknown-schema', ann), live()])
+  const [all] = await Promise.all([redriveAll(operator, 'unknown-schema', ann), live()])
   const seconds = (performance.now() - begun) / 1000
   const mine = all.items.filter(({ key }) => key.startsWith(run))
   assert.equal(mine.length, 1_000)
@@ -279,7 +267,7 @@ test('1,000 keys of one cause, redriven at once under their live traffic: none o
     [[broken, 0]],
   )
   fails = false
-  assert.equal((await operator.redriveAll('unknown-schema', ann)).totals.failed, 0)
+  assert.equal((await redriveAll(operator, 'unknown-schema', ann)).totals.failed, 0)
 
   for (const key of keys) {
     const { state, parked, held } = await stored(key)

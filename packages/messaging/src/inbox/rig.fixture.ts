@@ -8,6 +8,7 @@ import { pino } from 'pino'
 import { Registry } from 'prom-client'
 import { Decoder } from '../kafka/decode.ts'
 import type { SourceRecord } from '../kafka/record.ts'
+import { UnknownSchema } from '../kafka/registry.ts'
 import type { BatchContext, Saved } from './apply.ts'
 import type { BatchResult } from './batch.ts'
 import { Committer } from './commit.ts'
@@ -134,3 +135,25 @@ export const poison = (place: number, key: string | null): ModelRecord => ({ pla
 
 /** As `event` names them. */
 export const ids = (key: string, ...versions: number[]) => versions.map((version) => `${key}-v${version}`)
+
+/** A registry that has lost schema 8, of which `newer` makes records, until it is found. */
+export function lossy() {
+  let found = false
+  return {
+    find: () => {
+      found = true
+    },
+    registry: {
+      schemaOf: async (id: number) => {
+        if (id === 8 && !found) throw new UnknownSchema('the registry has no schema 8')
+        return modelRegistry.schemaOf(id)
+      },
+    },
+  }
+}
+
+export const newer = (...args: Parameters<typeof event>) => {
+  const record = recordOf(event(...args))
+  record.value.writeUInt32BE(8, 1)
+  return record
+}

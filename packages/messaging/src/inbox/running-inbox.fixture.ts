@@ -80,6 +80,7 @@ export async function service() {
   return {
     topic,
     group,
+    url: database.url,
     pool,
     applied,
     start,

@@ -68,6 +68,17 @@ export class Decoder<Event> {
     return { ...at, key, keyless: false, version, eventId, decoded, fault: undefined }
   }
 
+  /** What these bytes say, for people: also what is over a limit, or bears another key. Undefined: it cannot be read. */
+  show(value: Buffer | null): Event | undefined {
+    try {
+      const { schemaId, body } = unframe(value ?? Buffer.alloc(0))
+      const reader = this.#schemas.find(schemaId)
+      return typeof reader === 'function' ? reader(body) : undefined
+    } catch {
+      return undefined
+    }
+  }
+
   #keyOf(bytes: Buffer | null): string | Fault {
     if (!bytes) return faultOf('no-key', 'the record has no key')
     try {

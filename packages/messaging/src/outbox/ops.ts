@@ -28,6 +28,7 @@ export const listOf = <Item>(rows: Item[], limit: number, cursorOf: (last: Item)
 /** The problem that answers a request which cannot be done as things stand. */
 export interface Refused {
   refused:
+    | 'job-running'
     | 'kafka-away'
     | 'not-set-aside'
     | 'not-the-head'
@@ -36,6 +37,7 @@ export interface Refused {
     | 'nothing-set-aside'
     | 'record-gone'
     | 'registry-away'
+    | 'too-many-keys'
     | 'version-not-skipped'
   detail: string
 }
