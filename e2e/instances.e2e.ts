@@ -31,8 +31,8 @@ suite('two instances of each service', () => {
 
   /** The cart that publishes, and the other. */
   async function roles(): Promise<[leader: string, follower: string]> {
-    const leads = async (cart: string) => (await metric(cart, 'outbox_leads')) === 1
-    await until('one cart leads', async () => (await sum(carts, 'outbox_leads')) === 1)
+    const leads = async (cart: string) => (await metric(cart, 'inorder_outbox_leads')) === 1
+    await until('one cart leads', async () => (await sum(carts, 'inorder_outbox_leads')) === 1)
     return (await leads('cart')) ? ['cart', 'cart-2'] : ['cart-2', 'cart']
   }
 
@@ -43,7 +43,7 @@ suite('two instances of each service', () => {
     await until('201', async () => (await one.create(`${after}-${n++}`, { prefer: 'wait=1' })).status === 201, 20_000)
     const took = performance.now() - begun
     t.diagnostic(`${after}: the other cart publishes after ${(took / 1000).toFixed(1)} s`)
-    assert.equal(await metric(cart, 'outbox_leads'), 1)
+    assert.equal(await metric(cart, 'inorder_outbox_leads'), 1)
     assert.ok(took < 10_000, `${took} ms`)
   }
 
@@ -121,7 +121,7 @@ suite('two instances of each service', () => {
   test('both order services work; one that is killed is stood in for, and nothing is lost or overtaken', async () => {
     const load = new Load(shop, 'order-killed')
     for (const name of orders)
-      await until(`${name} applies events`, async () => (await metric(name, 'inbox_applied_total')) > 0)
+      await until(`${name} applies events`, async () => (await metric(name, 'inorder_inbox_applied_total')) > 0)
     await stack.replaced('order')
     await load.more(300)
     await stack.replaced('order-2')
@@ -130,11 +130,11 @@ suite('two instances of each service', () => {
   })
 
   test('I8: an order service that hangs: the other takes its partitions; thawed, it applies nothing twice', async () => {
-    const before = await sum(orders, 'inbox_applied_total')
+    const before = await sum(orders, 'inorder_inbox_applied_total')
     const earlier = await eventsInLog()
     const load = new Load(shop, 'order-frozen')
-    const own = await metric('order', 'inbox_applied_total')
-    await until('it has partitions', async () => (await metric('order', 'inbox_applied_total')) > own)
+    const own = await metric('order', 'inorder_inbox_applied_total')
+    await until('it has partitions', async () => (await metric('order', 'inorder_inbox_applied_total')) > own)
     stack.freeze('order')
     try {
       await load.more(500)
@@ -151,7 +151,7 @@ suite('two instances of each service', () => {
     }
     await load.more(300)
     await load.arrives(stack)
-    const applied = (await sum(orders, 'inbox_applied_total')) - before
+    const applied = (await sum(orders, 'inorder_inbox_applied_total')) - before
     const published = (await eventsInLog()) - earlier
     assert.ok(applied <= published, `${applied} events were applied, and there are ${published}`)
   })

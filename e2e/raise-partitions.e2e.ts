@@ -70,7 +70,7 @@ suite('raised partitions', () => {
     }
     assert.deepEqual((await shop.toOrder('/ops/parked')).json().items, [])
     const { text } = await send(`${stack.url('order')}/metrics`)
-    assert.match(text, /^inbox_healed_total 0$/m, 'no event came before the one it follows')
+    assert.match(text, /^inorder_inbox_healed_total 0$/m, 'no event came before the one it follows')
     const [row] = await sql(stack.databaseUrl('cart'), `SELECT partitions, relay FROM outbox_topic`)
     assert.deepEqual(row, { partitions: 12, relay: 'runs' })
 

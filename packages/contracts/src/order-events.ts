@@ -15,6 +15,7 @@ export const orderEvents: Topic<OrderEvent> = {
   key: textKey(({ orderId }) => orderId),
   value: orderEventAvro,
   describe: ({ eventId, orderId, version }) => ({ eventId, key: orderId, version }),
+  occurredAt: ({ occurredAt }) => Date.parse(occurredAt),
   overLimits,
   // CloudEvents' Kafka binding, binary mode.
   headers: ({ eventId, type, orderId, version, occurredAt }) => ({

@@ -3,6 +3,7 @@ import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox'
 import fastify, { type FastifyBaseLogger, LogController } from 'fastify'
 import { collectDefaultMetrics, type Registry } from 'prom-client'
 import { type Access, checkAccess } from './access.ts'
+import { buildInfo } from './build-info.ts'
 import { Connections } from './connections.ts'
 import { docs } from './docs.ts'
 import { answerError } from './errors.ts'
@@ -71,6 +72,7 @@ export async function createApp({ logger, metrics, ready, openapi, access }: App
   })
   otherMethods(app)
   collectDefaultMetrics({ register: metrics })
+  buildInfo(metrics)
   const requestTimes = requestMetrics(app)
   await app.register(docs, openapi)
   await app.register(health, {

@@ -1,7 +1,7 @@
 import type { FastifyInstance } from 'fastify'
 
 const bounds = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30]
-const name = 'http_request_duration_seconds'
+const name = 'inorder_http_request_duration_seconds'
 
 interface Series {
   labels: string

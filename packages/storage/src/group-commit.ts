@@ -66,6 +66,11 @@ export class GroupCommit<Request, Result> {
     this.#options = options
   }
 
+  /** How much waits for a group, by weight. */
+  get queued(): number {
+    return this.#queued
+  }
+
   /** Resolves with the request's outcome once its group is committed. Rejects with QueueFull, or with the group's error. */
   submit(request: Request): Promise<Result> {
     const { maxQueued, maxOfKey = maxQueued } = this.#options

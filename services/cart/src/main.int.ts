@@ -33,9 +33,17 @@ test('the database is away at the start: it listens, says so, and is ready by it
   await until('it names the database', async () => (await cart.missing()).includes('database'))
   const answer = await cart.post(unique('o'))
   assert.deepEqual([answer.status, answer.headers.has('retry-after')], [503, true])
+  const metrics = async () => (await fetch(`${cart.url}/metrics`)).text()
+  const waiting = /^inorder_outbox_waiting_rows \d/m
+  assert.doesNotMatch(await metrics(), waiting)
   proxy.refuse(false)
   await cart.ready()
   assert.ok([201, 202].includes((await cart.post(unique('o'))).status))
+  assert.match(await metrics(), /^inorder_group_commit_size_sum [1-9]/m)
+  await until('the metrics have what the database knows', async () => waiting.test(await metrics()))
+  proxy.fate = () => 'swallowed'
+  await until('a frozen one holds no scrape up, and is left out', async () => !waiting.test(await metrics()))
+  proxy.fate = () => 'through'
   assert.equal(await cart.stop(), 0)
   await proxy.close()
 })

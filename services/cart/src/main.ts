@@ -5,6 +5,7 @@ import { serviceConfig } from '@inorder/http/config.ts'
 import { runService } from '@inorder/http/service.ts'
 import { LogRecovery } from '@inorder/messaging/outbox/recovery.ts'
 import { orDatabaseUnavailable } from '@inorder/service/database-unavailable.ts'
+import { groupCommitMetrics } from '@inorder/service/group-commit-metrics.ts'
 import { auditRoutes } from '@inorder/service/ops-audit.ts'
 import { setAsideOrders, setAsideRoutes } from '@inorder/service/ops-set-aside.ts'
 import { openParts } from '@inorder/service/parts.ts'
@@ -49,8 +50,14 @@ await runService({
       openapi: { title: 'Cart service', description: 'Takes orders and their changes, and publishes each change.' },
       access: config,
     })
+    const writes = new Writes({
+      ...{ pool: run.compareFirst(pool), run, relay, logger },
+      strict: config.DELIVERY === 'strict',
+      onGroup: (size) => groups.observe(size),
+    })
+    const groups = groupCommitMetrics(metrics, () => writes.queued)
     const routes = cartRoutes({
-      writes: new Writes({ pool: run.compareFirst(pool), run, relay, logger, strict: config.DELIVERY === 'strict' }),
+      writes,
       pool,
       instance,
       lifecycle: config.ORDER_LIFECYCLE,

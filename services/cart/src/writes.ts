@@ -52,6 +52,8 @@ export interface WritesOptions {
   logger: Logger
   /** As if every write preferred `handling=strict`. */
   strict?: boolean
+  /** Told how many writes each group has. */
+  onGroup?(size: number): void
 }
 
 export class Writes {
@@ -84,6 +86,11 @@ export class Writes {
       maxInFlight: connectionsForLocks,
       maxQueued: 1_000,
     })
+  }
+
+  /** How much waits for a group; a large write counts as several. */
+  get queued(): number {
+    return this.#groups.queued
   }
 
   /**
@@ -151,6 +158,7 @@ export class Writes {
   }
 
   async #commitGroup(group: readonly Queued[]): Promise<(Result | Promise<Result>)[]> {
+    this.#options.onGroup?.(group.length)
     const oldest = group.reduce((earliest, { until }) => Math.min(earliest, until), Number.POSITIVE_INFINITY)
     // Past its time already, because many stood before it: it has its turn all the same.
     const commitBefore = Math.max(oldest, performance.now()) + commitMs

@@ -34,4 +34,8 @@ test('a consumer that is started without Kafka is not ready, as one that has los
   assert.equal((await order.get('/health/ready')).status, 503)
   // What it has it answers all the same.
   assert.equal((await order.get('/order-details?orderId=o-1')).status, 404)
+  const metrics = await (await order.get('/metrics')).text()
+  assert.match(metrics, /^inorder_inbox_parked_oldest_seconds 0$/m)
+  assert.match(metrics, /^inorder_outbox_circuit_open 1$/m)
+  assert.doesNotMatch(metrics, /^inorder_inbox_lag/m, 'what is not known has no sample')
 })

@@ -78,7 +78,7 @@ export async function effectsRig() {
       runners.push(runner)
       runner.start()
       const attempts = async (outcome: string): Promise<number> =>
-        (await metrics.getSingleMetric('effects_attempts_total')!.get()).values.find(
+        (await metrics.getSingleMetric('inorder_effects_attempts_total')!.get()).values.find(
           (v) => v.labels.outcome === outcome,
         )?.value ?? 0
       return Object.assign(runner, { lines, metrics, attempts })

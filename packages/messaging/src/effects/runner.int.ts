@@ -266,8 +266,9 @@ test('refused for good: parked with its cause, the later ones wait, other keys g
   })
   assert.ok(parkedAt !== null && Date.parse(parkedAt) >= Date.parse(createdAt))
   assert.equal(next, null)
-  assert.match(await runner.metrics.metrics(), /^effects_parked 1$/m)
-  assert.match(await runner.metrics.metrics(), /^effects_waiting 3$/m)
+  assert.match(await runner.metrics.metrics(), /^inorder_effects_parked 1$/m)
+  assert.match(await runner.metrics.metrics(), /^inorder_effects_waiting 3$/m)
+  assert.match(await runner.metrics.metrics(), /^inorder_effects_failing 0$/m)
 
   await rig.apply([event(o, 3)])
   runner.wake()
@@ -355,6 +356,7 @@ test('a receiver that is unavailable parks nothing; one effect that fails while 
   await until('both have failed several times', async () => (await runner.attempts('again')) >= 8)
   assert.deepEqual((await runner.ops.list({ state: 'parked', limit: 10 })).items, [])
   assert.equal((await runner.ops.list({ state: 'failing', limit: 10 })).items.length, 2)
+  assert.match(await runner.metrics.metrics(), /^inorder_effects_failing 2$/m)
   well = true
   await until('one is parked while others are done', async () => {
     await rig.apply([event(unique('o'), 1)])
@@ -511,7 +513,7 @@ test('close waits for what runs, gives back at once what does not end, and claim
     })
     return key === quick ? promise : hang()
   })
-  await until('both run', async () => /^effects_running 2$/m.test(await runner.metrics.metrics()))
+  await until('both run', async () => /^inorder_effects_running 2$/m.test(await runner.metrics.metrics()))
   const closed = runner.close()
   resolve('ok')
   await closed

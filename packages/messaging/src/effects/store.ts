@@ -110,11 +110,33 @@ export async function giveUp(
   return row ? (row.parks ? 'parked' : 'again') : 'late'
 }
 
-export async function storedEffects(db: Tx): Promise<Record<'waiting' | 'failing' | 'parked', number>> {
-  const { rows } = await db.query<{ waiting: number; failing: number; parked: number }>(
-    `SELECT (SELECT count(*)::int FROM (SELECT FROM effect LIMIT 100000) AS counted) AS waiting,
-       (SELECT count(*)::int FROM effect WHERE failing_since IS NOT NULL AND parked_at IS NULL) AS failing,
-       (SELECT count(*)::int FROM effect WHERE parked_at IS NOT NULL) AS parked`,
+export interface StoredEffects {
+  waiting: number
+  due: number
+  failing: number
+  parked: number
+  /** Age of the oldest that is due, running or failing, in seconds; 0 if none. */
+  oldest: number
+}
+
+/** How many rows each figure looks at: a scrape must stay cheap however much waits. */
+export const mostRows = 20_000
+
+/** What is stored and not done. Those that are parked are in the index of those that fail as well. */
+export async function storedEffects(db: Tx): Promise<StoredEffects> {
+  const { rows } = await db.query<StoredEffects>(
+    `SELECT (SELECT count(*)::int FROM (SELECT FROM effect LIMIT ${mostRows}) AS r) AS waiting,
+       first.due, failing.failing,
+       (SELECT count(*)::int FROM (SELECT FROM effect WHERE parked_at IS NOT NULL LIMIT ${mostRows}) AS r) AS parked,
+       coalesce(extract(epoch FROM now() - least(first.since, failing.since)), 0)::float8 AS oldest
+     FROM (
+       SELECT count(*) FILTER (WHERE due_at <= now())::int AS due, min(created_at) AS since
+       FROM (SELECT due_at, created_at FROM effect WHERE due_at IS NOT NULL ORDER BY due_at LIMIT ${mostRows}) AS r
+     ) AS first, (
+       SELECT count(*)::int AS failing, min(created_at) AS since
+       FROM (SELECT parked_at, created_at FROM effect WHERE failing_since IS NOT NULL LIMIT ${mostRows}) AS r
+       WHERE parked_at IS NULL
+     ) AS failing`,
   )
   return rows[0]!
 }

@@ -14,7 +14,7 @@ import { apply, type ModelEvent, type ModelRecord, repaired, topicName } from '.
 import { modelRegistry, modelTopic, recordOfHistory } from './model-topic.fixture.ts'
 import { Operator } from './operator.ts'
 import type { causes } from './random-history.fixture.ts'
-import type { InboxRig } from './rig.fixture.ts'
+import { type InboxRig, silent } from './rig.fixture.ts'
 import { dueKeys, placePosition } from './store.ts'
 
 type Context = BatchContext<string[], ModelEvent>
@@ -111,11 +111,7 @@ export async function historySubject(rig: InboxRig) {
       pool,
       context,
       logger: pino({ level: process.env.LOG_LEVEL ?? 'silent' }),
-      metrics: inboxMetrics(
-        new Registry(),
-        async () => [],
-        () => 0,
-      ),
+      metrics: inboxMetrics(new Registry(), silent),
       readRecord: async () => undefined,
       onSaved: (saved) => told.push(...saved.applied),
     })

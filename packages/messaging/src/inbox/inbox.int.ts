@@ -130,13 +130,20 @@ test('instances come and go under load: each event is applied once, in order', a
   const { pool, start, stop, sendEvents, untilVersion, applied } = await service()
   const keys = someKeys(200)
   const rounds = 12
-  const first = await start()
+  const registries = [new Registry(), new Registry()]
+  const first = await start({ metrics: registries[0]! })
   await first.ready
+  const reported = async () => {
+    const metrics = registries.map((registry) => registry.getSingleMetric('inorder_inbox_lag_events')?.get())
+    return (await Promise.all(metrics)).flatMap((metric) => metric?.values.map(({ labels }) => labels.partition) ?? [])
+  }
   let sending = true
   const coming = (async () => {
     while (sending) {
-      const other = await start()
+      registries[1] = new Registry()
+      const other = await start({ metrics: registries[1] })
       await other.ready
+      await until('each partition is reported by its owner', async () => (await reported()).sort().join() === '0,1,2')
       await stop(other)
     }
   })()
@@ -166,15 +173,24 @@ test('what is parked, redriven, discarded, healed and dropped is counted, and ha
     send(versions.map((version) => ({ key, value: framed(event(key, version)) })))
   const refused = { ...event('refused', 2), refused: true }
   await put('gap', 1, 3)
-  await until('it waits', async () => (await value('inbox_parked_total')) === 1)
+  await until('it waits', async () => (await value('inorder_inbox_parked_total')) === 1)
   await put('gap', 2, 2)
   await send([{ key: 'poison', value: Buffer.from('garbage') }])
   await put('poison', 1, 2)
   await put('refused', 1)
   await send([{ key: 'refused', value: framed(refused) }])
   await put('refused', 3)
-  await until('all is read', async () => (await value('inbox_parked_total')) >= 6)
+  await until('all is read', async () => (await value('inorder_inbox_parked_total')) >= 6)
   await caughtUp(inbox)
+  const text = await metrics.metrics()
+  for (const cause of ['undecodable', 'apply-failed'])
+    assert.match(text, new RegExp(`^inorder_inbox_parked_keys\\{cause="${cause}"\\} 1$`, 'm'))
+  assert.doesNotMatch(
+    text,
+    /parked_keys\{cause="(behind|gap)"/,
+    'what waits behind holds nothing up, and the gap is closed',
+  )
+  assert.match(text, /^inorder_inbox_parked_oldest_seconds 0\.\d|^inorder_inbox_parked_oldest_seconds [1-9]/m)
   assert.deepEqual(
     ['head', 'behind', 'behind'],
     told('a record was parked: see GET /ops/parked/{key}', 'poison').map(({ state }) => state),
@@ -200,7 +216,8 @@ test('what is parked, redriven, discarded, healed and dropped is counted, and ha
     [['poison', 0]],
   )
   const counted: Record<string, number> = { parked: 6, redriven: 1, discarded: 1, healed: 1, duplicates: 1, applied: 5 }
-  for (const [what, count] of Object.entries(counted)) assert.equal(await value(`inbox_${what}_total`), count, what)
+  for (const [what, count] of Object.entries(counted))
+    assert.equal(await value(`inorder_inbox_${what}_total`), count, what)
   assert.equal((await ops.stateOf('refused'))?.eventId, 'refused-v3')
   assert.equal((await pool.query('SELECT FROM outbox WHERE topic = $1', [topic.parkedName])).rowCount, 2)
 })
@@ -220,8 +237,15 @@ test('rule 17: sessions that die and a registry that is away only delay; nothing
   const inbox = await start({ registry, metrics })
   await inbox.ready
   const value = async (name: string) => (await metrics.getSingleMetric(name)?.get())?.values[0]?.value ?? 0
-  await until('it was tried again', async () => (await value('inbox_retries_total')) > 1)
+  await until('it was tried again', async () => (await value('inorder_inbox_retries_total')) > 1)
   assert.equal((await versions(pool)).size, 0)
+  const samples = async (name: string) => (await metrics.getSingleMetric(name)?.get())?.values.map(({ value }) => value)
+  await until('all of it is seen', async () => {
+    const lag = (await samples('inorder_inbox_lag_events')) ?? []
+    return lag.length === 3 && lag.reduce((sum, events) => sum + events, 0) === 1_500
+  })
+  const before = await samples('inorder_inbox_lag_seconds')
+  assert.ok(before?.length === 3 && before.every((seconds) => seconds > 0 && seconds < 60), `${before}`)
   away = false
   for (let n = 0; n < 20; n++) {
     await pool
@@ -231,6 +255,9 @@ test('rule 17: sessions that die and a registry that is away only delay; nothing
   await untilVersion(keys, 3)
   await assertComplete(pool, keys, 3)
   assert.deepEqual((await inbox.ops.list({ limit: 10 })).items, [])
+  for (const lag of ['inorder_inbox_lag_events', 'inorder_inbox_lag_seconds'])
+    await until(`${lag} is 0`, async () => (await samples(lag))?.join() === '0,0,0')
+  assert.ok((await value('kafka_consumed_messages')) >= 1_500)
 })
 
 test('rule 17: a batch that is retried for 15 s is an alarm that names record and cause, and the service is not ready', async () => {

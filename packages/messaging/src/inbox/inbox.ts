@@ -20,6 +20,7 @@ import { LogCheck } from './log-check.ts'
 import { type InboxMetrics, inboxMetrics } from './metrics.ts'
 import { Operator } from './operator.ts'
 import type { PartitionPosition } from './ops.ts'
+import { parkedFigures } from './parked-figures.ts'
 import { type Holder, holderOf } from './parked-listing.ts'
 import { Reader } from './reader.ts'
 import { shownPositions } from './store.ts'
@@ -85,11 +86,11 @@ export class Inbox<State, Event> {
     this.#numbering = this.topicKeys.loop(logger)
     this.#admin = new KafkaAdmin({ brokers, clientId: instance })
     const log = new LogCheck({ pool, kafka: this.#admin, topic: topic.name, logger })
-    this.#metrics = inboxMetrics(
-      metrics,
-      () => this.positions(),
-      () => this.#reader.stalled.length,
-    )
+    this.#metrics = inboxMetrics(metrics, {
+      lag: () => this.#reader.lag,
+      stalled: () => this.#reader.stalled.length,
+      parked: () => parkedFigures(pool),
+    })
     const context = { topic, handler, decoder: new Decoder(topic, registry), service: group, instance }
     const operator = new Operator({
       pool,
@@ -115,6 +116,7 @@ export class Inbox<State, Event> {
         clientId: instance,
         groupInstanceId,
         topic: topic.name,
+        metrics,
         onTrouble: (error) => logger.debug({ err: error }, 'trouble with Kafka'),
       }),
       context,
@@ -203,6 +205,9 @@ export class Inbox<State, Event> {
     const metrics = this.#metrics
     metrics.applied.inc(saved.applied.length)
     metrics.duplicates.inc(saved.duplicates)
+    const { occurredAt } = this.#topic
+    const now = Date.now()
+    if (occurredAt) for (const { event } of saved.applied) metrics.endToEnd.observe((now - occurredAt(event)) / 1000)
     if (saved.duplicates > 0) logger.info({ duplicates: saved.duplicates }, 'duplicates were dropped')
     for (const { key, topicId, parking, before, ...at } of saved.moved) {
       if (!parking || parking.state === before?.state) continue

@@ -143,7 +143,7 @@ test('rule 19: records that are gone stop their partition, not the others, until
   const inbox = await start({ metrics })
   await inbox.ready
   assert.deepEqual(inbox.missing(), [`records of ${topic.name}/0`])
-  assert.equal((await metrics.getSingleMetric('inbox_stopped_partitions')?.get())?.values[0]?.value, 1)
+  assert.equal((await metrics.getSingleMetric('inorder_inbox_stopped_partitions')?.get())?.values[0]?.value, 1)
   await until('the others are read', async () => {
     const positions = await inbox.positions()
     return positions.slice(1).every(({ lag }) => lag === 0)

@@ -12,19 +12,18 @@ import type { Pool } from 'pg'
 import type { Logger } from 'pino'
 import type { TopicConsumer } from '../kafka/consumer.ts'
 import { KafkaRefused, KafkaUnavailable } from '../kafka/errors.ts'
-import type { OpenTransaction, RecordStream } from '../kafka/record-stream.ts'
+import type { RecordStream } from '../kafka/record-stream.ts'
 import { Applier, backoff } from './applier.ts'
 import type { BatchContext } from './apply.ts'
 import { type BatchResult, OffsetGap } from './batch.ts'
+import { Lag, type PartitionLag } from './lag.ts'
 import { type LogCheck, TopicReplaced } from './log-check.ts'
 import { rightStart, verdictOf } from './log-verdict.ts'
 import type { InboxMetrics } from './metrics.ts'
+import { OpenTransactions } from './open-transactions.ts'
 
 const commitOffsetsMs = 1_000
 const checkLogMs = 2_000
-/** A transaction takes moments, and Kafka ends one that is left alone after a minute (its producer may say 15). */
-const longTransactionSeconds = 10
-const sameAlarmMs = 60_000
 
 interface ReaderOptions<State, Event> {
   pool: Pool
@@ -42,17 +41,18 @@ export class Reader<State, Event> {
   readonly #ending = new AbortController()
   readonly #applier: Applier<State, Event>
   readonly #ready = Promise.withResolvers<void>()
+  readonly #lag = new Lag()
+  readonly #openTransactions: OpenTransactions
   #stream: RecordStream | undefined
   #topicId: string | undefined
   #running: Promise<void> | undefined
   #unavailable = false
-  /** `performance.now()` of a partition's last alarm. */
-  readonly #toldOpen = new Map<number, number>()
   /** Positions that are not committed to Kafka yet. */
   #uncommitted = new Map<number, bigint>()
 
   constructor(options: ReaderOptions<State, Event>) {
     this.#options = options
+    this.#openTransactions = new OpenTransactions(options.logger, options.metrics)
     this.#applier = new Applier({
       ...options,
       ending: this.#ending.signal,
@@ -84,6 +84,11 @@ export class Reader<State, Event> {
   /** Partitions of this member whose batch has been tried again for 15 s. */
   get stalled(): readonly { partition: number; seconds: number }[] {
     return this.#applier.stalls.due
+  }
+
+  /** How far behind it is in the partitions of this member. */
+  get lag(): PartitionLag[] {
+    return this.#stream && !this.#stream.starts ? this.#lag.of(this.#stream) : []
   }
 
   /** Of the topic that is read, once what was assigned of it is known to be read from the right place. */
@@ -149,6 +154,7 @@ export class Reader<State, Event> {
     switch (verdict.do) {
       case 'ok':
       case 'stop':
+        this.#lag.compared(state)
         if (starts) this.#begin(stream, starts, verdict.do === 'stop' ? verdict.partitions : new Set())
         return
       case 'rewind':
@@ -180,7 +186,7 @@ export class Reader<State, Event> {
     this.#applier.stalls.tell()
     const stream = this.#stream
     if (!stream || stream.starts) return
-    this.#tellOpen(stream.openTransactions)
+    this.#openTransactions.tell(stream.openTransactions)
     try {
       await this.#compare(stream)
       this.#unavailable = false
@@ -188,23 +194,6 @@ export class Reader<State, Event> {
       this.#unavailable = error instanceof KafkaUnavailable
       if (error instanceof OffsetGap || error instanceof TopicReplaced) stream.fail(error)
       else this.#options.logger.debug({ err: error }, 'the log could not be asked for')
-    }
-  }
-
-  /** Nothing behind its first record is applied before it ends, and a producer that is gone may leave it open for ever. */
-  #tellOpen(open: readonly OpenTransaction[]): void {
-    const { logger, metrics } = this.#options
-    metrics.openTransaction.reset()
-    for (const { partition, offset, seconds } of open) {
-      metrics.openTransaction.set({ partition }, seconds)
-      const now = performance.now()
-      if (seconds < longTransactionSeconds || now - (this.#toldOpen.get(partition) ?? -sameAlarmMs) < sameAlarmMs)
-        continue
-      this.#toldOpen.set(partition, now)
-      logger.error(
-        { alarm: 'inbox-open-transaction', partition, offset: Number(offset), seconds: Math.round(seconds) },
-        'somebody has a transaction open in the topic: what stands behind it waits. If its producer is gone, abort it',
-      )
     }
   }
 

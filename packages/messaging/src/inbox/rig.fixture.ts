@@ -21,6 +21,9 @@ import { parkedEvents } from './parked-listing.ts'
 
 const folder = (name: string) => ({ name, path: fileURLToPath(new URL(`../../migrations/${name}`, import.meta.url)) })
 
+/** Nothing is asked at a scrape. */
+export const silent = { lag: () => [], stalled: () => 0, parked: async () => ({ keys: [], oldest: 0 }) }
+
 export type Context = BatchContext<string[], ModelEvent>
 export type Result = Pick<BatchResult<string[], ModelEvent>, 'applied' | 'duplicates' | 'healed' | 'late'>
 export type InboxRig = Awaited<ReturnType<typeof inboxRig>>
@@ -43,11 +46,7 @@ export async function inboxRig() {
       pool,
       context,
       logger: pino({ level: process.env.LOG_LEVEL ?? 'silent' }),
-      metrics: inboxMetrics(
-        metrics,
-        async () => [],
-        () => 0,
-      ),
+      metrics: inboxMetrics(metrics, silent),
       readRecord: async () => undefined,
       onSaved: (saved) => redriven.push(saved),
     })

@@ -51,7 +51,7 @@ const key = Array.from({ length: 50 }, (_, n) => `k-${n}`).find((id) => partitio
 const one = (version: number) => ({ key, value: framed(event(key, version)) })
 
 async function retried(metrics: Registry): Promise<void> {
-  const value = async () => (await metrics.getSingleMetric('inbox_retries_total')?.get())?.values[0]?.value ?? 0
+  const value = async () => (await metrics.getSingleMetric('inorder_inbox_retries_total')?.get())?.values[0]?.value ?? 0
   await until('the batch is tried again', async () => (await value()) > 1)
 }
 

@@ -1,14 +1,18 @@
 import type { Base } from '@platformatic/kafka'
+import { Counter, Gauge, Histogram, Registry } from 'prom-client'
 import { KafkaRefused, KafkaUnavailable, RecordTooLarge, TopicMissing } from './errors.ts'
 
 export interface Cluster {
   brokers: readonly string[]
   clientId: string
+  /** For the client's own metrics. */
+  metrics?: Registry
 }
 
 /** Settings of a client that asks or sends; our own deadlines come on top. A new client begins with another broker. */
-export const clientOptions = ({ brokers, clientId }: Cluster, generation: number) => ({
+export const clientOptions = ({ brokers, clientId, metrics }: Cluster, generation: number) => ({
   clientId,
+  ...clientMetrics(metrics),
   // The client waits for the first broker that takes its connection, and a frozen one does take it.
   bootstrapBrokers: brokers.map((_, i) => brokers[(i + generation) % brokers.length]!),
   connectTimeout: 1_000,
@@ -17,6 +21,10 @@ export const clientOptions = ({ brokers, clientId }: Cluster, generation: number
   retries: 2,
   retryDelay: 100,
 })
+
+/** The client's own metrics, `kafka_...`. */
+export const clientMetrics = (registry: Registry | undefined) =>
+  registry && { metrics: { registry, client: { Counter, Gauge, Histogram, Registry } } }
 
 /** Ends a client at once. Its own `close` waits until a frozen broker has taken what is still to be written. */
 export function discard(client: Base): void {

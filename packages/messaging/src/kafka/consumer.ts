@@ -1,4 +1,5 @@
-import { discard } from './client.ts'
+import type { Registry } from 'prom-client'
+import { clientMetrics, discard } from './client.ts'
 import { within } from './deadline.ts'
 import { TopicMissing } from './errors.ts'
 import { LogConsumer } from './log-consumer.ts'
@@ -11,6 +12,8 @@ interface TopicConsumerOptions {
   /** Static membership: who comes back under this name takes its partitions over at once. No two at a time may have it. */
   groupInstanceId?: string | undefined
   topic: string
+  /** For the client's own metrics. */
+  metrics?: Registry | undefined
   /** What the client reports on the side, and what fails while something is given up. */
   onTrouble(error: unknown): void
 }
@@ -122,9 +125,10 @@ export class TopicConsumer {
   }
 
   #create(): LogConsumer {
-    const { brokers, group, clientId, groupInstanceId, onTrouble } = this.#options
+    const { brokers, group, clientId, groupInstanceId, metrics, onTrouble } = this.#options
     const consumer = new LogConsumer({
       ...settings,
+      ...clientMetrics(metrics),
       bootstrapBrokers: brokers,
       groupId: group,
       clientId,

@@ -43,8 +43,8 @@ export class RecordStream {
   /** Where the next record handed out of a partition begins: everything below, from the stream's start, was handed out. */
   readonly #next = new Map<number, bigint>()
   readonly #buffer = new Map<number, Buffered[]>()
-  /** Partitions of which something is handed out and not done. */
-  readonly #out = new Set<number>()
+  /** By partition, what is handed out and not done. */
+  readonly #out = new Map<number, readonly SourceRecord[]>()
   #stopped: ReadonlySet<number> = new Set()
   #starts: Map<number, bigint> | undefined
   #failure: Error | undefined
@@ -87,6 +87,20 @@ export class RecordStream {
     })
   }
 
+  /** The first record of a partition from this offset on that is in hand and not done. */
+  firstFrom(partition: number, offset: bigint): SourceRecord | undefined {
+    this.#fill()
+    // What it has taken out of the stream is announced by nobody else.
+    this.#changed()
+    const isMeant = (record: SourceRecord) => record.partition === partition && record.offset >= offset
+    return this.#out.get(partition)?.find(isMeant) ?? this.#buffer.get(partition)?.find(isMeant)
+  }
+
+  /** Where the log ended when it was read last. */
+  endOf(partition: number): bigint {
+    return this.#consumer.ends.get(partition)?.end ?? 0n
+  }
+
   /** `stopped`: of these partitions nothing is handed out. */
   startsChecked(starts: ReadonlyMap<number, bigint>, stopped: ReadonlySet<number>): void {
     this.#stopped = stopped
@@ -124,7 +138,7 @@ export class RecordStream {
     if (this.#stream.readableLength === 0 && this.#addRest(spans)) outOfSequence = true
     for (const [partition, { next }] of spans) {
       this.#next.set(partition, next)
-      this.#out.add(partition)
+      this.#out.set(partition, records)
     }
     return { records, spans, outOfSequence }
   }

@@ -11,6 +11,8 @@ export interface Topic<Event> {
   readonly value: ValueCodec<Event>
   /** What the runtime needs to know of an event; the version comes from the body, never from a header. */
   describe(event: Event): { eventId: string; key: string; version: number }
+  /** When it happened (ms since 1970), where it says so: for the metric of how long an event takes. Nothing decides by it. */
+  occurredAt?(event: Event): number
   /** Which limit of our storage an event is over, for a person: no consumer applies it then. Undefined: none. */
   overLimits(event: Event): string | undefined
   /** Kafka headers of an event, for people and routers; nothing decides by them. */

@@ -137,7 +137,7 @@ test('rule 9: a record that is too large is set aside with an alarm, and holds t
     assert.deepEqual(await numbersOf(rig, 'large'), [0])
     assert.equal(alarms.length, 1)
     assert.match(alarms[0]!, new RegExp(`"alarm":"outbox-set-aside".*${large.eventId}`))
-    await until('the metric says so', async () => /outbox_set_aside_rows 1/.test(await metrics.metrics()))
+    await until('the metric says so', async () => /^inorder_outbox_set_aside_rows 1$/m.test(await metrics.metrics()))
     // Somebody decides that it is dropped.
     await rig.pool.query('DELETE FROM outbox WHERE event_id = $1', [large.eventId])
     await until('the outbox is empty', async () => (await rig.waiting()) === 0)

@@ -55,7 +55,8 @@ export class Lanes {
     this.#options = options
     this.table = new LaneTable(partitions)
     this.#looks = setInterval(() => this.tell({ type: 'look' }), lookMs)
-    const cluster = { brokers: options.brokers, clientId: `${options.instance}-relay` }
+    const { brokers, instance, metrics } = options
+    const cluster = { brokers, clientId: `${instance}-relay`, metrics: metrics.registry }
     this.#producers = new Map(this.table.lanes.map((lane) => [lane, new SerialProducer(cluster, lane.partition)]))
   }
 
@@ -151,7 +152,7 @@ export class Lanes {
 
   /** Rule 9: nothing will make Kafka take it. Its key stands still, and somebody has to look at it. */
   async #setAside({ chunk, cause }: Extract<Command, { do: 'set aside' }>): Promise<void> {
-    const { pool, metrics, logger } = this.#options
+    const { pool, logger } = this.#options
     const { eventId, key } = chunk.rows[0]!
     try {
       await setAside(pool, eventId, { cause: 'record-too-large', detail: cause })
@@ -159,7 +160,6 @@ export class Lanes {
       this.tell({ type: 'failed', chunks: [chunk], failure: 'refused', cause: (error as Error).message })
       return
     }
-    metrics.setAside.inc()
     logger.error(
       { alarm: 'outbox-set-aside', eventId, key: key?.toString(), cause },
       'Kafka refuses an event for good: it is set aside, and the later events of its key wait behind it',

@@ -10,7 +10,16 @@ import { Lanes, type LanesOptions } from './lanes.ts'
 import { confirmPause, isToPause } from './pause.ts'
 import type { ComparedLog } from './recovery.ts'
 import { SchemaIds } from './schemas.ts'
-import { declareTopic, measure, type OutboxRow, readTopics, relane, shrinkIfEmpty, vacuumIfDue } from './store.ts'
+import {
+  declareTopic,
+  measure,
+  type OutboxRow,
+  readTopics,
+  relane,
+  shrinkIfEmpty,
+  vacuumIfDue,
+  type Waiting,
+} from './store.ts'
 
 export interface PublisherOptions extends Omit<LanesOptions, 'schemas' | 'deletions' | 'complete'> {
   registry: SchemaRegistry
@@ -168,21 +177,24 @@ export class Publisher {
     this.lanes?.tell({ type: 'woken' })
   }
 
-  /** Gauges, and the table's size. Beside all else, as it takes long where much waits. */
+  /** In an instance that does not publish as well. */
+  async measure(): Promise<Waiting> {
+    const { pool, maintenance } = this.#options
+    const { lanes } = this.lanes?.table ?? new LaneTable(await readTopics(pool))
+    return measure(maintenance, lanes)
+  }
+
+  /** The table's size. Beside all else, as it takes long where much waits. */
   async #keepUp(): Promise<void> {
-    const { pool, maintenance, metrics, logger } = this.#options
+    const { maintenance, metrics, logger } = this.#options
     if (this.#keepsUp) return
     this.#keepsUp = true
     try {
-      const { lanes } = this.lanes?.table ?? new LaneTable(await readTopics(pool))
-      const { waiting, oldest, aside } = await measure(maintenance, lanes)
-      metrics.waiting.set(waiting)
-      metrics.oldest.set(oldest)
-      metrics.setAside.set(aside)
+      const stored = await metrics.stored()
       this.#left = await vacuumIfDue(maintenance, this.#left)
-      if (waiting === 0) await shrinkIfEmpty(maintenance)
+      if (stored?.waiting === 0) await shrinkIfEmpty(maintenance)
     } catch (error) {
-      logger.debug({ cause: (error as Error).message }, 'the outbox was not measured')
+      logger.debug({ cause: (error as Error).message }, 'the outbox was not vacuumed')
     }
     this.#keepsUp = false
   }

@@ -54,7 +54,7 @@ export class Relay {
   constructor(options: RelayOptions) {
     const { url, instance, run } = options
     const logger = options.logger.child({ part: 'relay' })
-    const metrics = outboxMetrics(options.metrics)
+    const metrics = outboxMetrics(options.metrics, () => this.#publisher.measure())
     this.#options = options
     metrics.unavailable.set(1)
     this.#circuit = new Circuit(logger, (isUnavailable) => {

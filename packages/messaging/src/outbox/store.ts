@@ -155,16 +155,34 @@ export async function relane(pool: Pool, topic: string, partitions: number): Pro
   while ((await pool.query(move, [topic, partitions])).rowCount !== 0);
 }
 
-/** Rows that wait in these lanes (counted up to 100,000 in each), seconds since the oldest came, rows set aside. */
+export interface Waiting {
+  waiting: number
+  /** Seconds since the oldest of them came. */
+  oldest: number
+  aside: number
+}
+
+/** Of each lane, and of what is set aside: a scrape must stay cheap however much waits. */
+export const mostCounted = 10_000
+
+/** What waits in these lanes. */
 export async function measure(
   pool: Pool,
   lanes: readonly Pick<LaneRead, 'topic' | 'partition' | 'base'>[],
-): Promise<{ waiting: number; oldest: number; aside: number }> {
-  const { rows } = await pool.query<{ waiting: number; oldest: number; aside: number }>({
-    text: `SELECT coalesce(waiting, 0)::int AS waiting,
-             coalesce(extract(epoch FROM now() - oldest), 0)::float AS oldest,
-             (SELECT count(*)::int FROM outbox WHERE set_aside_at IS NOT NULL) AS aside
-           FROM outbox_waiting($1, $2, $3)`,
+): Promise<Waiting> {
+  const { rows } = await pool.query<Waiting>({
+    text: `SELECT coalesce(sum(counted), 0)::int AS waiting,
+             coalesce(extract(epoch FROM now() - min(since)), 0)::float8 AS oldest,
+             (SELECT count(*)::int FROM (
+               SELECT FROM outbox WHERE set_aside_at IS NOT NULL LIMIT ${mostCounted}
+             ) AS r) AS aside
+           FROM unnest($1::text[], $2::int[], $3::bigint[]) AS lane (topic, partition, base), LATERAL (
+             SELECT count(*) AS counted, min(created_at) AS since FROM (
+               SELECT created_at FROM outbox AS o
+               WHERE o.topic = lane.topic AND o.partition = lane.partition AND o.id >= lane.base
+               ORDER BY o.id LIMIT ${mostCounted}
+             ) AS r
+           ) AS first`,
     values: columns(lanes, ({ topic, partition, base }) => [topic, partition, base]),
   })
   return rows[0]!
