@@ -1,15 +1,18 @@
 import { Problem, type ProblemName, problems } from '@inorder/contracts/problems.ts'
 import { type TObject, type TSchema, Type } from 'typebox'
 
-const schema = Type.Object({
-  type: Type.String({ description: 'Path of a page about this problem' }),
-  title: Type.String(),
-  status: Type.Integer(),
-  detail: Type.String({ description: 'For a person' }),
-  instance: Type.String(),
-  requestId: Type.String({ description: 'The X-Request-Id of the request, by which the log names it' }),
-  errors: Type.Optional(Type.Array(Type.Object({ field: Type.String(), message: Type.String() }))),
-})
+const schema = Type.Object(
+  {
+    type: Type.String({ description: 'Path of a page about this problem' }),
+    title: Type.String(),
+    status: Type.Integer(),
+    detail: Type.String({ description: 'For a person' }),
+    instance: Type.String(),
+    requestId: Type.String({ description: 'The X-Request-Id of the request, by which the log names it' }),
+    errors: Type.Optional(Type.Array(Type.Object({ field: Type.String(), message: Type.String() }))),
+  },
+  { title: 'Problem' },
+)
 
 const headers = {
   ETag: Type.String({ description: 'The version of the order, such as "3"' }),

@@ -1,3 +1,4 @@
+import { STATUS_CODES } from 'node:http'
 import swagger from '@fastify/swagger'
 import { formats } from '@inorder/contracts/formats.ts'
 import type { ProblemName } from '@inorder/contracts/problems.ts'
@@ -6,6 +7,7 @@ import type { FastifyInstance, FastifySchema } from 'fastify'
 import fastifyPlugin from 'fastify-plugin'
 import type { TObject } from 'typebox'
 import { answersOf } from './answers.ts'
+import { withComponents } from './components.ts'
 
 // The page must ask nothing off the machine; its own script and style are inline or from here.
 const contentSecurityPolicy = [
@@ -56,11 +58,22 @@ function withOptionalBodies(document: { paths?: object }) {
   return document
 }
 
+type Responses = Record<string, { description?: string }>
+
+/** An answer that says nothing of itself is called as its status is: `Created`. */
+const withDescriptions = (responses: Responses): Responses =>
+  Object.fromEntries(
+    Object.entries({ ...responses }).map(([status, answer]) => [
+      status,
+      answer.description ? answer : { ...answer, 'x-response-description': STATUS_CODES[status] },
+    ]),
+  )
+
 /** What every route may answer stands in no route: the problems that this package throws itself. */
 function withCommonProblems(schema: FastifySchema): FastifySchema {
   const names: ProblemName[] = ['invalid-request', 'bad-url', 'malformed-http', 'misdirected-request', 'unavailable']
   if (schema.body) names.push('malformed-json', 'foreign-origin', 'body-too-large', 'unsupported-media-type')
-  const response = { ...(schema.response as Record<string, { description?: string }>) }
+  const response = withDescriptions(schema.response as Responses)
   for (const name of names) {
     for (const [status, answer] of Object.entries(answersOf(name))) {
       const own = response[status]
@@ -73,13 +86,22 @@ function withCommonProblems(schema: FastifySchema): FastifySchema {
 
 async function pages(app: FastifyInstance, info: { title: string; description: string }): Promise<void> {
   await app.register(swagger, {
-    openapi: { openapi: '3.1.0', info: { ...info, version: '1' } },
+    openapi: {
+      openapi: '3.1.0',
+      info: { ...info, version: '1', license: { name: 'MIT', identifier: 'MIT' } },
+      servers: [{ url: '/', description: 'Where this was read' }],
+      security: [],
+    },
     transform: ({ schema, url }) => ({
       url,
       schema: schema && !schema.hide ? asStrict(withCommonProblems(withOptionalDefaults(schema))) : schema,
     }),
   })
-  app.get('/openapi.json', { schema: { hide: true } }, async () => withOptionalBodies(app.swagger()))
+  let document: object | undefined
+  app.get('/openapi.json', { schema: { hide: true } }, async () => {
+    document ??= withComponents(withOptionalBodies(app.swagger()))
+    return document
+  })
   await app.register(scalar, {
     routePrefix: '/docs',
     hooks: {

@@ -5,6 +5,8 @@ import { answersOf, plainText } from './answers.ts'
 import { inChapter } from './schemas.ts'
 
 const status = Type.Literal('ok')
+const isAlive = Type.Object({ status }, { title: 'Alive' })
+const isReady = Type.Object({ status, missing: Type.Array(Type.String()) }, { title: 'Ready' })
 
 export const health: FastifyPluginAsyncTypebox<{ ready(): Promise<string[]>; metrics(): Promise<string> }> = async (
   app,
@@ -13,14 +15,19 @@ export const health: FastifyPluginAsyncTypebox<{ ready(): Promise<string[]>; met
   inChapter(app, 'service')
   app.get(
     '/health/live',
-    { schema: { summary: 'The process answers', response: { 200: Type.Object({ status }) } } },
+    { schema: { operationId: 'getLive', summary: 'The process answers', response: { 200: isAlive } } },
     async () => ({ status: 'ok' as const }),
   )
 
-  const isReady = Type.Object({ status, missing: Type.Array(Type.String()) })
   app.get(
     '/health/ready',
-    { schema: { summary: 'The service can do its work', response: { 200: isReady, ...answersOf('not-ready') } } },
+    {
+      schema: {
+        operationId: 'getReady',
+        summary: 'The service can do its work',
+        response: { 200: isReady, ...answersOf('not-ready') },
+      },
+    },
     async () => {
       const missing = await ready()
       if (missing.length > 0)
@@ -31,7 +38,14 @@ export const health: FastifyPluginAsyncTypebox<{ ready(): Promise<string[]>; met
 
   app.get(
     '/metrics',
-    { schema: { summary: 'For Prometheus', response: { 200: plainText }, querystring: Type.Object({}) } },
+    {
+      schema: {
+        operationId: 'getMetrics',
+        summary: 'For Prometheus',
+        response: { 200: plainText },
+        querystring: Type.Object({}),
+      },
+    },
     async (_request, reply) => reply.type('text/plain; version=0.0.4; charset=utf-8').send(await metrics()),
   )
 }

@@ -9,9 +9,10 @@ const folder = new URL('../../../docs/problems/', import.meta.url)
 /** What an error's `type` leads to. */
 export const problemPages: FastifyPluginAsyncTypebox = async (app) => {
   const schema = {
+    operationId: 'getProblemPage',
     summary: 'What a problem means',
     tags: ['service'],
-    params: Type.Object({ name: Type.String() }),
+    params: Type.Object({ name: Type.String({ examples: ['order-not-found'] }) }),
     response: { 200: plainText, ...answersOf('problem-not-found') },
   }
   app.get('/problems/:name', { schema }, async ({ params: { name } }, reply) => {

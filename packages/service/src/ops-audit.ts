@@ -13,7 +13,7 @@ export const auditRoutes =
   async (app) => {
     app.get(
       '/ops/audit',
-      opsRoute('What operators did here, the newest first', { querystring }, pageOf(AuditEntry)),
+      opsRoute('listAudit', 'What operators did here, the newest first', { querystring }, pageOf(AuditEntry)),
       ({ query }) => audit(query),
     )
   }

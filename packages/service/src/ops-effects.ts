@@ -6,14 +6,23 @@ import { closed, limit, pageOf, text } from '@inorder/http/schemas.ts'
 import type { EffectOps } from '@inorder/messaging/effects/operator.ts'
 import { HeldEffect, ReleasedAll, ShownEffect } from '@inorder/messaging/effects/ops.ts'
 import { Type } from 'typebox'
-import { cause, dryRun, opsRoute } from './ops-route.ts'
+import { cause, dryRun, opsRoute, redriveCauseBody } from './ops-route.ts'
 
-const OfKey = Type.Object({ key: Type.String(), effects: Type.Array(ShownEffect) })
+const OfKey = Type.Object({ key: Type.String(), effects: Type.Array(ShownEffect) }, { title: 'EffectsOfKey' })
 
-const params = closed({ key: text(128) })
+const params = closed({ key: Type.String({ ...text(128), examples: ['o-1'] }) })
 const reason = text(1024)
 // Of a foreign event id anything may be part, but for NUL, which the database does not hold.
 const effect = Type.String({ minLength: 1, maxLength: 2048, pattern: '^[^\\u0000]*$' })
+const why = 'the customer has paid otherwise'
+const discardBody = closed(
+  { effect, reason },
+  { title: 'DiscardEffect', examples: [{ effect: '7b0c8f0e-5a1e-4c55-9d5f-0f3a5a1c2b11:0', reason: why }] },
+)
+const discardCauseBody = closed(
+  { cause, reason, dryRun },
+  { title: 'DiscardCause', examples: [{ cause: 'status-404', reason: why, dryRun: true }] },
+)
 const querystring = closed({
   state: Type.Enum(['parked', 'failing'], { default: 'parked' }),
   cause: Type.Optional(cause),
@@ -27,17 +36,25 @@ export function effectRoutes(effects: EffectOps): FastifyPluginAsyncTypebox {
 
     app.get(
       '/ops/effects',
-      opsRoute('Effects that are parked, or fail and are tried again', { querystring }, pageOf(HeldEffect)),
+      opsRoute(
+        'listEffects',
+        'Effects that are parked, or fail and are tried again',
+        { querystring },
+        pageOf(HeldEffect),
+      ),
       ({ query }) => effects.list(query),
     )
 
-    app.get('/ops/effects/:key', opsRoute('What is to be done yet of one order', { params }, OfKey), ({ params }) =>
-      answer(params.key),
+    app.get(
+      '/ops/effects/:key',
+      opsRoute('getEffects', 'What is to be done yet of one order', { params }, OfKey),
+      ({ params }) => answer(params.key),
     )
 
     app.post(
       '/ops/effects/:key/redrive',
       opsRoute(
+        'redriveEffect',
         'Try the parked or failing effect of an order now, and then those behind it',
         { params },
         OfKey,
@@ -55,8 +72,9 @@ export function effectRoutes(effects: EffectOps): FastifyPluginAsyncTypebox {
     app.post(
       '/ops/effects/:key/discard',
       opsRoute(
+        'discardEffect',
         'Give up the parked or failing effect of an order, and go on with those behind it',
-        { params, body: closed({ effect, reason }) },
+        { params, body: discardBody },
         OfKey,
         'effect-not-parked',
       ),
@@ -73,8 +91,9 @@ export function effectRoutes(effects: EffectOps): FastifyPluginAsyncTypebox {
     app.post(
       '/ops/effects/redrive',
       opsRoute(
+        'redriveEffectsByCause',
         'Try all effects now that are parked, or fail, with one cause',
-        { body: closed({ cause, dryRun }) },
+        { body: redriveCauseBody },
         ReleasedAll,
       ),
       (request) => {
@@ -86,8 +105,9 @@ export function effectRoutes(effects: EffectOps): FastifyPluginAsyncTypebox {
     app.post(
       '/ops/effects/discard',
       opsRoute(
+        'discardEffectsByCause',
         'Give up all effects that are parked, or fail, with one cause',
-        { body: closed({ cause, reason, dryRun }) },
+        { body: discardCauseBody },
         ReleasedAll,
       ),
       (request) => {

@@ -9,29 +9,32 @@ import { Job } from '@inorder/messaging/inbox/ops.ts'
 import { Type } from 'typebox'
 import { cause, done, dryRun, opsRoute } from './ops-route.ts'
 
-const params = closed({ id: Type.String({ pattern: '^\\d{1,15}$' }) })
+const params = closed({ id: Type.String({ pattern: '^\\d{1,15}$', examples: ['1'] }) })
 const querystring = closed({
   limit,
   after: Type.Optional(Type.Integer({ minimum: 1, maximum: Number.MAX_SAFE_INTEGER })),
 })
-const body = closed({
-  type: Type.Enum(['redrive']),
-  filter: Type.Object(
-    {
-      cause: Type.Optional(cause),
-      // What garbage has written may stand in a detail, but for NUL, which the database does not hold.
-      detail: Type.Optional(Type.String({ maxLength: 1000, pattern: '^[^\\u0000]*$' })),
-      keys: Type.Optional(Type.Array(text(512), { minItems: 1, maxItems: 10_000 })),
-    },
-    { additionalProperties: false, description: 'Orders for which all of this holds; {}: all that are held up' },
-  ),
-  dryRun,
-  canary: Type.Optional(
-    Type.Boolean({ description: '1 order, then 10, 100, ...: each step only if none before has failed' }),
-  ),
-  ratePerSecond: Type.Optional(Type.Integer({ minimum: 1, maximum: 1000 })),
-  stopAfterFailures: Type.Optional(Type.Integer({ minimum: 1, maximum: 1_000_000_000 })),
-})
+const body = closed(
+  {
+    type: Type.Enum(['redrive']),
+    filter: Type.Object(
+      {
+        cause: Type.Optional(cause),
+        // What garbage has written may stand in a detail, but for NUL, which the database does not hold.
+        detail: Type.Optional(Type.String({ maxLength: 1000, pattern: '^[^\\u0000]*$' })),
+        keys: Type.Optional(Type.Array(text(512), { minItems: 1, maxItems: 10_000 })),
+      },
+      { additionalProperties: false, description: 'Orders for which all of this holds; {}: all that are held up' },
+    ),
+    dryRun,
+    canary: Type.Optional(
+      Type.Boolean({ description: '1 order, then 10, 100, ...: each step only if none before has failed' }),
+    ),
+    ratePerSecond: Type.Optional(Type.Integer({ minimum: 1, maximum: 1000 })),
+    stopAfterFailures: Type.Optional(Type.Integer({ minimum: 1, maximum: 1_000_000_000 })),
+  },
+  { title: 'NewJob', examples: [{ type: 'redrive', filter: { cause: 'apply-failed' }, canary: true, dryRun: true }] },
+)
 
 const found = <Answer>(id: string, answer: Answer | undefined): Answer => {
   if (answer === undefined) throw new Problem('job-not-found', `There is no job ${id} here.`)
@@ -44,6 +47,7 @@ export function jobRoutes(jobs: JobOps): FastifyPluginAsyncTypebox {
       '/ops/jobs',
       {
         schema: {
+          operationId: 'createJob',
           summary: 'Try all orders again that are held up, in the background',
           tags: ['ops'],
           body,
@@ -57,19 +61,19 @@ export function jobRoutes(jobs: JobOps): FastifyPluginAsyncTypebox {
       },
     )
 
-    app.get('/ops/jobs', opsRoute('Jobs, the newest first', { querystring }, pageOf(Job)), ({ query }) =>
+    app.get('/ops/jobs', opsRoute('listJobs', 'Jobs, the newest first', { querystring }, pageOf(Job)), ({ query }) =>
       jobs.list(query),
     )
 
     app.get(
       '/ops/jobs/:id',
-      opsRoute('How far a job is', { params }, Job, 'job-not-found'),
+      opsRoute('getJob', 'How far a job is', { params }, Job, 'job-not-found'),
       async ({ params: { id } }) => found(id, await jobs.of(Number(id))),
     )
 
     app.post(
       '/ops/jobs/:id/cancel',
-      opsRoute('Begin with no further order', { params }, Job, 'job-not-found'),
+      opsRoute('cancelJob', 'Begin with no further order', { params }, Job, 'job-not-found'),
       async (request) => {
         const { id } = request.params
         return found(id, await jobs.cancel(Number(id), operatorOf(request)))
@@ -78,7 +82,14 @@ export function jobRoutes(jobs: JobOps): FastifyPluginAsyncTypebox {
 
     app.post(
       '/ops/jobs/:id/continue',
-      opsRoute('Go on with the orders that were not tried', { params }, Job, 'job-not-found', 'job-running'),
+      opsRoute(
+        'continueJob',
+        'Go on with the orders that were not tried',
+        { params },
+        Job,
+        'job-not-found',
+        'job-running',
+      ),
       async (request) => {
         const { id } = request.params
         return done(found(id, await jobs.continue(Number(id), operatorOf(request))))

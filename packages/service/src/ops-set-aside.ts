@@ -7,15 +7,21 @@ import { closed, limit, pageOf, text } from '@inorder/http/schemas.ts'
 import { SetAside, SetAsideDiscarded, SetAsideOfKey, SetAsideRedriven } from '@inorder/messaging/outbox/ops.ts'
 import { SetAsideOperator, type SetAsideOps, type SetAsideOptions } from '@inorder/messaging/outbox/set-aside.ts'
 import { Type } from 'typebox'
-import { cause, done, dryRun, opsRoute, redriveBody } from './ops-route.ts'
+import { cause, done, keyParams, opsRoute, redriveBody, redriveCauseBody } from './ops-route.ts'
 
-const params = closed({ key: text(512) })
 const querystring = closed({
   cause: Type.Optional(cause),
   limit,
   after: Type.Optional(Type.String({ pattern: '^\\d{1,18}$' })),
 })
 const event = Type.String({ pattern: '^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$', description: 'The event id' })
+const discardBody = closed(
+  { event, reason: text(1000) },
+  {
+    title: 'DiscardSetAside',
+    examples: [{ event: '7b0c8f0e-5a1e-4c55-9d5f-0f3a5a1c2b11', reason: 'it was sent by hand' }],
+  },
+)
 
 const found = <Answer>(key: string, answer: Answer | undefined): Answer => {
   if (answer === undefined) throw new Problem('nothing-set-aside', `No event of ${key} is set aside.`)
@@ -38,21 +44,33 @@ export function setAsideRoutes(ops: SetAsideOps): FastifyPluginAsyncTypebox {
   return async (app) => {
     app.get(
       '/ops/set-aside',
-      opsRoute('Events that Kafka refuses for good, the oldest first', { querystring }, pageOf(SetAside)),
+      opsRoute(
+        'listSetAside',
+        'Events that Kafka refuses for good, the oldest first',
+        { querystring },
+        pageOf(SetAside),
+      ),
       ({ query }) => ops.list(query),
     )
 
     app.get(
       '/ops/set-aside/:key',
-      opsRoute('What is set aside of one key', { params }, SetAsideOfKey, 'nothing-set-aside'),
+      opsRoute(
+        'getSetAside',
+        'What is set aside of one key',
+        { params: keyParams },
+        SetAsideOfKey,
+        'nothing-set-aside',
+      ),
       async ({ params: { key } }) => found(key, await ops.of(key)),
     )
 
     app.post(
       '/ops/set-aside/:key/redrive',
       opsRoute(
+        'redriveSetAside',
         'Try to publish what is set aside of one key again, and then what waits behind it',
-        { params, body: redriveBody },
+        { params: keyParams, body: redriveBody },
         SetAsideRedriven,
         'nothing-set-aside',
       ),
@@ -66,8 +84,9 @@ export function setAsideRoutes(ops: SetAsideOps): FastifyPluginAsyncTypebox {
     app.post(
       '/ops/set-aside/redrive',
       opsRoute(
+        'redriveSetAsideByCause',
         'Try to publish all events again that are set aside for one cause',
-        { body: closed({ cause, dryRun }) },
+        { body: redriveCauseBody },
         SetAsideRedriven,
       ),
       (request) => {
@@ -79,8 +98,9 @@ export function setAsideRoutes(ops: SetAsideOps): FastifyPluginAsyncTypebox {
     app.post(
       '/ops/set-aside/:key/discard',
       opsRoute(
+        'discardSetAside',
         'Give up one event that is set aside: it is never published, and what waits behind it is',
-        { params, body: closed({ event, reason: text(1000) }) },
+        { params: keyParams, body: discardBody },
         SetAsideDiscarded,
         'nothing-set-aside',
         'not-set-aside',

@@ -23,29 +23,30 @@ import { Type } from 'typebox'
 import { auditRoutes } from './ops-audit.ts'
 import { effectRoutes } from './ops-effects.ts'
 import { jobRoutes } from './ops-jobs.ts'
-import { cause, done, dryRun, opsRoute, redriveBody } from './ops-route.ts'
+import { cause, done, keyParams, opsRoute, redriveBody, redriveCauseBody } from './ops-route.ts'
 
-// An order id may also be `@topic:partition:offset`, which is longer than an id by the topic's name.
-const params = closed({ key: text(512) })
 const parkedQuery = closed({ cause: Type.Optional(cause), limit, after: Type.Optional(text(1024)) })
 const groupsQuery = closed({
   limit,
   after: Type.Optional(Type.String({ minLength: 1, maxLength: 4096, pattern: '^[A-Za-z0-9_-]+$' })),
 })
-const stateOf = Type.Object({ ...StateOfKey.properties, effects: Type.Array(ShownEffect) })
+const stateOf = Type.Object({ ...StateOfKey.properties, effects: Type.Array(ShownEffect) }, { title: 'StateOfKey' })
 const positionsQuery = closed({
   limit,
   after: Type.Optional(Type.Integer({ minimum: 0, maximum: Number.MAX_SAFE_INTEGER })),
 })
-const discardBody = closed({
-  event: Type.String({ minLength: 1, maxLength: 128, format: 'text', description: 'topicId/partition/offset' }),
-  reason: text(1000),
-  skipVersion: Type.Optional(
-    Type.Boolean({
-      description: 'The order goes on without this version, or without those missing before an event that waits',
-    }),
-  ),
-})
+const discardBody = closed(
+  {
+    event: Type.String({ minLength: 1, maxLength: 128, format: 'text', description: 'topicId/partition/offset' }),
+    reason: text(1000),
+    skipVersion: Type.Optional(
+      Type.Boolean({
+        description: 'The order goes on without this version, or without those missing before an event that waits',
+      }),
+    ),
+  },
+  { title: 'DiscardParked', examples: [{ event: 'jJ0xVqYbR8aZxq0vYy0n5Q/3/17', reason: 'it was a test' }] },
+)
 
 /** `effects` where the service has slow ones. */
 export function opsRoutes(ops: Ops, effects?: EffectOps): FastifyPluginAsyncTypebox {
@@ -56,19 +57,24 @@ export function opsRoutes(ops: Ops, effects?: EffectOps): FastifyPluginAsyncType
 
     app.get(
       '/ops/parked',
-      opsRoute('Orders with parked events', { querystring: parkedQuery }, pageOf(ParkedKey)),
+      opsRoute('listParked', 'Orders with parked events', { querystring: parkedQuery }, pageOf(ParkedKey)),
       ({ query }) => ops.list(query),
     )
 
     app.get(
       '/ops/parked/groups',
-      opsRoute('What holds orders up, by cause and detail', { querystring: groupsQuery }, pageOf(ParkedGroup)),
+      opsRoute(
+        'listParkedGroups',
+        'What holds orders up, by cause and detail',
+        { querystring: groupsQuery },
+        pageOf(ParkedGroup),
+      ),
       ({ query }) => ops.groups(query),
     )
 
     app.get(
       '/ops/parked/:key',
-      opsRoute('What is parked of one order', { params }, ParkedDetail, 'nothing-parked'),
+      opsRoute('getParked', 'What is parked of one order', { params: keyParams }, ParkedDetail, 'nothing-parked'),
       async (request) => {
         const { key } = request.params
         const detail = await ops.of(key, { raw: mayOperate(request) })
@@ -80,8 +86,9 @@ export function opsRoutes(ops: Ops, effects?: EffectOps): FastifyPluginAsyncType
     app.post(
       '/ops/parked/:key/redrive',
       opsRoute(
+        'redriveParked',
         'Try what is parked of one order again',
-        { params, body: redriveBody },
+        { params: keyParams, body: redriveBody },
         Redriven,
         'nothing-parked',
         'record-gone',
@@ -97,8 +104,9 @@ export function opsRoutes(ops: Ops, effects?: EffectOps): FastifyPluginAsyncType
     app.post(
       '/ops/parked/redrive',
       opsRoute(
+        'redriveParkedByCause',
         'Try all orders again that one cause holds up, up to 1,000 of them',
-        { body: closed({ cause, dryRun }) },
+        { body: redriveCauseBody },
         RedrivenAll,
         'too-many-keys',
       ),
@@ -111,8 +119,9 @@ export function opsRoutes(ops: Ops, effects?: EffectOps): FastifyPluginAsyncType
     app.post(
       '/ops/parked/:key/discard',
       opsRoute(
+        'discardParked',
         'Give one parked event up, and apply what waited behind it',
-        { params, body: discardBody },
+        { params: keyParams, body: discardBody },
         Redriven,
         'nothing-parked',
         'not-the-head',
@@ -128,7 +137,12 @@ export function opsRoutes(ops: Ops, effects?: EffectOps): FastifyPluginAsyncType
 
     app.get(
       '/ops/positions',
-      opsRoute('How far each partition is applied', { querystring: positionsQuery }, pageOf(PartitionPosition)),
+      opsRoute(
+        'listPositions',
+        'How far each partition is applied',
+        { querystring: positionsQuery },
+        pageOf(PartitionPosition),
+      ),
       async ({ query: { limit, after = -1 } }) => {
         const later = (await ops.positions()).filter(({ partition }) => partition > after)
         return listOf(later, limit, ({ partition }) => String(partition))
@@ -138,8 +152,9 @@ export function opsRoutes(ops: Ops, effects?: EffectOps): FastifyPluginAsyncType
     app.post(
       '/ops/positions/:partition/accept-loss',
       opsRoute(
+        'acceptLoss',
         'Go on behind records that are gone from Kafka',
-        { params: closed({ partition: Type.String({ pattern: '^\\d{1,9}$' }) }) },
+        { params: closed({ partition: Type.String({ pattern: '^\\d{1,9}$', examples: ['0'] }) }) },
         Loss,
         'nothing-lost',
         'kafka-away',
@@ -149,7 +164,7 @@ export function opsRoutes(ops: Ops, effects?: EffectOps): FastifyPluginAsyncType
 
     app.get(
       '/ops/keys/:key',
-      opsRoute("An order's whole state here", { params }, stateOf, 'order-not-found'),
+      opsRoute('getKeyState', "An order's whole state here", { params: keyParams }, stateOf, 'order-not-found'),
       async ({ params }) => {
         const state = await ops.stateOf(params.key)
         if (!state) throw new Problem('order-not-found', `No record of ${params.key} ever came.`)

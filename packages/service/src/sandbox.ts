@@ -5,20 +5,31 @@ import { Problem } from '@inorder/contracts/problems.ts'
 import { answersOf } from '@inorder/http/answers.ts'
 import { createApp } from '@inorder/http/app.ts'
 import { processConfig } from '@inorder/http/config.ts'
+import { closed } from '@inorder/http/schemas.ts'
 import { runService } from '@inorder/http/service.ts'
 import { Type } from 'typebox'
 import { Journal } from './journal.ts'
 
 /** `slow`: answers 3 s after it is done. `fail`: 503, nothing done. `decline`: a "no" that is an answer, and is kept. */
-const Behaviour = Type.Object({ mode: Type.Enum(['ok', 'slow', 'fail', 'decline']) }, { additionalProperties: false })
-const Request = Type.Object({ orderId: Type.String({ minLength: 1 }) }, { additionalProperties: true })
-const Receipt = Type.Object({
-  key: Type.String({ description: 'the idempotency key' }),
-  action: Type.String(),
-  status: Type.Enum(['done', 'declined']),
-  request: Request,
-  id: Type.String({ description: 'the number of the charge, the label of the parcel, ...' }),
-})
+const Behaviour = closed(
+  { mode: Type.Enum(['ok', 'slow', 'fail', 'decline']) },
+  { title: 'Behaviour', examples: [{ mode: 'ok' }] },
+)
+const Request = Type.Object(
+  { orderId: Type.String({ minLength: 1 }) },
+  { title: 'Request', examples: [{ orderId: 'o-1' }], additionalProperties: true },
+)
+const Receipt = Type.Object(
+  {
+    key: Type.String({ description: 'the idempotency key' }),
+    action: Type.String(),
+    status: Type.Enum(['done', 'declined']),
+    request: Request,
+    id: Type.String({ description: 'the number of the charge, the label of the parcel, ...' }),
+  },
+  { title: 'Receipt' },
+)
+const Done = Type.Object({ items: Type.Array(Receipt), next: Type.Null() }, { title: 'ReceiptPage' })
 type Receipt = { key: string; action: string; status: 'done' | 'declined'; request: { orderId: string }; id: string }
 const slowMs = 3_000
 /** Keys that are remembered, the newest. */
@@ -41,16 +52,35 @@ export function runSandbox({ name, port, actions }: { name: string; port: number
         openapi: { title: `${name} sandbox`, description: 'Stands in for a service of somebody else.' },
         access: config,
       })
-      app.put('/behaviour', { schema: { body: Behaviour, response: { 200: Behaviour } } }, async ({ body }) => {
-        mode = body.mode
-        return body
-      })
+      app.put(
+        '/behaviour',
+        {
+          schema: {
+            operationId: 'setBehaviour',
+            summary: 'How it behaves from now on',
+            body: Behaviour,
+            response: { 200: Behaviour },
+          },
+        },
+        async ({ body }) => {
+          mode = body.mode
+          return body
+        },
+      )
       for (const action of actions) {
-        const headers = Type.Object({ 'idempotency-key': Type.String({ minLength: 1, maxLength: 255 }) })
+        const headers = Type.Object({
+          'idempotency-key': Type.String({
+            minLength: 1,
+            maxLength: 255,
+            examples: ['7b0c8f0e-5a1e-4c55-9d5f-0f3a5a1c2b11:0'],
+          }),
+        })
         app.post(
           `/${action}`,
           {
             schema: {
+              operationId: `post${action[0]?.toUpperCase()}${action.slice(1)}`,
+              summary: 'Done once for each idempotency key',
               headers,
               body: Request,
               response: { 200: Receipt, ...answersOf('overloaded', 'idempotency-key-reused') },
@@ -64,13 +94,15 @@ export function runSandbox({ name, port, actions }: { name: string; port: number
           },
         )
       }
-      const query = Type.Object({ orderId: Type.Optional(Type.String()) }, { additionalProperties: false })
+      const query = closed({ orderId: Type.Optional(Type.String({ examples: ['o-1'] })) })
       app.get(
         '/deeds',
         {
           schema: {
+            operationId: 'listDeeds',
+            summary: 'What was done',
             querystring: query,
-            response: { 200: Type.Object({ items: Type.Array(Receipt), next: Type.Null() }) },
+            response: { 200: Done },
           },
         },
         async ({ query: { orderId } }) => ({

@@ -18,28 +18,34 @@ const LedgerQuery = closed({
 })
 const time = (description: string) => Type.String({ format: 'date-time', description })
 
-const InvoiceAnswer = Type.Object({
-  orderId,
-  customerId,
-  status: Type.Enum(['draft', 'charged', 'declined', 'voided', 'refunded']),
-  amount: Type.Number({ ...amount, description: "The order's totalAmount" }),
-  currency,
-  payment: textOrNull("The gateway's number of the charge"),
-  draftedAt: time('When the first event was handled'),
-  statusSince: time('When it came to its status'),
-})
+const InvoiceAnswer = Type.Object(
+  {
+    orderId,
+    customerId,
+    status: Type.Enum(['draft', 'charged', 'declined', 'voided', 'refunded']),
+    amount: Type.Number({ ...amount, description: "The order's totalAmount" }),
+    currency,
+    payment: textOrNull("The gateway's number of the charge"),
+    draftedAt: time('When the first event was handled'),
+    statusSince: time('When it came to its status'),
+  },
+  { title: 'Invoice' },
+)
 
 const Ledger = pageOf(
-  Type.Object({
-    orderId,
-    posting: Type.Enum(['charge', 'refund'], { description: 'Two entries each' }),
-    account: Type.String({ description: 'cash or revenue' }),
-    debit: Type.Number(),
-    credit: Type.Number(),
-    currency,
-    reference: Type.String({ description: "The gateway's number of the charge or refund" }),
-    postedAt: time('When the answer of the gateway was stored'),
-  }),
+  Type.Object(
+    {
+      orderId,
+      posting: Type.Enum(['charge', 'refund'], { description: 'Two entries each' }),
+      account: Type.String({ description: 'cash or revenue' }),
+      debit: Type.Number(),
+      credit: Type.Number(),
+      currency,
+      reference: Type.String({ description: "The gateway's number of the charge or refund" }),
+      postedAt: time('When the answer of the gateway was stored'),
+    },
+    { title: 'LedgerEntry' },
+  ),
 )
 
 const problems = answersOf('order-not-found', 'database-away')
@@ -57,7 +63,12 @@ export const billingRoutes =
     app.get(
       '/invoices/:orderId',
       {
-        schema: { summary: "An order's invoice", params: ofOrder, response: { 200: InvoiceAnswer, ...problems } },
+        schema: {
+          operationId: 'getInvoice',
+          summary: "An order's invoice",
+          params: ofOrder,
+          response: { 200: InvoiceAnswer, ...problems },
+        },
       },
       ({ params }) => known(params.orderId),
     )
@@ -66,6 +77,7 @@ export const billingRoutes =
       '/ledger',
       {
         schema: {
+          operationId: 'listLedger',
           summary: 'What was posted of an order, debits and credits',
           querystring: LedgerQuery,
           response: { 200: Ledger, ...problems },

@@ -1,9 +1,12 @@
 // The cart service: takes orders and their changes, and publishes each change.
+import { exampleEvent } from '@inorder/contracts/example-event.ts'
 import { orderEvents } from '@inorder/contracts/order-events.ts'
 import { createApp } from '@inorder/http/app.ts'
 import { serviceConfig } from '@inorder/http/config.ts'
 import { runService } from '@inorder/http/service.ts'
 import { LogRecovery } from '@inorder/messaging/outbox/recovery.ts'
+import { asyncApi } from '@inorder/service/asyncapi.ts'
+import { asyncApiRoutes } from '@inorder/service/asyncapi-routes.ts'
 import { orDatabaseUnavailable } from '@inorder/service/database-unavailable.ts'
 import { groupCommitMetrics } from '@inorder/service/group-commit-metrics.ts'
 import { auditRoutes } from '@inorder/service/ops-audit.ts'
@@ -47,7 +50,10 @@ await runService({
       logger,
       metrics,
       ready: async () => [...(await startup.missing()), ...(log.settled ? [] : ['log'])],
-      openapi: { title: 'Cart service', description: 'Takes orders and their changes, and publishes each change.' },
+      openapi: {
+        title: 'Cart service',
+        description: 'Takes orders and their changes, and publishes [each change](/asyncapi).',
+      },
       access: config,
     })
     const writes = new Writes({
@@ -71,6 +77,7 @@ await runService({
       await scope.register(routes)
       await scope.register(cartOpsRoutes({ pool, evidence: log.evidence }))
     })
+    await app.register(asyncApiRoutes(asyncApi(orderEvents, exampleEvent)))
     const setAside = setAsideOrders(parts)
     await app.register(async (scope) => {
       scope.setErrorHandler(orDatabaseUnavailable)

@@ -15,6 +15,18 @@ export const NewOrder = Type.Object(
     ...Type.Partial(Type.Object(others)).properties,
   },
   {
+    title: 'NewOrder',
+    examples: [
+      { orderId: 'o-1', itemsNum: 3 },
+      {
+        orderId: 'o-2',
+        customerId: 'c-17',
+        items: [
+          { itemId: 'i-1', quantity: 2, price: 19.99 },
+          { itemId: 'i-2', quantity: 1, price: 5 },
+        ],
+      },
+    ],
     additionalProperties: false,
     if: { required: ['items'] },
     // biome-ignore lint/suspicious/noThenProperty: it is JSON Schema's

@@ -16,29 +16,35 @@ import { fail } from './answers.ts'
 import { heldOrders } from './held-store.ts'
 import { release } from './recovery.ts'
 
-const HeldOrder = Type.Object({
-  key: Type.String(),
-  version: Type.Integer({ description: 'Of the order as the cart holds it; 0: nothing is known of it' }),
-  cause: Type.String({ description: 'gap, undecodable or refused' }),
-  detail: Type.String(),
-  missing: Type.Array(Type.Object({ from: Type.Integer(), to: Type.Integer() })),
-  newest: Type.Unsafe<number | null>({
-    type: ['integer', 'null'],
-    description: 'The highest version in the log, above its own',
-  }),
-  since: Type.String({ format: 'date-time' }),
-})
-const Released = Type.Object({ key: Type.String(), version: Type.Integer() })
-const releaseBody = closed({
-  reason: text(1000),
-  version: Type.Optional(
-    Type.Integer({
-      minimum: 0,
-      maximum: Number.MAX_SAFE_INTEGER,
-      description: 'The order goes on behind this version; by default behind the newest that the log holds',
+const HeldOrder = Type.Object(
+  {
+    key: Type.String(),
+    version: Type.Integer({ description: 'Of the order as the cart holds it; 0: nothing is known of it' }),
+    cause: Type.String({ description: 'gap, undecodable or refused' }),
+    detail: Type.String(),
+    missing: Type.Array(Type.Object({ from: Type.Integer(), to: Type.Integer() })),
+    newest: Type.Unsafe<number | null>({
+      type: ['integer', 'null'],
+      description: 'The highest version in the log, above its own',
     }),
-  ),
-})
+    since: Type.String({ format: 'date-time' }),
+  },
+  { title: 'HeldOrder' },
+)
+const Released = Type.Object({ key: Type.String(), version: Type.Integer() }, { title: 'Released' })
+const releaseBody = closed(
+  {
+    reason: text(1000),
+    version: Type.Optional(
+      Type.Integer({
+        minimum: 0,
+        maximum: Number.MAX_SAFE_INTEGER,
+        description: 'The order goes on behind this version; by default behind the newest that the log holds',
+      }),
+    ),
+  },
+  { title: 'Release', examples: [{ reason: 'the producer has sent it again' }] },
+)
 
 export const cartOpsRoutes =
   ({ pool, evidence }: { pool: Pool; evidence: HeldEvidence<OrderEvent> }): FastifyPluginAsyncTypebox =>
@@ -46,6 +52,7 @@ export const cartOpsRoutes =
     app.get(
       '/ops/held',
       opsRoute(
+        'listHeldOrders',
         'Orders to which nothing is written until an operator decides',
         { querystring: closed({ limit, after: Type.Optional(OrderId) }) },
         pageOf(HeldOrder),
@@ -61,6 +68,7 @@ export const cartOpsRoutes =
     app.post(
       '/ops/held/:key/release',
       opsRoute(
+        'releaseHeldOrder',
         'Let a held order go on, as what the log says of it',
         { params: closed({ key: OrderId }), body: releaseBody },
         Released,

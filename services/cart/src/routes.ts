@@ -33,7 +33,10 @@ interface CartRoutes {
 }
 
 const { orderId, status } = Order.properties
-const StatusChange = closed({ orderId, status })
+const StatusChange = closed(
+  { orderId, status },
+  { title: 'StatusChange', examples: [{ orderId: 'o-1', status: 'confirmed' }] },
+)
 const text = (description: string) => Type.Optional(Type.String({ description }))
 const writeHeaders = {
   prefer: text('respond-async, wait=5 (0..30 s), handling=strict'),
@@ -66,6 +69,7 @@ export const cartRoutes =
       {
         attachValidation: true,
         schema: {
+          operationId: 'createOrder',
           summary: 'Creates an order, made up or real',
           headers: Type.Object(writeHeaders),
           body: NewOrder,
@@ -94,6 +98,7 @@ export const cartRoutes =
       {
         attachValidation: true,
         schema: {
+          operationId: 'updateOrder',
           summary: 'Changes the status of an order',
           headers: Type.Object({ ...writeHeaders, 'if-match': text('"3", a list of such, or *') }),
           body: StatusChange,
@@ -121,6 +126,7 @@ export const cartRoutes =
       '/orders/:orderId',
       {
         schema: {
+          operationId: 'getOrder',
           summary: 'An order as the cart holds it',
           params: Type.Object({ orderId }),
           response: {

@@ -11,29 +11,41 @@ const mostOnHand = 1_000_000_000_000
 
 export const ItemParams = closed({ itemId })
 export const OrderParams = closed({ orderId: OrderId })
-export const OnHand = closed({
-  onHand: Type.Integer({ minimum: 0, maximum: mostOnHand, description: 'How many there are, as counted' }),
-})
+export const OnHand = closed(
+  {
+    onHand: Type.Integer({ minimum: 0, maximum: mostOnHand, description: 'How many there are, as counted' }),
+  },
+  { title: 'OnHand', examples: [{ onHand: 10 }] },
+)
 
-export const Stock = Type.Object({
-  itemId,
-  onHand: Type.Integer(),
-  reserved: Type.Integer({ description: 'Of these, promised to orders' }),
-  available: Type.Integer({ description: 'onHand - reserved' }),
-})
+export const Stock = Type.Object(
+  {
+    itemId,
+    onHand: Type.Integer(),
+    reserved: Type.Integer({ description: 'Of these, promised to orders' }),
+    available: Type.Integer({ description: 'onHand - reserved' }),
+  },
+  { title: 'Stock' },
+)
 export const stock = (found: store.Stock) => ({ ...found, available: found.onHand - found.reserved })
 
-export const Reservation = Type.Object({
-  orderId: OrderId,
-  status: Type.Unsafe<ReservationStatus>({ type: 'string', enum: ['reserved', 'backordered', 'shipped', 'released'] }),
-  lines: Type.Array(
-    Type.Object({
-      itemId,
-      quantity: Type.Integer({ description: 'All that the order wants of the item' }),
-      short: Type.Integer({ description: 'What was not there when the order was shipped, else 0' }),
+export const Reservation = Type.Object(
+  {
+    orderId: OrderId,
+    status: Type.Unsafe<ReservationStatus>({
+      type: 'string',
+      enum: ['reserved', 'backordered', 'shipped', 'released'],
     }),
-  ),
-})
+    lines: Type.Array(
+      Type.Object({
+        itemId,
+        quantity: Type.Integer({ description: 'All that the order wants of the item' }),
+        short: Type.Integer({ description: 'What was not there when the order was shipped, else 0' }),
+      }),
+    ),
+  },
+  { title: 'Reservation' },
+)
 export function reservation(orderId: string, { status, lines, short }: store.Reservation) {
   const missing = new Map(short.map(({ itemId, quantity }) => [itemId, quantity]))
   return { orderId, status, lines: lines.map((line) => ({ ...line, short: missing.get(line.itemId) ?? 0 })) }

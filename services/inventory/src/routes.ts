@@ -15,6 +15,7 @@ export const inventoryRoutes =
       '/stock/:itemId',
       {
         schema: {
+          operationId: 'getStock',
           summary: 'How many there are of an item, and how many are promised',
           params: ItemParams,
           response: { 200: Stock, ...answersOf('item-not-found', 'database-away') },
@@ -31,6 +32,7 @@ export const inventoryRoutes =
       '/stock/:itemId',
       {
         schema: {
+          operationId: 'setStock',
           summary: 'Sets how many there are of an item',
           params: ItemParams,
           body: OnHand,
@@ -52,6 +54,7 @@ export const inventoryRoutes =
       '/reservations/:orderId',
       {
         schema: {
+          operationId: 'getReservation',
           summary: 'What an order has got of the stock',
           params: OrderParams,
           response: { 200: Reservation, ...answersOf('order-not-found', 'database-away') },

@@ -33,6 +33,7 @@ export const orderRoutes =
       '/order-details',
       {
         schema: {
+          operationId: 'getOrderDetails',
           summary: 'An order with its shipping cost',
           querystring: DetailsQuery,
           response: {
@@ -93,6 +94,7 @@ export const orderRoutes =
       '/getAllOrderIdsFromTopic',
       {
         schema: {
+          operationId: 'getAllOrderIdsFromTopic',
           summary: 'Every order id ever received from a topic',
           querystring: TopicIdsQuery,
           response: {
@@ -126,6 +128,7 @@ export const orderRoutes =
       '/orders',
       {
         schema: {
+          operationId: 'listOrders',
           summary: 'The orders as received, by order id',
           querystring: OrdersQuery,
           response: { 200: Orders, ...answersOf('database-away') },

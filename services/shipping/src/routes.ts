@@ -8,15 +8,18 @@ import { Type } from 'typebox'
 import { find } from './store.ts'
 
 const { orderId, currency } = Order.properties
-const ShipmentAnswer = Type.Object({
-  orderId,
-  status: Type.Enum(['quoted', 'requested', 'dispatched', 'delivered', 'cancelled', 'recalled']),
-  shippingCost: Type.Number({ description: '2 % of totalAmount, rounded half up to the minor unit of the currency' }),
-  currency,
-  label: textOrNull('Where the label is'),
-  tracking: textOrNull("The carrier's number"),
-  reason: textOrNull('Why it was cancelled, unless its customer did it'),
-})
+const ShipmentAnswer = Type.Object(
+  {
+    orderId,
+    status: Type.Enum(['quoted', 'requested', 'dispatched', 'delivered', 'cancelled', 'recalled']),
+    shippingCost: Type.Number({ description: '2 % of totalAmount, rounded half up to the minor unit of the currency' }),
+    currency,
+    label: textOrNull('Where the label is'),
+    tracking: textOrNull("The carrier's number"),
+    reason: textOrNull('Why it was cancelled, unless its customer did it'),
+  },
+  { title: 'Shipment' },
+)
 
 export const shippingRoutes =
   (pool: Pool): FastifyPluginAsyncTypebox =>
@@ -26,6 +29,7 @@ export const shippingRoutes =
       '/shipments/:orderId',
       {
         schema: {
+          operationId: 'getShipment',
           summary: "An order's shipment",
           params: Type.Object({ orderId }),
           response: { 200: ShipmentAnswer, ...answersOf('order-not-found', 'database-away') },

@@ -3,30 +3,37 @@ import { type Static, Type } from 'typebox'
 import { allOf, text, textOrNull, time } from '../outbox/ops.ts'
 
 export type ShownEffect = Static<typeof ShownEffect>
-export const ShownEffect = Type.Object({
-  effect: text('eventId:n, its idempotency key'),
-  kind: Type.String(),
-  version: Type.Integer({ description: 'Of the event that asked for it' }),
-  state: text('parked, behind (another), due, running, or again (after a failure)'),
-  attempts: Type.Integer(),
-  cause: textOrNull('Of the last failure'),
-  detail: textOrNull(),
-  createdAt: time,
-  failingSince: textOrNull('The first failure in a row with this cause'),
-  parkedAt: textOrNull(),
-})
+export const ShownEffect = Type.Object(
+  {
+    effect: text('eventId:n, its idempotency key'),
+    kind: Type.String(),
+    version: Type.Integer({ description: 'Of the event that asked for it' }),
+    state: text('parked, behind (another), due, running, or again (after a failure)'),
+    attempts: Type.Integer(),
+    cause: textOrNull('Of the last failure'),
+    detail: textOrNull(),
+    createdAt: time,
+    failingSince: textOrNull('The first failure in a row with this cause'),
+    parkedAt: textOrNull(),
+  },
+  { title: 'ShownEffect' },
+)
 
 /** Parked, or failing and tried again. */
 export type HeldEffect = Static<typeof HeldEffect>
-export const HeldEffect = Type.Object({
-  key: Type.String(),
-  ...ShownEffect.properties,
-  behind: Type.Integer({ description: 'Effects of the key that wait for it' }),
-})
+export const HeldEffect = Type.Object(
+  {
+    key: Type.String(),
+    ...ShownEffect.properties,
+    behind: Type.Integer({ description: 'Effects of the key that wait for it' }),
+  },
+  { title: 'HeldEffect' },
+)
 
 /** What became of all effects that one cause holds up. */
 export type ReleasedAll = Static<typeof ReleasedAll>
 export const ReleasedAll = allOf(
+  'ReleasedAll',
   {
     key: Type.String(),
     effect: Type.String(),

@@ -3,33 +3,42 @@ import { type Static, Type } from 'typebox'
 import { allOf, integerOrNull, text, textOrNull, time } from '../outbox/ops.ts'
 
 export type ParkedKey = Static<typeof ParkedKey>
-export const ParkedKey = Type.Object({
-  key: Type.String(),
-  cause: Type.String(),
-  count: Type.Integer(),
-  since: time,
-  event: Type.String(),
-})
+export const ParkedKey = Type.Object(
+  {
+    key: Type.String(),
+    cause: Type.String(),
+    count: Type.Integer(),
+    since: time,
+    event: Type.String(),
+  },
+  { title: 'ParkedKey' },
+)
 
 export type ParkedEvent = Static<typeof ParkedEvent>
-export const ParkedEvent = Type.Object({
-  event: text('topicId/partition/offset'),
-  state: text('head, behind, waiting (a gap) or conflict'),
-  cause: Type.String(),
-  detail: Type.String(),
-  version: integerOrNull(),
-  parkedAt: time,
-  attempts: Type.Integer(),
-})
+export const ParkedEvent = Type.Object(
+  {
+    event: text('topicId/partition/offset'),
+    state: text('head, behind, waiting (a gap) or conflict'),
+    cause: Type.String(),
+    detail: Type.String(),
+    version: integerOrNull(),
+    parkedAt: time,
+    attempts: Type.Integer(),
+  },
+  { title: 'ParkedEvent' },
+)
 
 export type ParkedGroup = Static<typeof ParkedGroup>
-export const ParkedGroup = Type.Object({
-  service: Type.String(),
-  cause: Type.String(),
-  detail: text('Its first 200 characters'),
-  count: Type.Integer({ description: 'Keys; what is more than 1,000,000 events is not counted' }),
-  oldest: time,
-})
+export const ParkedGroup = Type.Object(
+  {
+    service: Type.String(),
+    cause: Type.String(),
+    detail: text('Its first 200 characters'),
+    count: Type.Integer({ description: 'Keys; what is more than 1,000,000 events is not counted' }),
+    oldest: time,
+  },
+  { title: 'ParkedGroup' },
+)
 
 /** A parked event as it came: absent where it is behind the first 1 MiB of what is parked of the key. */
 export type ParkedRecordShown = Static<typeof ParkedRecordShown>
@@ -54,11 +63,16 @@ export const ParkedRecordShown = Type.Partial(
 )
 
 export type ParkedDetail = Static<typeof ParkedDetail>
-export const ParkedDetail = Type.Object({
-  key: Type.String(),
-  appliedVersion: Type.Integer(),
-  events: Type.Array(Type.Object({ ...ParkedEvent.properties, ...ParkedRecordShown.properties })),
-})
+export const ParkedDetail = Type.Object(
+  {
+    key: Type.String(),
+    appliedVersion: Type.Integer(),
+    events: Type.Array(
+      Type.Object({ ...ParkedEvent.properties, ...ParkedRecordShown.properties }, { title: 'ParkedRecord' }),
+    ),
+  },
+  { title: 'ParkedOfKey' },
+)
 
 export type StateOfKey = Static<typeof StateOfKey>
 export const StateOfKey = Type.Object({
@@ -70,41 +84,47 @@ export const StateOfKey = Type.Object({
 })
 
 export type PartitionPosition = Static<typeof PartitionPosition>
-export const PartitionPosition = Type.Object({
-  partition: Type.Integer(),
-  next: Type.Integer(),
-  end: integerOrNull(),
-  lag: integerOrNull(),
-})
+export const PartitionPosition = Type.Object(
+  {
+    partition: Type.Integer(),
+    next: Type.Integer(),
+    end: integerOrNull(),
+    lag: integerOrNull(),
+  },
+  { title: 'PartitionPosition' },
+)
 
 export type Redriven = Static<typeof Redriven>
-export const Redriven = Type.Object({
-  key: Type.String(),
-  applied: Type.Integer(),
-  remaining: Type.Integer({ description: 'What is still parked of the key' }),
-  stoppedAt: Type.Optional(text('The event that holds the key up')),
-  skipped: Type.Optional(
-    Type.Array(Type.Integer(), { description: 'Versions that never came and were skipped; the first 1,000' }),
-  ),
-  events: Type.Optional(
-    Type.Array(
-      Type.Object({
-        event: Type.String(),
-        version: integerOrNull(),
-        becomes: text('applied, duplicate (dropped), or its state in the list of what is parked'),
-        cause: textOrNull(),
-        detail: textOrNull(),
-      }),
-      { description: 'Of a dry run: what each event would do' },
+export const Redriven = Type.Object(
+  {
+    key: Type.String(),
+    applied: Type.Integer(),
+    remaining: Type.Integer({ description: 'What is still parked of the key' }),
+    stoppedAt: Type.Optional(text('The event that holds the key up')),
+    skipped: Type.Optional(
+      Type.Array(Type.Integer(), { description: 'Versions that never came and were skipped; the first 1,000' }),
     ),
-  ),
-})
+    events: Type.Optional(
+      Type.Array(
+        Type.Object({
+          event: Type.String(),
+          version: integerOrNull(),
+          becomes: text('applied, duplicate (dropped), or its state in the list of what is parked'),
+          cause: textOrNull(),
+          detail: textOrNull(),
+        }),
+        { description: 'Of a dry run: what each event would do' },
+      ),
+    ),
+  },
+  { title: 'Redriven' },
+)
 
 /** What one event would do. */
 export type Foreseen = NonNullable<Redriven['events']>[number]
 
 export type RedrivenAll = Static<typeof RedrivenAll>
-export const RedrivenAll = allOf(Redriven.properties, {
+export const RedrivenAll = allOf('RedrivenAll', Redriven.properties, {
   keys: Type.Integer(),
   applied: Type.Integer(),
   remaining: Type.Integer(),
@@ -114,25 +134,28 @@ export type JobFailure = Static<typeof JobFailure>
 export const JobFailure = Type.Object({ key: Type.String(), cause: Type.String(), detail: Type.String() })
 
 export type Job = Static<typeof Job>
-export const Job = Type.Object({
-  id: Type.Integer(),
-  type: Type.Enum(['redrive']),
-  state: Type.Enum(['running', 'stopped', 'cancelled', 'done']),
-  by: text('Who asked for it'),
-  filter: Type.Partial(Type.Object({ cause: Type.String(), detail: Type.String(), keys: Type.Array(Type.String()) })),
-  dryRun: Type.Boolean(),
-  canary: Type.Boolean(),
-  ratePerSecond: Type.Optional(Type.Integer()),
-  stopAfterFailures: Type.Optional(Type.Integer()),
-  total: Type.Integer({ description: 'Keys that it is about; grows for a moment where they are more than 10,000' }),
-  tried: Type.Integer(),
-  applied: Type.Integer({ description: 'Keys that nothing holds up any more (of a dry run: would)' }),
-  failed: Type.Integer({ description: 'Keys that are still held up' }),
-  remaining: Type.Integer({ description: 'Keys that were not tried' }),
-  stoppedAt: Type.Optional(JobFailure),
-  startedAt: time,
-  updatedAt: time,
-})
+export const Job = Type.Object(
+  {
+    id: Type.Integer(),
+    type: Type.Enum(['redrive']),
+    state: Type.Enum(['running', 'stopped', 'cancelled', 'done']),
+    by: text('Who asked for it'),
+    filter: Type.Partial(Type.Object({ cause: Type.String(), detail: Type.String(), keys: Type.Array(Type.String()) })),
+    dryRun: Type.Boolean(),
+    canary: Type.Boolean(),
+    ratePerSecond: Type.Optional(Type.Integer()),
+    stopAfterFailures: Type.Optional(Type.Integer()),
+    total: Type.Integer({ description: 'Keys that it is about; grows for a moment where they are more than 10,000' }),
+    tried: Type.Integer(),
+    applied: Type.Integer({ description: 'Keys that nothing holds up any more (of a dry run: would)' }),
+    failed: Type.Integer({ description: 'Keys that are still held up' }),
+    remaining: Type.Integer({ description: 'Keys that were not tried' }),
+    stoppedAt: Type.Optional(JobFailure),
+    startedAt: time,
+    updatedAt: time,
+  },
+  { title: 'Job' },
+)
 
 export interface JobRequest {
   operator: string
@@ -153,11 +176,14 @@ export interface Standing {
 
 /** Records of a partition that are gone, and that the service goes on without. */
 export type Loss = Static<typeof Loss>
-export const Loss = Type.Object({
-  partition: Type.Integer(),
-  from: Type.Integer({ description: 'The first offset that is gone' }),
-  to: Type.Integer({ description: 'The first that is there: where reading goes on' }),
-})
+export const Loss = Type.Object(
+  {
+    partition: Type.Integer(),
+    from: Type.Integer({ description: 'The first offset that is gone' }),
+    to: Type.Integer({ description: 'The first that is there: where reading goes on' }),
+  },
+  { title: 'Loss' },
+)
 
 export interface Redrive {
   operator: string

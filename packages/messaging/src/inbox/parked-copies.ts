@@ -7,6 +7,15 @@ import { addToOutbox } from '../outbox/outbox.ts'
 import type { PublishedTopic } from '../outbox/relay.ts'
 import type { Entry } from './key-state.ts'
 
+/** What a copy says besides the headers of its record. */
+export const copyHeaders = {
+  service: 'inorder-service',
+  cause: 'inorder-cause',
+  detail: 'inorder-detail',
+  source: 'inorder-source',
+  reference: 'inorder-reference',
+} as const
+
 /** What a consumer of the topic publishes. */
 export const copiesOf = ({
   parkedName,
@@ -43,11 +52,11 @@ export async function addCopies<Event>(
       origin: instance,
       headers: {
         ...Object.fromEntries(record.headers.map(([key, value]) => [key.toString(), value ?? Buffer.alloc(0)])),
-        'inorder-service': service,
-        'inorder-cause': parking?.cause ?? '',
-        'inorder-detail': parking?.detail ?? '',
-        'inorder-source': placeName(topicId, at),
-        ...(record.reference && { 'inorder-reference': record.reference.cause }),
+        [copyHeaders.service]: service,
+        [copyHeaders.cause]: parking?.cause ?? '',
+        [copyHeaders.detail]: parking?.detail ?? '',
+        [copyHeaders.source]: placeName(topicId, at),
+        ...(record.reference && { [copyHeaders.reference]: record.reference.cause }),
       },
     }
   })

@@ -11,12 +11,21 @@ export const textOrNull = orNull<string>('string')
 export const integerOrNull = orNull<number>('integer')
 
 /** What became of everything that one cause holds up; `totals` beside how many failed. */
-export const allOf = <Item extends TProperties, Totals extends TProperties>(item: Item, totals: Totals) =>
-  Type.Object({
-    items: Type.Array(Type.Object({ ...item, error: Type.Optional(text('Why nothing was done with it; try again')) })),
-    next: Type.Null(),
-    totals: Type.Object({ ...totals, failed: Type.Integer({ description: 'Those with an error' }) }),
-  })
+export const allOf = <Item extends TProperties, Totals extends TProperties>(
+  title: string,
+  item: Item,
+  totals: Totals,
+) =>
+  Type.Object(
+    {
+      items: Type.Array(
+        Type.Object({ ...item, error: Type.Optional(text('Why nothing was done with it; try again')) }),
+      ),
+      next: Type.Null(),
+      totals: Type.Object({ ...totals, failed: Type.Integer({ description: 'Those with an error' }) }),
+    },
+    { title },
+  )
 
 /** `next` is what to pass as `after`, or null. */
 export type List<Item> = { items: Item[]; next: string | null }
@@ -69,37 +78,47 @@ const Audited = Type.Partial(
 )
 
 export type AuditEntry = Static<typeof AuditEntry>
-export const AuditEntry = Type.Object({
-  id: Type.Integer(),
-  at: time,
-  operator: text('The header x-operator, else the remote address'),
-  action: text(
-    'redrive, discard, accept-loss, set-aside-redrive, set-aside-discard, release, or skipped-arrived: a version that was skipped came after all',
-  ),
-  key: text('@topic:partition where a loss was accepted'),
-  event: textOrNull('Of a discard, or what came after all'),
-  reason: textOrNull('Of a discard or a release'),
-  before: Audited,
-  after: Audited,
-})
+export const AuditEntry = Type.Object(
+  {
+    id: Type.Integer(),
+    at: time,
+    operator: text('The header x-operator, else the remote address'),
+    action: text(
+      'redrive, discard, accept-loss, set-aside-redrive, set-aside-discard, release, or skipped-arrived: a version that was skipped came after all',
+    ),
+    key: text('@topic:partition where a loss was accepted'),
+    event: textOrNull('Of a discard, or what came after all'),
+    reason: textOrNull('Of a discard or a release'),
+    before: Audited,
+    after: Audited,
+  },
+  { title: 'AuditEntry' },
+)
 
 export type SetAside = Static<typeof SetAside>
-export const SetAside = Type.Object({
-  key: text("The record's key; @ and the event id where the key is no text"),
-  event: text('The event id'),
-  topic: Type.String(),
-  version: integerOrNull('Of the key; null: not known'),
-  cause: Type.String(),
-  detail: text('What Kafka answered'),
-  since: time,
-  behind: Type.Integer({ description: 'Later events of the key, which wait for it' }),
-})
+export const SetAside = Type.Object(
+  {
+    key: text("The record's key; @ and the event id where the key is no text"),
+    event: text('The event id'),
+    topic: Type.String(),
+    version: integerOrNull('Of the key; null: not known'),
+    cause: Type.String(),
+    detail: text('What Kafka answered'),
+    since: time,
+    behind: Type.Integer({ description: 'Later events of the key, which wait for it' }),
+  },
+  { title: 'SetAside' },
+)
 
 export type SetAsideOfKey = Static<typeof SetAsideOfKey>
-export const SetAsideOfKey = Type.Object({ key: Type.String(), events: Type.Array(SetAside) })
+export const SetAsideOfKey = Type.Object(
+  { key: Type.String(), events: Type.Array(SetAside) },
+  { title: 'SetAsideOfKey' },
+)
 
 export type SetAsideRedriven = Static<typeof SetAsideRedriven>
 export const SetAsideRedriven = allOf(
+  'SetAsideRedriven',
   { key: Type.String(), event: Type.String(), behind: Type.Integer() },
   {
     events: Type.Integer(),
@@ -108,10 +127,13 @@ export const SetAsideRedriven = allOf(
 )
 
 export type SetAsideDiscarded = Static<typeof SetAsideDiscarded>
-export const SetAsideDiscarded = Type.Object({
-  key: Type.String(),
-  event: Type.String(),
-  version: SetAside.properties.version,
-  behind: Type.Integer({ description: 'Later events of the key, which are published now' }),
-  consequence: text('What is missing now, and what to do about it'),
-})
+export const SetAsideDiscarded = Type.Object(
+  {
+    key: Type.String(),
+    event: Type.String(),
+    version: SetAside.properties.version,
+    behind: Type.Integer({ description: 'Later events of the key, which are published now' }),
+    consequence: text('What is missing now, and what to do about it'),
+  },
+  { title: 'SetAsideDiscarded' },
+)
