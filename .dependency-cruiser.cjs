@@ -41,7 +41,7 @@ module.exports = {
       from: { path: '^services/([^/]+)/', pathNot: tests },
       to: outside('^services/$1/', '^packages/'),
     },
-    only('stack-starts-services-as-processes', '^stack/', '^packages/(contracts|messaging)/'),
+    only('stack-starts-services-as-processes', '^stack/', '^packages/(contracts|messaging)/', '^packages/http/src/log-'),
     only('testing-uses-the-stack-as-a-process', '^testing/', '^packages/contracts/'),
     {
       name: 'no-import-of-a-service',

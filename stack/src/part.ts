@@ -1,3 +1,5 @@
+import { join } from 'node:path'
+
 /** A long-running process of the stack, as data: what to run, how to see that it works, how to end it. */
 export interface Part {
   /** As in stack.json; also the name of its log file. */
@@ -21,5 +23,8 @@ export interface Command {
   uid?: number
   gid?: number
 }
+
+/** The file of what it says. */
+export const logOf = (data: string, name: string): string => join(data, 'logs', `${name}.log`)
 
 export const level = { database: 0, kafka: 1, registry: 2, service: 3 }

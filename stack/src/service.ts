@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import { host } from './addresses.ts'
 import { databaseOf } from './databases.ts'
 import { answersOk } from './network.ts'
-import { level, type Part } from './part.ts'
+import { level, logOf, type Part } from './part.ts'
 import type { Service } from './services.ts'
 import type { Settings } from './settings.ts'
 
@@ -69,6 +69,7 @@ export function service(options: { instance: Instance; settings: Settings; surro
         PORT: String(port),
         INSTANCE: name,
         GROUP_INSTANCE_ID: name,
+        LOG_FILE: logOf(settings.data, name),
       },
     },
     isReady: () => answersOk(`http://${host}:${port}/health/ready`),

@@ -2,14 +2,15 @@
 //   launched -> ready -> (ends) -> pause -> launched ...   until stop()
 // A part that ends before it was ever ready fails the start; a frozen one is left alone.
 import { type ChildProcess, spawn } from 'node:child_process'
-import { closeSync, mkdirSync, openSync, readFileSync, renameSync } from 'node:fs'
-import { join } from 'node:path'
+import { closeSync, mkdirSync, openSync, readFileSync } from 'node:fs'
+import { dirname } from 'node:path'
 import { setTimeout as pause } from 'node:timers/promises'
+import { turnOver } from '@inorder/http/log-output.ts'
 import { Bookkeeping } from './bookkeeping.ts'
 import { StartFailure, Stopped } from './failure.ts'
 import { startedAt } from './identity.ts'
 import { say } from './output.ts'
-import type { Part } from './part.ts'
+import { logOf, type Part } from './part.ts'
 import { endInOrder, type StackFile } from './stack-file.ts'
 import { lastLine } from './tool.ts'
 
@@ -20,21 +21,22 @@ const longestPause = 10_000
 const healthyAfter = 30_000
 
 export class Supervisor {
-  private readonly logs: string
+  private readonly data: string
   private readonly file: StackFile
   private readonly stopping: AbortSignal
   private readonly logging = new Bookkeeping('writing to the logs', 'what its parts say meanwhile is lost')
 
   constructor(options: { data: string; file: StackFile; stopping: AbortSignal }) {
-    this.logs = join(options.data, 'logs')
+    this.data = options.data
     this.file = options.file
     this.stopping = options.stopping
-    mkdirSync(this.logs, { recursive: true })
+    mkdirSync(dirname(logOf(options.data, '')), { recursive: true })
   }
 
   /** Resolves when the part is ready; throws StartFailure if it is not to be had. */
   async start(part: Part): Promise<void> {
-    this.logging.try(() => keepLastLog(this.logPath(part)))
+    // A file for each start, and those of the last ones: what they said is there to look at.
+    this.logging.try(() => turnOver(this.logPath(part)))
     for (let attempt = 1; ; attempt++) {
       const child = this.launch(part)
       const ended = await this.readyOrEnded(part, child)
@@ -55,7 +57,7 @@ export class Supervisor {
   }
 
   private logPath(part: Part): string {
-    return join(this.logs, `${part.name}.log`)
+    return logOf(this.data, part.name)
   }
 
   private launch(part: Part): ChildProcess {
@@ -120,14 +122,5 @@ function told(line: string): string {
     return JSON.parse(line).err.message
   } catch {
     return line
-  }
-}
-
-/** One log a start, and the one before: what the last run said is there to look at, and logs do not grow for ever. */
-function keepLastLog(path: string): void {
-  try {
-    renameSync(path, `${path}.1`)
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error
   }
 }

@@ -28,6 +28,7 @@ export const processConfig = (name: string, port: number) => ({
   HOST: Type.String({ default: '127.0.0.1', minLength: 1 }),
   PORT: Type.Integer({ default: port, minimum: 0, maximum: 65_535 }),
   LOG_LEVEL: Type.Enum(['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'], { default: 'info' }),
+  LOG_FILE: Type.Optional(Type.String({ minLength: 1 })),
   INSTANCE: Type.String({ default: name, minLength: 1, maxLength: 128 }),
   ALLOWED_HOSTS: Type.Optional(Type.String({ format: 'host,host:port,...' })),
   ALLOWED_ORIGINS: Type.Optional(Type.String({ format: 'http://host:port,...' })),

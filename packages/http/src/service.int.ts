@@ -40,6 +40,29 @@ suite('the life of a service', { concurrency: 2 }, () => {
     })
   }
 
+  test('a line names its level, its service and its instance; at a terminal it is text', async () => {
+    const env = { ...settings, INSTANCE: 'fixture-2' }
+    const { child, output, ended, listens } = run('well', env)
+    await listens()
+    child.kill('SIGTERM')
+    await ended
+    const { level, service, instance } = JSON.parse(output().split('\n')[0] ?? '')
+    assert.deepEqual([level, service, instance], ['info', 'fixture', 'fixture-2'])
+
+    const terminal = spawn('script', ['-qefc', `exec ${process.execPath} ${script} well`, '/dev/null'], {
+      env: { PATH, NODE_COMPILE_CACHE, ...env },
+    })
+    let shown = ''
+    terminal.stdout.on('data', (piece) => {
+      shown += piece
+    })
+    await until('it listens', () => shown.includes('listening'))
+    terminal.kill('SIGTERM')
+    await once(terminal, 'close')
+    assert.match(shown, /INFO.*listening/)
+    assert.doesNotMatch(shown, /"level"/)
+  })
+
   test('a log that cannot be written, as on a full disk, neither ends the service nor keeps it from ending', async () => {
     const full = openSync('/dev/full', 'w')
     const port = await freePort()
@@ -134,7 +157,7 @@ suite('the life of a service', { concurrency: 2 }, () => {
     test(`${mode}: a fatal line with the stack, exit code 1`, async () => {
       const { output, ended } = run(mode)
       assert.equal(await ended, 1, output())
-      const fatal = JSON.parse(output().match(/^.*"level":60.*$/m)?.[0] ?? '{}')
+      const fatal = JSON.parse(output().match(/^.*"level":"fatal".*$/m)?.[0] ?? '{}')
       assert.deepEqual(
         [fatal.msg, fatal.err?.message],
         ['the process ends with exit code 1: nothing has caught this error', mode],

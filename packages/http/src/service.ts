@@ -1,9 +1,9 @@
 // The life of a service process: configuration, start, signals, an ordered end.
-import { writeSync } from 'node:fs'
-import { type Logger, pino } from 'pino'
+import type { Logger } from 'pino'
 import { Registry } from 'prom-client'
 import { type Static, type TObject, Type } from 'typebox'
 import { BadConfig, processConfig, readConfig } from './config.ts'
+import { openLogger } from './logger.ts'
 
 /** Whoever has started the service kills it after 4 s. */
 const closeWithinMs = 3_500
@@ -29,9 +29,8 @@ export async function runService<Schema extends TObject>(options: {
 }): Promise<void> {
   const config = configOf(options.schema)
   if (!config) return
-  const { LOG_LEVEL, INSTANCE } = readConfig(Type.Object(processConfig(options.name, 0)), process.env)
-  const format = { base: { service: INSTANCE }, timestamp: pino.stdTimeFunctions.isoTime }
-  const logger = pino({ level: LOG_LEVEL, ...format }, { write: toStandardOutput })
+  const { LOG_LEVEL, LOG_FILE, INSTANCE } = readConfig(Type.Object(processConfig(options.name, 0)), process.env)
+  const logger = await openLogger({ service: options.name, instance: INSTANCE, level: LOG_LEVEL, file: LOG_FILE })
   const opened: { what: string; close: () => Promise<unknown> }[] = []
   const stopping = new AbortController()
 
@@ -76,18 +75,6 @@ export async function runService<Schema extends TObject>(options: {
     })
   } catch (error) {
     if (!stopping.signal.aborted) fatal(error)
-  }
-}
-
-/**
- * A line that cannot be written (a full disk) is lost: it neither ends the service nor keeps it from ending. pino's own
- * output tries such a line again and again while the process exits.
- */
-function toStandardOutput(line: string): void {
-  try {
-    writeSync(1, line)
-  } catch {
-    // There is nobody to tell.
   }
 }
 

@@ -29,7 +29,8 @@ const channelOf = ({ name, partitions, configs }: NewTopic) => ({
 /** Of a topic of events, and of the topic of the copies of those that a consumer could not apply. */
 export function asyncApi<Event>(topic: Topic<Event>, example: Event) {
   const schema = JSON.parse(topic.value.schema)
-  const { headers } = outboxRecord(topic, example, { origin: 'cart' })
+  const { headers } = outboxRecord(topic, example, { origin: 'cart', requestId: 'r-1', actor: 'shop' })
+  const always = outboxRecord(topic, example, { origin: 'cart' })
   const [events, parked] = newTopics(topic).map(channelOf) as [Channel, Channel]
   return {
     asyncapi: '3.0.0',
@@ -79,7 +80,7 @@ export function asyncApi<Event>(topic: Topic<Event>, example: Event) {
             properties: Object.fromEntries(
               Object.entries(headers).map(([name, value]) => [name, { type: 'string', examples: [String(value)] }]),
             ),
-            required: Object.keys(headers),
+            required: Object.keys(always.headers),
           },
           payload: {
             schemaFormat: 'application/vnd.apache.avro+json;version=1.9.0',

@@ -8,6 +8,9 @@ import type { FastifyRequest } from 'fastify'
 export function orDatabaseUnavailable(error: Error, request: FastifyRequest): never {
   if (error instanceof CommitUnknown) throw new NoAnswer(error.message, { cause: error })
   if (!isDatabaseUnavailable(error)) throw error
-  request.log.warn({ err: error, url: request.url }, 'the database did not answer: the request was answered 503')
+  request.log.warn(
+    { err: error, url: request.url, request_id: request.id },
+    'the database did not answer: the request was answered 503',
+  )
   throw new Problem('database-away', 'The database does not answer. Try again.')
 }

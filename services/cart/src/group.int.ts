@@ -37,7 +37,7 @@ async function commitAll(db: pg.Pool, group: readonly Write[]): Promise<Result[]
   return results
 }
 async function waited(db: pg.Pool, write: Write): Promise<Result> {
-  const { results: result } = await commitWaiting(db, write, 60_000)
+  const result = (await commitWaiting(db, write, 60_000)).results[0]!
   return result.kind === 'locked' ? waited(db, write) : result
 }
 const one = async (write: Write, db = pool) => (await commitAll(db, [write]))[0]!

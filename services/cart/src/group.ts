@@ -44,8 +44,9 @@ export interface Locked {
   kind: 'locked'
 }
 
-export interface Committed<Results> {
-  results: Results
+export interface Committed {
+  /** Of each write of the group. */
+  results: (Result | Locked)[]
   /** The events of the results, for the relay; undefined: it finds them in the table. */
   rows: readonly AddedRow[] | undefined
 }
@@ -65,7 +66,7 @@ export async function commitGroup(
   pool: Sessions,
   group: readonly Write[],
   commitBefore = Number.POSITIVE_INFINITY,
-): Promise<Committed<(Result | Locked)[]>> {
+): Promise<Committed> {
   try {
     const limits = { commitBefore, lockTimeoutMs: groupLockTimeoutMs }
     const { results, added } = await transaction(pool, (tx, last) => writeAll(tx, group, last), limits)
@@ -79,7 +80,7 @@ export async function commitGroup(
 }
 
 /** Commits a single write, and waits this long for what other sessions hold locked. */
-export async function commitWaiting(pool: Sessions, write: Write, waitMs: number): Promise<Committed<Result | Locked>> {
+export async function commitWaiting(pool: Sessions, write: Write, waitMs: number): Promise<Committed> {
   const { command } = write
   try {
     const { results, added } = await transaction(
@@ -91,11 +92,11 @@ export async function commitWaiting(pool: Sessions, write: Write, waitMs: number
       },
       { lockTimeoutMs: waitMs },
     )
-    return { results: results[0]!, rows: await known(added) }
+    return { results, rows: await known(added) }
   } catch (error) {
     const kind = faultOfOne(error)
     if (!kind) throw error
-    return { results: { kind }, rows: [] }
+    return { results: [{ kind }], rows: [] }
   }
 }
 

@@ -62,6 +62,6 @@ test('rule 24: a predecessor that another instance commits while its order is wa
   await other.query('COMMIT')
   other.release()
   const { results, rows } = await committed
-  assert.equal(results.kind, 'changed')
+  assert.equal(results[0]?.kind, 'changed')
   assert.equal(rows?.[0]?.after, eventId)
 })

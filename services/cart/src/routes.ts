@@ -9,6 +9,7 @@ import { countOf, headerText } from '@inorder/http/header-text.ts'
 import { notModified, parseIfMatch, parseIfNoneMatch, sendVersion, wrongTags } from '@inorder/http/preconditions.ts'
 import { closed, inChapter } from '@inorder/http/schemas.ts'
 import { badFields, shapeOf } from '@inorder/http/validation.ts'
+import { traceparentForm } from '@inorder/messaging/kafka/trail.ts'
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import type pg from 'pg'
 import { Type } from 'typebox'
@@ -152,7 +153,8 @@ export const cartRoutes =
 
     async function write(request: FastifyRequest, reply: FastifyReply, command: Command): Promise<Order> {
       const prefers = parsePrefer(request.headers.prefer?.toString())
-      const asked = { command, key: keyOf(request), origin: instance, traceparent: traceOf(request) }
+      const source = { origin: instance, requestId: request.id, traceparent: traceOf(request) }
+      const asked = { command, key: keyOf(request), ...source }
       // Only a failure of the write itself means that nothing is stored.
       const answer = await writes.write(asked, prefers).catch(fail)
       return answered(reply, answer, prefers)
@@ -183,7 +185,5 @@ function keyOf(request: FastifyRequest): KeyUse | undefined {
 
 /** The W3C trace that the request belongs to, if it names a valid one. */
 function traceOf({ headers: { traceparent } }: FastifyRequest): string | undefined {
-  return typeof traceparent === 'string' && /^00-[\da-f]{32}-[\da-f]{16}-[\da-f]{2}$/.test(traceparent)
-    ? traceparent
-    : undefined
+  return typeof traceparent === 'string' && traceparentForm.test(traceparent) ? traceparent : undefined
 }

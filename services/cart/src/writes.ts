@@ -2,13 +2,14 @@
 // its event.
 import type { ComparedSessions, DatabaseRun } from '@inorder/messaging/outbox/database-run.ts'
 import type { Delivery } from '@inorder/messaging/outbox/delivery.ts'
+import { logChanges } from '@inorder/messaging/outbox/log-changes.ts'
 import { type EventRecord, stillInOutbox } from '@inorder/messaging/outbox/outbox.ts'
 import type { Relay } from '@inorder/messaging/outbox/relay.ts'
 import { GroupCommit } from '@inorder/storage/group-commit.ts'
 import type { Logger } from 'pino'
 import { type Committed, commitGroup, commitWaiting, type Locked, type Result, type Write } from './group.ts'
 import { earlierOf, type KeyUse, keyName } from './idempotency.ts'
-import { decide, evolve, orderIdOf } from './order.ts'
+import { type CartOrder, decide, evolve, orderIdOf } from './order.ts'
 import { largestEvent, recordOf } from './order-record.ts'
 import type { Preferences } from './prefer.ts'
 
@@ -44,6 +45,22 @@ const deletedWithinMs = 100
 /** `until`: so long it waits for its group, or for a lock (`performance.now()`). */
 type Queued = Write & { until: number }
 const keyOf = ({ command }: Queued) => orderIdOf(command)
+
+interface Stored {
+  write: Queued
+  now: CartOrder
+}
+
+/** Those that made a version now, not those that are told of an earlier one. */
+const storedBy = (group: readonly Queued[], results: readonly (Result | Locked)[]): Stored[] =>
+  group.flatMap((write, n) => {
+    const result = results[n]!
+    return 'now' in result && result.now.eventId === write.command.eventId ? { write, now: result.now } : []
+  })
+
+const changeOf = ({ write: { requestId, traceparent }, now: { order, version } }: Stored) => {
+  return { key: order.orderId, version, requestId, traceparent }
+}
 
 export interface WritesOptions {
   pool: ComparedSessions
@@ -162,7 +179,7 @@ export class Writes {
     const oldest = group.reduce((earliest, { until }) => Math.min(earliest, until), Number.POSITIVE_INFINITY)
     // Past its time already, because many stood before it: it has its turn all the same.
     const commitBefore = Math.max(oldest, performance.now()) + commitMs
-    const results = await this.#committed(commitGroup(this.#options.pool, group, commitBefore), group.length)
+    const results = await this.#committed(commitGroup(this.#options.pool, group, commitBefore), group)
     return results.map((result, n) => (result.kind === 'locked' ? this.#waitForLock(group[n]!) : result))
   }
 
@@ -182,19 +199,24 @@ export class Writes {
   async #tryLocked(queued: Queued): Promise<Result | Locked> {
     const left = queued.until - performance.now()
     if (left <= 0) return { kind: 'locked' }
-    return this.#committed(commitWaiting(this.#options.pool, queued, Math.min(left, turnMs)), 1)
+    const [result] = await this.#committed(commitWaiting(this.#options.pool, queued, Math.min(left, turnMs)), [queued])
+    return result!
   }
 
-  async #committed<T>(commit: Promise<Committed<T>>, writes: number): Promise<T> {
+  async #committed(commit: Promise<Committed>, group: readonly Queued[]): Promise<(Result | Locked)[]> {
     const { relay, logger } = this.#options
     try {
       const { results, rows } = await commit
       // Not in here: what it throws would deny the commit. But before the requests go on: their waiters say that nothing has
       // published the rows yet.
-      queueMicrotask(() => (rows ? relay.committed(rows) : relay.wake()))
+      queueMicrotask(() => {
+        if (rows) relay.committed(rows)
+        else relay.wake()
+        logChanges(logger, storedBy(group, results), changeOf, 'order stored')
+      })
       return results
     } catch (error) {
-      logger.error({ err: error, writes }, 'a group of writes was not committed')
+      logger.error({ err: error, writes: group.length }, 'a group of writes was not committed')
       throw error
     }
   }

@@ -1,5 +1,6 @@
 // Gives stock to orders. What is to be done is found in the tables alone, so that a kill at any point loses nothing, and
 // any instance takes up what another left; two never work at once (a lock).
+import { logChanges } from '@inorder/messaging/outbox/log-changes.ts'
 import { transaction } from '@inorder/storage/transaction.ts'
 import { WokenLoop } from '@inorder/storage/woken-loop.ts'
 import type { Pool } from 'pg'
@@ -63,7 +64,7 @@ export class Allocator {
   async #round(limit: number): Promise<boolean> {
     const allotments = await allocateRound(this.#pool, limit)
     if (!allotments) return false
-    if (allotments.length > 0) this.#logger.info({ orders: allotments.length }, 'stock allocated')
+    logChanges(this.#logger, allotments, ({ order, status }) => ({ key: order.orderId, status }), 'stock allocated')
     for (const { order, short } of allotments) {
       if (short.length > 0)
         this.#logger.warn(

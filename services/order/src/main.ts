@@ -20,7 +20,7 @@ await runConsumer({
     })
     return {
       handler: orderHandler,
-      onApplied: handled(logger, waits),
+      onApplied: handled(waits),
       routes: (inbox) => orderRoutes({ pool, logger, waits, topic: orderEvents.name, inbox }),
     }
   },

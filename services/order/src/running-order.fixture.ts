@@ -92,7 +92,7 @@ export async function startOrder({ topic, cluster, url }: Surroundings, kafka = 
     instance: 'order',
     logger,
     metrics,
-    onApplied: handled(logger, waits),
+    onApplied: handled(waits),
   })
   const openapi = { title: 'Order service', description: '' }
   const app = await createApp({

@@ -14,6 +14,7 @@ import type { Pool } from 'pg'
 import type { Logger } from 'pino'
 import type { Registry } from 'prom-client'
 import { type EffectKind, OutcomeUnknown } from '../inbox/effect.ts'
+import { logChanges } from '../outbox/log-changes.ts'
 import { headerKey } from './header-key.ts'
 import { type EffectMetrics, effectMetrics } from './metrics.ts'
 import { EffectOperator, type EffectOps } from './operator.ts'
@@ -53,6 +54,15 @@ interface Settlement {
   claim: Claim
   result: unknown
 }
+
+/** Without the payload. */
+const changeOf = ({ key, version, kind, requestId, traceparent }: Claim) => ({
+  key,
+  version,
+  kind,
+  requestId,
+  traceparent,
+})
 
 export class EffectRunner {
   /** What is parked or fails, and what an operator may do with it. */
@@ -172,15 +182,18 @@ export class EffectRunner {
   }
 
   /** One transaction. Says for each whether it was still ours; if not, its result changes nothing. */
-  #settle(group: readonly Settlement[]): Promise<boolean[]> {
-    return transaction(this.#options.pool, async (tx) => {
-      const claims = group.map(({ claim }) => claim)
-      const removed = await removeClaimed(tx, claims)
+  async #settle(group: readonly Settlement[]): Promise<boolean[]> {
+    const { pool, logger } = this.#options
+    const claims = group.map(({ claim }) => claim)
+    const removed = await transaction(pool, async (tx) => {
+      const ours = await removeClaimed(tx, claims)
       for (const { claim, result } of group) {
-        if (removed.has(claim)) await this.#kindOf(claim).settle(tx, claim, result)
+        if (ours.has(claim)) await this.#kindOf(claim).settle(tx, claim, result)
       }
-      return claims.map((claim) => removed.has(claim))
+      return ours
     })
+    logChanges(logger, [...removed], changeOf, 'effect done')
+    return claims.map((claim) => removed.has(claim))
   }
 
   async #failed(claim: Claim, attempt: AbortController, error: unknown, settling: boolean): Promise<void> {

@@ -4,9 +4,10 @@ import type { Tx } from '@inorder/storage/transaction.ts'
 import type { StoredEffect } from '../inbox/effect.ts'
 import { lockRows } from '../inbox/store.ts'
 import type { Fault } from '../kafka/event.ts'
+import type { Trail } from '../kafka/trail.ts'
 
 /** An effect that is leased to us: as long as its token is the row's, nobody else has it. */
-export interface Claim extends StoredEffect {
+export interface Claim extends StoredEffect, Trail {
   /** The fencing token. It counts the claims of this effect: the first is 1. */
   readonly attempt: number
 }
@@ -25,7 +26,8 @@ export async function claimEffects(db: Tx, limit: number, leaseMs: number): Prom
      )
      UPDATE effect AS e SET attempts = attempts + 1, due_at = now() + $2 * interval '1 ms', running = true
      FROM due WHERE e.ctid = due.place
-     RETURNING e.key, e.version::float8, e.n, event_id || ':' || e.n AS id, kind, payload, attempts AS attempt`,
+     RETURNING e.key, e.version::float8, e.n, event_id || ':' || e.n AS id, kind, payload, attempts AS attempt,
+       request_id AS "requestId", traceparent`,
     [limit, leaseMs],
   )
   return rows

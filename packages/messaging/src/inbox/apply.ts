@@ -6,6 +6,7 @@ import type { Pool } from 'pg'
 import { type Decoder, SchemasMissing } from '../kafka/decode.ts'
 import { type Fault, faultOf, placeName } from '../kafka/event.ts'
 import type { Topic } from '../kafka/topic.ts'
+import { trailOf } from '../kafka/trail.ts'
 import { addLate } from './audit.ts'
 import { type Changes, judge, noChanges, settle, type Tried } from './decide.ts'
 import { addEffects, effectRows } from './effect-rows.ts'
@@ -161,7 +162,8 @@ function attemptInMemory<State, Event>(
   if (!entry.decoded) return { fault: entry.fault ?? faultOf('undecodable', 'it was not read') }
   try {
     const { state, effects } = handler.apply(keyState.state, entry.decoded.event)
-    return { state, effects: effects && effectRows(keyState.key, entry.decoded, effects) }
+    if (!effects?.length) return { state }
+    return { state, effects: effectRows(keyState.key, entry.decoded, effects, trailOf(entry.record)) }
   } catch (error) {
     return { fault: faultOf('apply-failed', error) }
   }

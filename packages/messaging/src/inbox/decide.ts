@@ -14,12 +14,19 @@
 // next. So the same decisions serve a batch in memory and the run under savepoints that looks for a guilty row.
 
 import type { Fault } from '../kafka/event.ts'
+import type { SourceRecord } from '../kafka/record.ts'
 import type { EffectRow } from './effect-rows.ts'
 import type { Entry, KeyState, Parking } from './key-state.ts'
 
 /** What a batch does, gathered record by record. */
 export interface Changes<State, Event> {
-  readonly applied: { readonly key: string; readonly event: Event; readonly state: State }[]
+  readonly applied: {
+    readonly key: string
+    readonly version: number
+    readonly event: Event
+    readonly state: State
+    readonly record: SourceRecord | undefined
+  }[]
   /** Records that are parked now, or were before: those without `parking` are applied now, or duplicates. */
   readonly moved: Set<Entry<Event>>
   /** What the applied events ask for besides. */
@@ -94,7 +101,8 @@ export function settle<State, Event>(
   keyState.version = decoded.version
   keyState.eventId = decoded.eventId
   keyState.state = tried.state
-  changes.applied.push({ key: keyState.key, event: decoded.event, state: tried.state })
+  const { key, version } = keyState
+  changes.applied.push({ key, version, event: decoded.event, state: tried.state, record: entry.record })
   if (tried.effects) changes.effects.push(...tried.effects)
   if (entry.parking) {
     changes.healed++

@@ -7,9 +7,12 @@ import { TopicConsumer } from '../kafka/consumer.ts'
 import { Decoder } from '../kafka/decode.ts'
 import { KafkaRefused, KafkaUnavailable } from '../kafka/errors.ts'
 import { placeName } from '../kafka/event.ts'
+import type { SourceRecord } from '../kafka/record.ts'
 import { readRecord } from '../kafka/record-at.ts'
 import type { SchemaRegistry } from '../kafka/registry.ts'
 import type { Topic } from '../kafka/topic.ts'
+import { trailOf } from '../kafka/trail.ts'
+import { logChanges } from '../outbox/log-changes.ts'
 import type { Relay } from '../outbox/relay.ts'
 import type { Saved } from './apply.ts'
 import type { BatchResult } from './batch.ts'
@@ -58,6 +61,12 @@ export interface Applied<State, Event> {
   readonly event: Event
   readonly state: State
 }
+
+const changeOf = ({ key, version, record }: { key: string; version: number; record: SourceRecord | undefined }) => ({
+  key,
+  version,
+  ...trailOf(record),
+})
 
 const endsDeadlineMs = 1_000
 
@@ -208,6 +217,7 @@ export class Inbox<State, Event> {
     const { occurredAt } = this.#topic
     const now = Date.now()
     if (occurredAt) for (const { event } of saved.applied) metrics.endToEnd.observe((now - occurredAt(event)) / 1000)
+    logChanges(logger, saved.applied, changeOf, 'event applied')
     if (saved.duplicates > 0) logger.info({ duplicates: saved.duplicates }, 'duplicates were dropped')
     for (const { key, topicId, parking, before, ...at } of saved.moved) {
       if (!parking || parking.state === before?.state) continue

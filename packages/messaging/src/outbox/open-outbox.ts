@@ -54,7 +54,7 @@ export interface Outbox extends Pick<OutboxOptions, 'url' | 'brokers' | 'instanc
 /** Opens the database, the registry and the relay of a service. Nothing is asked of them before `start`. */
 export function openOutbox(options: OutboxOptions): Outbox {
   const { url, brokers, registryUrl, instance, topics } = options
-  const { logger = pino({ base: { service: instance } }), metrics = register } = options
+  const { logger = pino({ base: { instance } }), metrics = register } = options
   // A frozen database is a 503 after 3 s; a frozen holder of a lock loses it after 2 s, so its followers may wait longer.
   const run = new DatabaseRun()
   const sessions = {

@@ -2,6 +2,7 @@ import { answered } from '@inorder/storage/answered.ts'
 import type { Tx } from '@inorder/storage/transaction.ts'
 import { keyHash } from '../kafka/partitioner.ts'
 import type { Topic } from '../kafka/topic.ts'
+import { actorHeader, requestIdHeader, type Trail } from '../kafka/trail.ts'
 import { encodeHeaders } from './headers.ts'
 import type { OutboxRow } from './store.ts'
 
@@ -31,16 +32,18 @@ export interface AddedRow extends OutboxRow {
   readonly after: string | null
 }
 
-/** Where an event comes from: the instance that waits for it, and the W3C trace of the request, if that has one. */
-export interface Source {
-  origin: string
-  traceparent?: string | undefined
+/** Where an event comes from: the instance that waits for it, the request, and who made that. */
+export interface Source extends Trail {
+  readonly origin: string
+  /** As authenticated; undefined: nobody asked. */
+  readonly actor?: string | undefined
 }
 
 export type EventRecord = OutboxRecord & { value: Buffer }
 
 /** An event as what the log is told. Without a trace it begins one, named after it. */
-export function outboxRecord<Event>(topic: Topic<Event>, event: Event, { origin, traceparent }: Source): EventRecord {
+export function outboxRecord<Event>(topic: Topic<Event>, event: Event, source: Source): EventRecord {
+  const { origin, traceparent, requestId, actor } = source
   const { eventId } = topic.describe(event)
   const trace = eventId.replaceAll('-', '')
   return {
@@ -49,7 +52,12 @@ export function outboxRecord<Event>(topic: Topic<Event>, event: Event, { origin,
     key: topic.key.encode(event),
     value: topic.value.encode(event),
     fingerprint: topic.value.fingerprint,
-    headers: { ...topic.headers(event), traceparent: traceparent ?? `00-${trace}-${trace.slice(16)}-00` },
+    headers: {
+      ...topic.headers(event),
+      traceparent: traceparent ?? `00-${trace}-${trace.slice(16)}-00`,
+      ...(requestId && { [requestIdHeader]: requestId }),
+      ...(actor && { [actorHeader]: actor }),
+    },
     origin,
   }
 }
