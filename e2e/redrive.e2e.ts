@@ -97,6 +97,19 @@ suite('redrive and discard', () => {
     assertProblem(await post(ofOrder(first, 'redrive')), 404, 'nothing-parked')
     assertProblem(await shop.parked(first), 404, 'nothing-parked')
 
+    const groups = (await shop.toOrder('/ops/parked/groups')).json<{ items: { cause: string; count: number }[] }>()
+    assert.equal(groups.items.find(({ cause }) => cause === 'unknown-schema')?.count, 19)
+    const shown = (await shop.parked(orders[1]!)).json<{ events: { decoded: { orderId: string }; bytes: string }[] }>()
+    assert.deepEqual([shown.events[0]?.decoded.orderId, shown.events[0]?.bytes.slice(0, 2)], [orders[1], 'AA'])
+    const filter = { cause: 'unknown-schema' }
+    const asked = await post('/ops/jobs', { type: 'redrive', filter, dryRun: true, canary: true })
+    assert.equal(asked.status, 202, asked.text)
+    const job = await until('the dry run is done', async () => {
+      const now = (await shop.toOrder(String(asked.headers.location))).json<Record<string, unknown>>()
+      return now.state === 'done' && now
+    })
+    assert.deepEqual([job.total, job.tried, job.applied, job.failed, job.remaining], [19, 19, 19, 0, 0])
+
     const all = await post('/ops/parked/redrive', { cause: 'unknown-schema' })
     const { items, next: cursor, totals } = all.json<{ items: Redriven[]; next: null; totals: object }>()
     assert.equal(cursor, null)
