@@ -3,7 +3,7 @@ import assert from 'node:assert/strict'
 import { globSync, readFileSync } from 'node:fs'
 import { basename, dirname, join } from 'node:path'
 import { describe, test } from 'node:test'
-import { serviceConfig } from '@inorder/http/config.ts'
+import { processConfig, serviceConfig } from '@inorder/http/config.ts'
 import { parse } from 'yaml'
 import { leanHeap } from './service.ts'
 import { services } from './services.ts'
@@ -44,9 +44,8 @@ function settingsOf(name: string): string[] {
   const runner = ['consumer', 'sandbox'].find((runner) => main.includes(`@inorder/service/${runner}.ts`))
   const source = main + (runner ? read(`packages/service/src/${runner}.ts`) : '')
   const own = [...source.matchAll(/\b([A-Z][A-Z_]+): Type\./g)].map(([, setting = '']) => setting)
-  const common = Object.keys(serviceConfig(name, 0))
-  const sandbox = runner === 'sandbox' ? ['DATABASE_URL', 'KAFKA_BROKERS', 'SCHEMA_REGISTRY_URL'] : []
-  return [...new Set([...common, ...own])].filter((setting) => !sandbox.includes(setting))
+  const common = Object.keys((runner === 'sandbox' ? processConfig : serviceConfig)(name, 0))
+  return [...new Set([...common, ...own])]
 }
 
 test('every service is in a compose file, and every one of our images is of a service', () => {

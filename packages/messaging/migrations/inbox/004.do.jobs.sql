@@ -1,5 +1,6 @@
--- What holds keys up, in groups. The detail may be longer than an index takes.
-CREATE INDEX parked_groups ON parked (cause, left(detail, 200), key) INCLUDE (parked_at) WHERE state <> 'behind';
+-- What holds keys up, in groups: their keys, and the oldest of each. The detail may be longer than an index takes.
+CREATE INDEX parked_groups ON parked (cause, left(detail, 200), key) WHERE state <> 'behind';
+CREATE INDEX parked_oldest ON parked (cause, left(detail, 200), parked_at) WHERE state <> 'behind';
 
 -- A redrive of many keys. Any instance goes on with it: its runner is the one that has leased it, in database time. Two that
 -- take themselves for it do no harm: a key is redriven under its lock, and counted by who removes it from job_key.

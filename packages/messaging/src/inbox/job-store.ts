@@ -35,22 +35,22 @@ export const addJob = async (tx: Tx, { filter, ...job }: JobRequest): Promise<nu
   return rows[0]!.id
 }
 
-/** Of one transaction. */
+/** Events that one transaction looks at. Their keys, not so many different ones: those would be found by a look at all of them. */
 const mostSelected = 10_000
 
 const select = `
 WITH asked AS MATERIALIZED (
   SELECT id, selected_to FROM job WHERE id = $1 AND selected_to IS NOT NULL FOR UPDATE
 ), piece AS MATERIALIZED (
-  SELECT DISTINCT key FROM parked
+  SELECT key FROM parked
   WHERE key > (SELECT selected_to FROM asked) AND state <> 'behind' AND ($2::text IS NULL OR cause = $2)
     AND ($3::text IS NULL OR ${shownDetail('detail')} = ${shownDetail('$3')}) AND ($4::text[] IS NULL OR key = ANY ($4))
   ORDER BY key LIMIT ${mostSelected}
 ), added AS (
-  INSERT INTO job_key (job, key) SELECT $1, key FROM piece
+  INSERT INTO job_key (job, key) SELECT DISTINCT $1::bigint, key FROM piece
 )
-UPDATE job SET total = total + n, selected_to = CASE WHEN n = ${mostSelected} THEN last_key END, updated_at = now()
-FROM (SELECT count(*)::int AS n, max(key) AS last_key FROM piece) AS found, asked
+UPDATE job SET total = total + keys, selected_to = CASE WHEN events = ${mostSelected} THEN last_key END, updated_at = now()
+FROM (SELECT count(DISTINCT key)::int AS keys, count(*) AS events, max(key) AS last_key FROM piece) AS found, asked
 WHERE job.id = asked.id RETURNING ${columns}`
 
 /** Notes the next keys that it is about. */

@@ -7,31 +7,33 @@ import type { ParkedGroup } from './ops.ts'
 export const shownDetail = (detail: string) => `left(${detail}, 200)`
 
 const detail = shownDetail('detail')
-/** Of one group. */
-const mostCounted = 1_000_000
-/** A page ends with the group that brings it here. */
-const mostOnPage = 100_000
+/** Of one group, and of a page, which ends with the group that brings it here. */
+const mostCounted = 100_000
 
-/** The first group behind this one, and how many keys it holds up. */
+/** The first group behind this one: how many keys it holds up, since when. */
 const groupAfter = (cause: string, after: string) => `
   LATERAL (
     SELECT cause, ${detail} AS detail FROM parked
     WHERE state <> 'behind' AND (cause, ${detail}) > (${cause}, ${after}) ORDER BY cause, ${detail} LIMIT 1
   ) AS first,
   LATERAL (
-    SELECT count(DISTINCT key)::int AS count, min(parked_at) AS oldest, count(*)::int AS events FROM (
-      SELECT key, parked_at FROM parked
+    SELECT count(DISTINCT key)::int AS count, count(*)::int AS events FROM (
+      SELECT key FROM parked
       WHERE state <> 'behind' AND cause = first.cause AND ${detail} = first.detail ORDER BY key LIMIT ${mostCounted}
     ) AS counted
-  ) AS of_group`
+  ) AS of_group,
+  LATERAL (
+    SELECT parked_at AS oldest FROM parked
+    WHERE state <> 'behind' AND cause = first.cause AND ${detail} = first.detail ORDER BY parked_at LIMIT 1
+  ) AS since`
 
 const page = `
 WITH RECURSIVE page AS (
   SELECT 1 AS n, first.cause, first.detail, count, oldest, events FROM (SELECT) AS one, ${groupAfter('$1', '$2')}
   UNION ALL
-  SELECT n + 1, first.cause, first.detail, of_group.count, of_group.oldest, page.events + of_group.events
+  SELECT n + 1, first.cause, first.detail, of_group.count, since.oldest, page.events + of_group.events
   FROM page, ${groupAfter('page.cause', 'page.detail')}
-  WHERE n <= $3 AND page.events < ${mostOnPage}
+  WHERE n <= $3 AND page.events < ${mostCounted}
 )
 SELECT cause, detail, count, oldest, events FROM page ORDER BY n`
 
@@ -47,7 +49,7 @@ export async function parkedGroups(
   const items = rows
     .slice(0, limit)
     .map(({ events: _, oldest, ...group }) => ({ service, ...group, oldest: oldest.toISOString() }))
-  const more = rows.length > limit || (rows.at(-1)?.events ?? 0) >= mostOnPage
+  const more = rows.length > limit || (rows.at(-1)?.events ?? 0) >= mostCounted
   return { items, next: more ? cursorOf(items.at(-1)!) : null }
 }
 
