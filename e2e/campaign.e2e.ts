@@ -45,7 +45,7 @@ suite(`${orders} orders, seed ${seed}`, () => {
   const stored = new Map<string, string[]>()
 
   before(async () => {
-    stack = await sharedStack({ args: ['--instances', '2'], env: { LOG_LEVEL: 'warn' } })
+    stack = await sharedStack({ args: ['--instances', '2'] })
     shop = new Shop(stack, { carts: ['cart', 'cart-2'] })
     for (let n = 0; n < items; n++) await putStock(n, onHand)
   })

@@ -1,6 +1,8 @@
 // The whole shop: what an order's way through its statuses looks like in every service.
 import assert from 'node:assert/strict'
 import { randomBytes } from 'node:crypto'
+import { globSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { before, suite, test } from 'node:test'
 import type { Stack } from '@inorder/testing/stack.ts'
 import { until } from '@inorder/testing/until.ts'
@@ -9,6 +11,33 @@ import { sharedStack } from './shared-stack.ts'
 import { type ParkedKey, Shop } from './shop.ts'
 import { sql } from './sql.ts'
 import { changedEvent, decode, produce, readTopic } from './topic.ts'
+
+interface Line {
+  level: string
+  service: string
+  instance: string
+  msg: string
+  key?: string
+  version?: number
+  kind?: string
+  request_id?: string
+  changes?: [key: string, version: number | null, request: string | null][]
+}
+
+/** Of all instances of a service. */
+const linesOf = ({ data }: Stack, service: string): Line[] =>
+  globSync(`logs/${service}{,-2}.log`, { cwd: data })
+    .flatMap((file) => readFileSync(join(data, file), 'utf8').split('\n'))
+    .filter((line) => line.startsWith('{') && line.endsWith('}'))
+    .map((line) => JSON.parse(line))
+
+type Change = NonNullable<Line['changes']>[number]
+
+/** What the lines of a log tell of, one by one or together. */
+const changesIn = (stack: Stack, service: string): Change[] =>
+  linesOf(stack, service).flatMap(
+    ({ changes, key = '', version = null, request_id = null }): Change[] => changes ?? [[key, version, request_id]],
+  )
 
 suite('one order in all services', () => {
   let stack: Stack
@@ -78,6 +107,23 @@ suite('one order in all services', () => {
       items.map(({ action }) => action),
       ['charges'],
     )
+  })
+
+  test('the logs of all services tell the whole way of an order, by its id and by the id of the request', async () => {
+    const created = await shop.create('told', { 'x-request-id': 'told-1' }, body('told'))
+    assert.equal(created.status, 201, created.text)
+    await shows('told', ...placed)
+    assert.equal((await shop.update('told', 'confirmed', { 'x-request-id': 'told-2' })).status, 200)
+    await shows('told', ...confirmed)
+    for (const service of ['cart', 'order', 'inventory', 'billing', 'shipping'])
+      await until(`${service} has told of both versions`, () => {
+        const told = changesIn(stack, service).filter(([key]) => key === 'told')
+        return [1, 2].every((version) =>
+          told.some(([, of, request]) => of === version && request === `told-${version}`),
+        )
+      })
+    const charge = linesOf(stack, 'billing').find(({ key, kind }) => key === 'told' && kind === 'charge')
+    assert.deepEqual([charge?.msg, charge?.version, charge?.request_id], ['effect done', 2, 'told-2'])
   })
 
   test('cancelled at each stage', async () => {
