@@ -73,6 +73,6 @@ export function service(options: { instance: Instance; settings: Settings; surro
       },
     },
     isReady: () => answersOk(`http://${host}:${port}/health/ready`),
-    stop: { signal: 'SIGTERM', limit: 4_000 },
+    stop: { signal: 'SIGTERM', limit: 4_000 + settings.drainMs },
   }
 }

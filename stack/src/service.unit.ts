@@ -57,3 +57,11 @@ test('instances share a database and know who they are; every service knows wher
   assert.equal(environment('gateway').DATABASE_URL, undefined)
   assert.equal(environment('gateway').DATA_FILE, join(settings.data, 'gateway.jsonl'))
 })
+
+test('a service has DRAIN_MS more to stop in', () => {
+  const draining = { ...settings, ...readSettings({ DRAIN_MS: '2500' }) }
+  const [first] = instancesOf(draining)
+  assert.ok(first)
+  assert.equal(service({ instance: first, settings: draining, surroundings }).stop.limit, 6_500)
+  assert.ok(parts.every(({ stop }) => stop.limit === 4_000))
+})

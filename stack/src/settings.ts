@@ -18,6 +18,8 @@ export interface Settings {
   instances: number
   /** Kafka brokers: 1, or a cluster of 3. */
   brokers: number
+  /** DRAIN_MS: how much longer the services take to stop. */
+  drainMs: number
   /** Given by the user: these stand in for a part, which is then not started. */
   given: { database?: string; kafka?: string; registry?: string }
 }
@@ -38,6 +40,7 @@ export function readSettings(env: NodeJS.ProcessEnv, args: string[] = []): Setti
     data: resolve(env.INORDER_DATA || `${root}.local`),
     install: resolve(env.INORDER_INSTALL || `${root}.local/install`),
     offset: readOffset(env.INORDER_PORT_OFFSET),
+    drainMs: readDrain(env.DRAIN_MS),
     services: readServices(env.INORDER_SERVICES).filter(({ standsInFor }) => !standsInFor || !env[standsInFor]),
     given: {
       ...(env.DATABASE_URL && { database: readUrl('DATABASE_URL', env.DATABASE_URL, ['postgres:', 'postgresql:']) }),
@@ -68,6 +71,14 @@ function readOffset(value = '0'): number {
     throw new StartFailure(`INORDER_PORT_OFFSET is "${value}": give a whole number from 0 to 50000`)
   }
   return offset
+}
+
+function readDrain(value?: string): number {
+  const ms = Number(value || '0')
+  if (!Number.isInteger(ms) || ms < 0 || ms > 60_000) {
+    throw new StartFailure(`DRAIN_MS is "${value}": give milliseconds, a whole number from 0 to 60000`)
+  }
+  return ms
 }
 
 /** `INORDER_SERVICES=cart,order` starts those only; `none` starts the parts alone, to run services from an editor. */

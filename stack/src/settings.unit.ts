@@ -37,6 +37,7 @@ test('what is given stands in for the part', () => {
 test('a bad value is named, in one line', () => {
   const bad = {
     INORDER_PORT_OFFSET: 'many',
+    DRAIN_MS: '60001',
     INORDER_SERVICES: 'cart,cinema',
     DATABASE_URL: 'mysql://db',
     KAFKA_BROKERS: 'localhost',

@@ -3,7 +3,7 @@
 // 421), nor by a write that the browser sends for it (403).
 import type { IncomingMessage } from 'node:http'
 import { Problem } from '@inorder/contracts/problems.ts'
-import type { FastifyInstance } from 'fastify'
+import type { FastifyInstance, FastifyRequest } from 'fastify'
 import { isLoopback } from './config.ts'
 import { sendProblem } from './errors.ts'
 import { countOf } from './header-text.ts'
@@ -12,6 +12,8 @@ export interface Access {
   HOST: string
   ALLOWED_HOSTS?: string
   ALLOWED_ORIGINS?: string
+  /** Requests a second; 0: any number. */
+  RATE_LIMIT?: number
 }
 
 const loopbackNames = ['127.0.0.1', 'localhost', '[::1]']
@@ -51,20 +53,21 @@ export function checkAccess(app: Pick<FastifyInstance, 'addHook'>, access: Acces
     )
   }
 
-  function originFault({ method = '', headers }: IncomingMessage): Problem | undefined {
-    if (!checksOrigins || safe.includes(method)) return undefined
-    const { origin, host, 'sec-fetch-site': site } = headers
-    const isForeign =
-      origin !== undefined && origin !== `http://${host}`.toLowerCase() && !origins.includes(origin.toLowerCase())
-    if (!isForeign && site !== 'cross-site') return undefined
+  function originFault(request: FastifyRequest): Problem | undefined {
+    if (!checksOrigins || safe.includes(request.method)) return undefined
+    const { origin, 'sec-fetch-site': site } = request.headers
+    if (site !== 'cross-site' && (origin === undefined || isKnown(origin, request))) return undefined
     return new Problem(
       'foreign-origin',
       'A page of another origin sent this, and nothing was changed. Who runs the service lists known ones in ALLOWED_ORIGINS.',
     )
   }
 
+  const isKnown = (origin: string, { protocol, host }: FastifyRequest) =>
+    origin === `${protocol}://${host}`.toLowerCase() || origins.includes(origin.toLowerCase())
+
   app.addHook('onRequest', (request, reply, done) => {
-    const fault = hostFault(request.raw) ?? originFault(request.raw)
+    const fault = hostFault(request.raw) ?? originFault(request)
     if (fault) sendProblem(fault, request, reply)
     else done()
   })

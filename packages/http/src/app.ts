@@ -3,6 +3,7 @@ import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox'
 import fastify, { type FastifyBaseLogger, LogController } from 'fastify'
 import { collectDefaultMetrics, type Registry } from 'prom-client'
 import { type Access, checkAccess } from './access.ts'
+import { answerHeaders } from './answer-headers.ts'
 import { buildInfo } from './build-info.ts'
 import { Connections } from './connections.ts'
 import { docs } from './docs.ts'
@@ -10,9 +11,11 @@ import { answerError } from './errors.ts'
 import { health } from './health.ts'
 import { assertPlainUtf8, parseJson } from './json-body.ts'
 import { otherMethods } from './methods.ts'
+import { refuseOverload } from './overload.ts'
 import { problemPages } from './problem-pages.ts'
 import { parseQuery } from './query.ts'
-import { requestIdHeader, requestIdOf } from './request-id.ts'
+import { limitRates } from './rate-limit.ts'
+import { requestIdOf } from './request-id.ts'
 import { requestMetrics } from './request-metrics.ts'
 import { closed } from './schemas.ts'
 import { validatorCompiler } from './validation.ts'
@@ -26,12 +29,14 @@ interface AppOptions {
   metrics: Registry
   /** Names of the parts without which the service cannot do its work; none: it is ready. */
   ready(): Promise<string[]>
+  /** Aborted by the signal that ends the service, which listens for another DRAIN_MS. */
+  stopping?: AbortSignal
   openapi: { title: string; description: string }
   /** The service's settings that say where it listens, and for whom. */
   access: Access
 }
 
-export async function createApp({ logger, metrics, ready, openapi, access }: AppOptions) {
+export async function createApp({ logger, metrics, ready, stopping, openapi, access }: AppOptions) {
   const app = fastify({
     loggerInstance: logger,
     // A line, or a logger, for each request would set the pace; errors are logged where they are seen.
@@ -60,17 +65,17 @@ export async function createApp({ logger, metrics, ready, openapi, access }: App
     // Many clients name the type of a body that they do not send. Whether one may be left out is for the schema to say.
     done(null, body.length === 0 ? undefined : parseJson(body))
   })
+  stopping?.addEventListener('abort', () => connections.drain(), { once: true })
   app.addHook('preClose', async () => connections.stop())
-  app.addHook('onRequest', (request, reply, done) => {
-    reply.header(requestIdHeader, request.id)
-    done()
-  })
+  await refuseOverload(app, bodyLimit)
+  await answerHeaders(app)
   checkAccess(app, access)
   app.addHook('onRoute', ({ schema }) => {
     // Who writes `?limt=5` is told, also where there is nothing to ask for.
     if (schema && !schema.hide) schema.querystring ??= closed({})
   })
   otherMethods(app)
+  if (access.RATE_LIMIT) await limitRates(app, access.RATE_LIMIT)
   collectDefaultMetrics({ register: metrics })
   buildInfo(metrics)
   const requestTimes = requestMetrics(app)

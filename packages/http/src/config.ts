@@ -33,6 +33,8 @@ export const processConfig = (name: string, port: number) => ({
   ALLOWED_HOSTS: Type.Optional(Type.String({ format: 'host,host:port,...' })),
   ALLOWED_ORIGINS: Type.Optional(Type.String({ format: 'http://host:port,...' })),
   INSECURE_LISTEN: Type.Enum(['no', 'yes'], { default: 'no' }),
+  RATE_LIMIT: Type.Integer({ default: 0, minimum: 0, maximum: 1_000_000 }),
+  DRAIN_MS: Type.Integer({ default: 0, minimum: 0, maximum: 60_000 }),
 })
 
 /** The same with what our own services need: `Type.Object({ ...serviceConfig('cart', 3001), DELIVERY: ... })`. */

@@ -23,6 +23,8 @@ test('settings are read from the environment; what is not given, or empty, has i
     INSTANCE: 'cart',
     DELIVERY: 'lenient',
     INSECURE_LISTEN: 'no',
+    RATE_LIMIT: 0,
+    DRAIN_MS: 0,
   })
 })
 

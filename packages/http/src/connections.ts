@@ -53,10 +53,15 @@ export class Connections {
     else this.#refuse(socket, problemOf(error.code))
   }
 
-  /** From now on each answer says `Connection: close`, and what stays idle is ended after a grace. */
-  stop(): void {
+  /** From now on each answer says `Connection: close`. */
+  drain(): void {
     this.#stopping = true
     for (const response of this.#newest.values()) if (response) endBehind(response)
+  }
+
+  /** What stays idle is ended after a grace. */
+  stop(): void {
+    this.drain()
     // The server's close() would end idle connections at once, with the requests that are on their way on them.
     this.#server.closeIdleConnections = () => {}
     // Counted, not timed, and after the loop has read what came: a process that was stalled has not seen its requests yet.

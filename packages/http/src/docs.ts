@@ -16,6 +16,7 @@ const contentSecurityPolicy = [
   "style-src 'self' 'unsafe-inline'",
   "img-src 'self' data: blob:",
   "font-src 'self' data:",
+  "frame-ancestors 'none'",
 ].join('; ')
 
 /** A parameter that has a default may be left out; to ajv, which fills it in, it is always there. */
@@ -71,7 +72,14 @@ const withDescriptions = (responses: Responses): Responses =>
 
 /** What every route may answer stands in no route: the problems that this package throws itself. */
 function withCommonProblems(schema: FastifySchema): FastifySchema {
-  const names: ProblemName[] = ['invalid-request', 'bad-url', 'malformed-http', 'misdirected-request', 'unavailable']
+  const names: ProblemName[] = [
+    'invalid-request',
+    'bad-url',
+    'malformed-http',
+    'misdirected-request',
+    'overloaded',
+    'unavailable',
+  ]
   if (schema.body) names.push('malformed-json', 'foreign-origin', 'body-too-large', 'unsupported-media-type')
   const response = withDescriptions(schema.response as Responses)
   for (const name of names) {

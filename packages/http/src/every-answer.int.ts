@@ -1,6 +1,7 @@
 // What stands on every answer, whatever was asked and whoever answers it.
 import assert from 'node:assert/strict'
 import { after, before, suite, test } from 'node:test'
+import { until } from '@inorder/testing/until.ts'
 import { type Fixture, order, startFixture } from './app.fixture.ts'
 
 const made = /^[\da-f]{8}(-[\da-f]{4}){3}-[\da-f]{12}$/
@@ -79,5 +80,63 @@ suite('every answer', { concurrency: true }, () => {
       'POST /orders HTTP/1.1\r\nhost: localhost\r\nx-request-id: mine\r\ncontent-type: application/json\r\ntransfer-encoding: chunked\r\n\r\nzz\r\n',
     )
     assert.match(await closed, /^HTTP\/1\.1 400 .*^x-request-id: mine\r$.*"requestId":"mine"/ims)
+  })
+})
+
+suite('what browsers, caches and others may do', () => {
+  let fixture: Fixture
+  before(async () => {
+    fixture = await startFixture()
+  })
+  after(() => fixture.close())
+
+  test('nothing that was answered is kept, shown in a frame, sniffed, or read by a page of another origin', async () => {
+    const paths = ['/list', '/nowhere', '/broken', '/health/live', '/metrics', '/openapi.json', '/problems/overloaded']
+    for (const path of paths) {
+      const { headers } = await fixture.send('GET', path, undefined, { origin: 'http://evil.example' })
+      assert.equal(headers['cache-control'], 'no-store', path)
+      assert.equal(headers['content-security-policy'], "default-src 'none';frame-ancestors 'none'", path)
+      assert.equal(headers['x-content-type-options'], 'nosniff', path)
+      assert.equal(headers['cross-origin-resource-policy'], 'same-origin', path)
+      // Over plain HTTP, and without CORS.
+      for (const name of ['strict-transport-security', 'access-control-allow-origin'])
+        assert.equal(headers[name], undefined, `${name} at ${path}`)
+    }
+    const asks = { origin: 'http://evil.example', 'access-control-request-method': 'POST' }
+    const preflight = await fixture.send('OPTIONS', '/orders', undefined, asks)
+    assert.deepEqual(
+      Object.keys(preflight.headers).filter((name) => name.startsWith('access-control')),
+      [],
+    )
+  })
+
+  test('the page at /docs has a policy of its own, without upgrades of what it asks for', async () => {
+    const { headers } = await fixture.send('GET', '/docs/')
+    assert.match(String(headers['content-security-policy']), /^default-src 'self'; script-src 'self' 'unsafe-inline'/)
+    assert.doesNotMatch(String(headers['content-security-policy']), /upgrade-insecure-requests/)
+    assert.match(String(headers['content-security-policy']), /frame-ancestors 'none'/)
+  })
+
+  test('RATE_LIMIT: more requests a second of one address are 429, but for health and metrics', async (t) => {
+    const limited = await startFixture({ RATE_LIMIT: 5 })
+    t.after(limited.close)
+    const many = (path: string) => Promise.all(Array.from({ length: 30 }, () => limited.send('GET', path)))
+    const refused = (await many('/list')).filter(({ status }) => status === 429)
+    assert.ok(refused.length > 0)
+    for (const { headers, json } of refused) {
+      assert.deepEqual([json().type, json().status], ['/problems/rate-limited', 429])
+      assert.match(String(headers['retry-after']), /^[1-9]\d*$/)
+    }
+    for (const path of ['/health/live', '/health/ready', '/metrics'])
+      assert.ok(
+        (await many(path)).every(({ status }) => status === 200),
+        path,
+      )
+    assert.ok(
+      (await Promise.all(Array.from({ length: 30 }, () => fixture.send('GET', '/list')))).every(
+        (a) => a.status === 200,
+      ),
+    )
+    await until('the next second', async () => (await limited.send('GET', '/list')).status === 200)
   })
 })

@@ -2,6 +2,7 @@ import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import { Problem } from '@inorder/contracts/problems.ts'
 import { Type } from 'typebox'
 import { answersOf, plainText } from './answers.ts'
+import { alwaysAnswered } from './overload.ts'
 import { inChapter } from './schemas.ts'
 
 const status = Type.Literal('ok')
@@ -15,13 +16,17 @@ export const health: FastifyPluginAsyncTypebox<{ ready(): Promise<string[]>; met
   inChapter(app, 'service')
   app.get(
     '/health/live',
-    { schema: { operationId: 'getLive', summary: 'The process answers', response: { 200: isAlive } } },
+    {
+      config: alwaysAnswered,
+      schema: { operationId: 'getLive', summary: 'The process answers', response: { 200: isAlive } },
+    },
     async () => ({ status: 'ok' as const }),
   )
 
   app.get(
     '/health/ready',
     {
+      config: alwaysAnswered,
       schema: {
         operationId: 'getReady',
         summary: 'The service can do its work',
@@ -39,6 +44,7 @@ export const health: FastifyPluginAsyncTypebox<{ ready(): Promise<string[]>; met
   app.get(
     '/metrics',
     {
+      config: alwaysAnswered,
       schema: {
         operationId: 'getMetrics',
         summary: 'For Prometheus',

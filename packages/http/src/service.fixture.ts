@@ -10,7 +10,7 @@ const never = new Promise<never>(() => {})
 await runService({
   name: 'fixture',
   schema: Type.Object(serviceConfig('fixture', 3009)),
-  async start({ config, logger, metrics, onClose }) {
+  async start({ config, logger, metrics, stopping, onClose }) {
     const closing = (what: string, close: () => Promise<unknown>) =>
       onClose(what, () => {
         logger.info(`closing ${what}`)
@@ -21,7 +21,8 @@ await runService({
     else if (mode === 'well') closing('failing', () => Promise.reject(new Error('cannot close')))
     if (mode === 'throws at start') throw new Error(mode)
     const openapi = { title: 'Fixture', description: 'Its life goes as its argument says.' }
-    const app = await createApp({ service: 'fixture', logger, metrics, ready: async () => [], openapi, access: config })
+    const ready = async () => []
+    const app = await createApp({ service: 'fixture', logger, metrics, ready, stopping, openapi, access: config })
     app.get('/held', () => {
       logger.info('held')
       return never

@@ -103,6 +103,25 @@ suite('the life of a service', { concurrency: 2 }, () => {
     await cut
   })
 
+  test('for DRAIN_MS after the signal it is not ready, and answers what comes; then it ends as ever', async () => {
+    const { child, output, ended, listens } = run('well', { ...settings, DRAIN_MS: '3000' })
+    await listens()
+    const url = output().match(/http:\/\/127\.0\.0\.1:\d+/)?.[0]
+    assert.equal((await fetch(`${url}/health/ready`)).status, 200)
+    child.kill('SIGTERM')
+    await until('it stops', () => output().includes('"msg":"stopping"'))
+    for (let n = 0; n < 3; n++) {
+      const ready = await fetch(`${url}/health/ready`)
+      const { missing } = (await ready.json()) as { missing: string[] }
+      assert.deepEqual([ready.status, missing], [503, ['stopping']])
+      const live = await fetch(`${url}/health/live`)
+      assert.deepEqual([live.status, live.headers.get('connection')], [200, 'close'])
+    }
+    assert.doesNotMatch(output(), /closing/)
+    assert.equal(await ended, 0, output())
+    assert.deepEqual(output().match(/closing \w+/g), ['closing http', 'closing failing', 'closing database'])
+  })
+
   test('a signal amid the start ends it too', async () => {
     const { child, output, ended } = run('starts for ever')
     await until('it starts', () => output().includes('starting'))

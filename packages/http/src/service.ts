@@ -1,11 +1,12 @@
 // The life of a service process: configuration, start, signals, an ordered end.
+import { setTimeout as pause } from 'node:timers/promises'
 import type { Logger } from 'pino'
 import { Registry } from 'prom-client'
 import { type Static, type TObject, Type } from 'typebox'
 import { BadConfig, processConfig, readConfig } from './config.ts'
 import { openLogger } from './logger.ts'
 
-/** Whoever has started the service kills it after 4 s. */
+/** After DRAIN_MS. Whoever has started the service kills it 0.5 s later. */
 const closeWithinMs = 3_500
 
 export interface Service<Config> {
@@ -29,7 +30,10 @@ export async function runService<Schema extends TObject>(options: {
 }): Promise<void> {
   const config = configOf(options.schema)
   if (!config) return
-  const { LOG_LEVEL, LOG_FILE, INSTANCE } = readConfig(Type.Object(processConfig(options.name, 0)), process.env)
+  const { LOG_LEVEL, LOG_FILE, INSTANCE, DRAIN_MS } = readConfig(
+    Type.Object(processConfig(options.name, 0)),
+    process.env,
+  )
   const logger = await openLogger({ service: options.name, instance: INSTANCE, level: LOG_LEVEL, file: LOG_FILE })
   const opened: { what: string; close: () => Promise<unknown> }[] = []
   const stopping = new AbortController()
@@ -45,6 +49,8 @@ export async function runService<Schema extends TObject>(options: {
     if (stopping.signal.aborted) return
     stopping.abort()
     logger.info({ signal }, 'stopping')
+    // No longer ready, but it listens: whoever shares requests out sends the next ones elsewhere before none is taken here.
+    await pause(DRAIN_MS)
     const end = performance.now() + closeWithinMs
     for (const { what, close } of opened.reverse()) {
       try {

@@ -93,7 +93,7 @@ export function runConsumer<State, Settings extends TProperties = Record<never, 
         }),
       })
       const ready = async () => [...new Set([...(await startup.missing()), ...inbox.missing()])]
-      const app = await createApp({ service: name, logger, metrics, ready, openapi, access: config })
+      const app = await createApp({ service: name, logger, metrics, ready, stopping, openapi, access: config })
       await app.register(async (scope) => {
         scope.setErrorHandler(orDatabaseUnavailable)
         await scope.register(consumer.routes(inbox))

@@ -40,7 +40,7 @@ export function runSandbox({ name, port, actions }: { name: string; port: number
   return runService({
     name,
     schema: Type.Object({ ...processConfig(name, port), DATA_FILE: Type.Optional(Type.String()) }),
-    async start({ config, logger, metrics, onClose }) {
+    async start({ config, logger, metrics, stopping, onClose }) {
       const journal = new Journal<Receipt>(config.DATA_FILE, mostKeys)
       let mode = 'ok'
 
@@ -49,6 +49,7 @@ export function runSandbox({ name, port, actions }: { name: string; port: number
         logger,
         metrics,
         ready: async () => [],
+        stopping,
         openapi: { title: `${name} sandbox`, description: 'Stands in for a service of somebody else.' },
         access: config,
       })

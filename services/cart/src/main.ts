@@ -50,6 +50,7 @@ await runService({
       logger,
       metrics,
       ready: async () => [...(await startup.missing()), ...(log.settled ? [] : ['log'])],
+      stopping,
       openapi: {
         title: 'Cart service',
         description: 'Takes orders and their changes, and publishes [each change](/asyncapi).',

@@ -1,0 +1,68 @@
+import assert from 'node:assert/strict'
+import type { Socket } from 'node:net'
+import { test } from 'node:test'
+import { until } from '@inorder/testing/until.ts'
+import { type Fixture, order, startFixture } from './app.fixture.ts'
+
+/** Keeps the event loop late, and a request on its way, until it is told to stop. */
+function beBusy(fixture: Fixture): () => void {
+  const hold = () => {
+    const end = performance.now() + 300
+    while (performance.now() < end);
+    void fixture.send('GET', '/list')
+  }
+  const timer = setInterval(hold, 0)
+  return () => clearInterval(timer)
+}
+
+const post = 'POST /orders HTTP/1.1\r\nhost: localhost\r\nx-request-id: r-1\r\ncontent-type: application/json\r\n'
+
+test('while the event loop is late, requests are refused before their body is there; health and metrics are answered', async (t) => {
+  const fixture = await startFixture()
+  const rest = beBusy(fixture)
+  const opened: Socket[] = []
+  t.after(() => {
+    rest()
+    // A body that never comes would hold the end up.
+    for (const socket of opened) socket.destroy()
+    return fixture.close()
+  })
+
+  /** The connection of a request that is refused. One that came between two late intervals is not. */
+  const refused = (what: string, sent: string) =>
+    until(
+      `${what} is refused`,
+      async () => {
+        const connection = fixture.open()
+        connection.socket.write(sent)
+        opened.push(connection.socket)
+        await fixture.send('GET', '/health/live')
+        return connection.received().startsWith('HTTP/1.1 503 ') && connection
+      },
+      30_000,
+    )
+  const body = JSON.stringify(order())
+  const [{ socket, received }, chunked] = await Promise.all([
+    refused('what has no body yet', `${post}content-length: ${body.length}\r\n\r\n${body.slice(0, 10)}`),
+    refused('a chunked one', `${post}transfer-encoding: chunked\r\n\r\n2\r\n{}\r\n0\r\n\r\n`),
+  ])
+  for (const path of ['/health/live', '/health/ready', '/metrics'])
+    assert.equal((await fixture.send('GET', path)).status, 200)
+  rest()
+  for (const answer of [received(), chunked.received()]) {
+    const [head = '', text = ''] = answer.split('\r\n\r\n')
+    assert.match(head, /^retry-after: 1\r?$/im)
+    assert.match(head, /^content-type: application\/problem\+json\r?$/im)
+    assert.match(head, /^x-request-id: r-1\r?$/im)
+    assert.doesNotMatch(head, /^connection: close\r?$/im)
+    const { type, status, instance, requestId } = JSON.parse(text)
+    assert.deepEqual([type, status, instance, requestId], ['/problems/overloaded', 503, '/orders', 'r-1'])
+  }
+
+  // The connection goes on: the rest of the body is no request.
+  await until('requests are taken again', async () => (await fixture.send('GET', '/list')).status === 200)
+  const before = received().length
+  socket.write(`${body.slice(10)}GET /list HTTP/1.1\r\nhost: localhost\r\n\r\n`)
+  await until('the next request is answered', () => received().slice(before).includes('"limit"'))
+  assert.match(received().slice(before), /^HTTP\/1\.1 200 /)
+})
