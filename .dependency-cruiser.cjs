@@ -32,7 +32,7 @@ module.exports = {
     only('storage-stands-alone', '^packages/storage/'),
     only('messaging-on-storage', '^packages/messaging/', '^packages/storage/'),
     only('contracts-on-what-a-topic-is', '^packages/contracts/', '^packages/messaging/src/kafka/'),
-    only('http-knows-no-messaging', '^packages/http/', '^packages/contracts/'),
+    only('http-knows-no-messaging', '^packages/http/', '^packages/contracts/', '^packages/storage/src/settings.ts$'),
     ...ladder('^packages/messaging/src/', 'kafka', 'outbox', 'inbox', 'effects'),
     only('service-above-the-packages', '^packages/service/', '^packages/'),
     {
@@ -41,7 +41,12 @@ module.exports = {
       from: { path: '^services/([^/]+)/', pathNot: tests },
       to: outside('^services/$1/', '^packages/'),
     },
-    only('stack-starts-services-as-processes', '^stack/', '^packages/(contracts|messaging)/', '^packages/http/src/log-'),
+    only(
+      'stack-starts-services-as-processes',
+      '^stack/',
+      '^packages/(contracts|messaging|storage)/',
+      '^packages/http/src/log-',
+    ),
     only('testing-uses-the-stack-as-a-process', '^testing/', '^packages/contracts/'),
     {
       name: 'no-import-of-a-service',

@@ -1,4 +1,5 @@
 // One database a service, on the server that is there: ours, or the one that DATABASE_URL names.
+import { clientOf } from '@inorder/storage/connection.ts'
 import pg from 'pg'
 import { StartFailure } from './failure.ts'
 
@@ -39,7 +40,7 @@ export function databaseOf(url: string, name: string): string {
 async function onServer(url: string, work: (client: pg.Client) => Promise<void>): Promise<void> {
   const server = new URL(url)
   if (server.pathname.length < 2) server.pathname = '/postgres'
-  const client = new pg.Client({ connectionString: server.href, connectionTimeoutMillis: 5_000, query_timeout: 30_000 })
+  const client = clientOf(server.href, { connectionTimeoutMillis: 5_000, query_timeout: 30_000 })
   // A server that ends between two queries says so here; the query that follows fails with the same.
   client.on('error', () => {})
   await client.connect()

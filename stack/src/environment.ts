@@ -24,7 +24,12 @@ export function mavenEnvironment(env: NodeJS.ProcessEnv, java: string): NodeJS.P
   return { ...env, ...locale, JAVA_HOME: env.JAVA_HOME || java, MAVEN_OPTS: options }
 }
 
-/** Removes what would change the way to a PostgreSQL that we started; what is for a server of the user's own stays. */
-export function forgetPostgresVariables(env: NodeJS.ProcessEnv): void {
-  for (const name of Object.keys(env)) if (/^PG[A-Z]+$/.test(name)) delete env[name]
+/** Removes what would change the way to a part that we started; what is for one of the user's own stays. */
+export function forgetAccess(env: NodeJS.ProcessEnv, given: { database?: string; kafka?: string; registry?: string }) {
+  const own = [
+    ...(given.database ? [] : [/^PG[A-Z]+(_FILE)?$/]),
+    ...(given.kafka ? [] : [/^KAFKA_(TLS|SASL|OAUTH)/]),
+    ...(given.registry ? [] : [/^SCHEMA_REGISTRY_(USERNAME|PASSWORD|TOKEN|CA)/]),
+  ]
+  for (const name of Object.keys(env)) if (own.some((pattern) => pattern.test(name))) delete env[name]
 }

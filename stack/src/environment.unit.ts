@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { bareEnvironment, forgetPostgresVariables, mavenEnvironment } from './environment.ts'
+import { bareEnvironment, forgetAccess, mavenEnvironment } from './environment.ts'
 
 const shell = {
   PATH: '/bin',
@@ -26,9 +26,15 @@ test('Maven keeps the settings of its user, but for the language', () => {
   assert.match(MAVEN_OPTS ?? '', /^-Xmx1g .*-Duser.language=en\b/)
 })
 
-test('what would change the way to our own PostgreSQL is forgotten, and nothing else', () => {
+test('what would change the way to a part of our own is forgotten, and nothing else', () => {
   const env: NodeJS.ProcessEnv = { ...shell, PGHOST: 'elsewhere', PAYMENT_URL: 'http://p' }
-  forgetPostgresVariables(env)
+  forgetAccess(env, {})
   const { PGOPTIONS, PGSSLMODE, ...rest } = shell
   assert.deepEqual(env, { ...rest, PAYMENT_URL: 'http://p' })
+  const access = { PGPASSWORD_FILE: 'f', KAFKA_TLS: 'on', KAFKA_SASL_PASSWORD_FILE: 'f', SCHEMA_REGISTRY_TOKEN: 't' }
+  const all: NodeJS.ProcessEnv = { ...access }
+  forgetAccess(all, { database: 'd', kafka: 'k', registry: 'r' })
+  assert.deepEqual(all, access)
+  forgetAccess(all, {})
+  assert.deepEqual(all, {})
 })

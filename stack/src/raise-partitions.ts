@@ -4,9 +4,13 @@ import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as pause } from 'node:timers/promises'
 import { orderEvents } from '@inorder/contracts/order-events.ts'
+import type { KafkaAccess } from '@inorder/messaging/kafka/access.ts'
+import { isDenial } from '@inorder/messaging/kafka/access-denied.ts'
+import { kafkaAccess } from '@inorder/messaging/kafka/access-settings.ts'
 import { KafkaAdmin } from '@inorder/messaging/kafka/admin.ts'
 import { pauseRelay, relayOf, resumeRelay } from '@inorder/messaging/outbox/pause.ts'
-import pg from 'pg'
+import { clientOf } from '@inorder/storage/connection.ts'
+import { BadConfig } from '@inorder/storage/settings.ts'
 import { databaseOf } from './databases.ts'
 import { StartFailure } from './failure.ts'
 import { say } from './output.ts'
@@ -20,14 +24,15 @@ const topic = orderEvents.name
 try {
   await raise(readCount(process.argv.slice(2)))
 } catch (error) {
-  process.stderr.write(`${error instanceof StartFailure ? error.message : (error as Error).stack}\n`)
+  const isClear = error instanceof StartFailure || error instanceof BadConfig || isDenial(error)
+  process.stderr.write(`${isClear ? error.message : (error as Error).stack}\n`)
   process.exitCode = 1
 }
 
 async function raise(wanted: number): Promise<void> {
-  const { brokers, database } = addresses()
-  const kafka = new KafkaAdmin({ brokers, clientId: 'raise-partitions' })
-  const cart = new pg.Client({ connectionString: database, connectionTimeoutMillis: 5_000 })
+  const { brokers, access, database } = addresses()
+  const kafka = new KafkaAdmin({ brokers, access, clientId: 'raise-partitions' })
+  const cart = clientOf(database, { connectionTimeoutMillis: 5_000 })
   await cart.connect()
   try {
     const { partitions } = await kafka.topic(topic, deadlineMs)
@@ -53,7 +58,7 @@ async function raise(wanted: number): Promise<void> {
     // 3. More partitions; every broker has to know of them before somebody asks it.
     if (partitions < wanted) await kafka.addPartitions(topic, wanted, deadlineMs)
     for (const broker of brokers) {
-      const one = new KafkaAdmin({ brokers: [broker], clientId: 'raise-partitions' })
+      const one = new KafkaAdmin({ brokers: [broker], access, clientId: 'raise-partitions' })
       await until(async () => (await one.topic(topic, deadlineMs)).partitions === wanted, pausedWithin)
       await one.close()
     }
@@ -82,12 +87,17 @@ function readCount([text = '']: string[]): number {
 }
 
 /** Of the stack that runs, or as they are given. `DATABASE_URL` is the server's; the cart's database is on it. */
-function addresses(): { brokers: string[]; database: string } {
+function addresses(): { brokers: string[]; access: KafkaAccess | undefined; database: string } {
   const { data, given } = readSettings(process.env)
   const parts = given.kafka && given.database ? [] : runningParts(data)
   const addressesOf = (name: RegExp) => parts.filter((part) => name.test(part.name)).map(({ address }) => address)
   const server = given.database ?? `postgres://postgres@${addressesOf(/^postgres$/)[0]}/postgres`
-  return { brokers: given.kafka?.split(',') ?? addressesOf(/^kafka/), database: databaseOf(server, 'inorder_cart') }
+  return {
+    brokers: given.kafka?.split(',') ?? addressesOf(/^kafka/),
+    // That of a stack of ours is open.
+    access: given.kafka ? kafkaAccess(process.env) : undefined,
+    database: databaseOf(server, 'inorder_cart'),
+  }
 }
 
 function runningParts(data: string): { name: string; address: string }[] {

@@ -57,7 +57,7 @@ export function service(options: { instance: Instance; settings: Settings; surro
         ...process.env,
         ...Object.fromEntries(standIns),
         ...(service.database
-          ? { DATABASE_URL: databaseOf(surroundings.database, service.database) }
+          ? { DATABASE_URL: databaseOf(surroundings.database, service.database), DATABASE_URL_FILE: '' }
           : { DATA_FILE: join(settings.data, `${service.name}.jsonl`) }),
         KAFKA_BROKERS: surroundings.kafka,
         SCHEMA_REGISTRY_URL: surroundings.registry,

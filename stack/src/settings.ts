@@ -2,6 +2,7 @@
 import { resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
+import { secretOf } from '@inorder/storage/settings.ts'
 import { StartFailure } from './failure.ts'
 import { type Service, services } from './services.ts'
 
@@ -33,6 +34,7 @@ export function readSettings(env: NodeJS.ProcessEnv, args: string[] = []): Setti
   if (brokers && env.KAFKA_BROKERS) {
     throw new StartFailure('--brokers and KAFKA_BROKERS exclude each other: Kafka is either started or given')
   }
+  const database = secretOf(env, 'DATABASE_URL')
   return {
     instances: oneOf('instances', instances, ['1', '2', '3', '4', '5']),
     brokers: oneOf('brokers', brokers ?? '1', ['1', '3']),
@@ -43,7 +45,7 @@ export function readSettings(env: NodeJS.ProcessEnv, args: string[] = []): Setti
     drainMs: readDrain(env.DRAIN_MS),
     services: readServices(env.INORDER_SERVICES).filter(({ standsInFor }) => !standsInFor || !env[standsInFor]),
     given: {
-      ...(env.DATABASE_URL && { database: readUrl('DATABASE_URL', env.DATABASE_URL, ['postgres:', 'postgresql:']) }),
+      ...(database && { database: readUrl('DATABASE_URL', database, ['postgres:', 'postgresql:']) }),
       ...(env.KAFKA_BROKERS && { kafka: readBrokers(env.KAFKA_BROKERS) }),
       ...(env.SCHEMA_REGISTRY_URL && {
         registry: readUrl('SCHEMA_REGISTRY_URL', env.SCHEMA_REGISTRY_URL, ['http:', 'https:']),

@@ -1,7 +1,8 @@
 // `npm start`: brings the stack up, stays in the foreground, stops it in order.
 import { once } from 'node:events'
 import { statfsSync } from 'node:fs'
-import { forgetPostgresVariables } from './environment.ts'
+import { BadConfig } from '@inorder/storage/settings.ts'
+import { forgetAccess } from './environment.ts'
 import { StartFailure, Stopped } from './failure.ts'
 import { makeFolder } from './folder.ts'
 import { isAlive } from './identity.ts'
@@ -33,7 +34,7 @@ process.on('uncaughtException', (error) => {
 
 try {
   const settings = readSettings(process.env, process.argv.slice(2))
-  if (!settings.given.database) forgetPostgresVariables(process.env)
+  forgetAccess(process.env, settings.given)
   prepareData(settings)
   const lock = takeLock(settings.data)
   try {
@@ -97,7 +98,7 @@ function prepareData({ data, install }: Settings): void {
 
 /** A failure of the machine (no access, no space) has a code and a telling message; one of ours needs its stack. */
 function inOneLine(error: unknown): string {
-  if (error instanceof StartFailure) return error.message.replaceAll(/\s*\n\s*/g, ' ')
+  if (error instanceof StartFailure || error instanceof BadConfig) return error.message.replaceAll(/\s*\n\s*/g, ' ')
   if (error instanceof Error) return 'code' in error ? error.message : (error.stack ?? error.message)
   return String(error)
 }

@@ -25,6 +25,8 @@ export interface ServiceProcess {
   ready(): Promise<void>
   /** What it wrote to stderr. */
   said(): string
+  /** Its log, as its LOG_LEVEL lets it through. */
+  logged(): string
   /** Its log lines with this alarm, as its LOG_LEVEL lets them through. */
   alarms(name: string): Record<string, unknown>[]
   get(path: string): Promise<Response>
@@ -70,6 +72,7 @@ export async function startService(main: URL, env: Record<string, string>): Prom
       })
     },
     said: () => said,
+    logged: () => logged,
     alarms: (name) =>
       logged
         .split('\n')

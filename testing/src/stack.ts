@@ -64,7 +64,8 @@ const thisRoot = fileURLToPath(new URL('../../', import.meta.url))
 export function cleanEnvironment(): NodeJS.ProcessEnv {
   const env = { ...process.env }
   for (const name of Object.keys(env)) {
-    if (/^(INORDER_|TEST_|NODE_TEST_CONTEXT|NODE_OPTIONS|NODE_CHANNEL)/.test(name)) delete env[name]
+    if (/^(INORDER_|TEST_|KAFKA_|SCHEMA_REGISTRY_|PG[A-Z]|NODE_TEST_CONTEXT|NODE_OPTIONS|NODE_CHANNEL)/.test(name))
+      delete env[name]
   }
   const given = ['KAFKA_BROKERS', 'SCHEMA_REGISTRY_URL', 'DATABASE_URL', 'PAYMENT_URL', 'CARRIER_URL']
   for (const name of [...given, 'DELIVERY', 'HOST', 'PORT', 'LOG_LEVEL']) delete env[name]

@@ -1,3 +1,4 @@
+import { BadConfig, secretOf } from '@inorder/storage/settings.ts'
 import { Ajv } from 'ajv'
 import { type Static, type TObject, type TSchema, Type } from 'typebox'
 
@@ -41,20 +42,22 @@ export const processConfig = (name: string, port: number) => ({
 export const serviceConfig = (name: string, port: number) => ({
   ...processConfig(name, port),
   DATABASE_URL: Type.String({ format: 'postgres://host/database' }),
+  MIGRATE: Type.Enum(['start', 'off'], { default: 'start' }),
   KAFKA_BROKERS: Type.String({ format: 'host:port,...' }),
   SCHEMA_REGISTRY_URL: Type.String({ format: 'http://host' }),
   AUDIT_KEEP_DAYS: Type.Optional(Type.Integer({ minimum: 1, maximum: 36_500 })),
 })
 
-/** One line that names every setting that is wrong, and no value: it may be a secret. */
-export class BadConfig extends Error {
-  override readonly name = 'BadConfig'
-}
-
-/** The settings of `schema`, from environment variables of the same names; an empty one counts as not given. */
+/**
+ * The settings of `schema`, from environment variables of the same names, or from files that NAME_FILE names; an empty one
+ * counts as not given.
+ */
 export function readConfig<Schema extends TObject>(schema: Schema, env: NodeJS.ProcessEnv): Static<Schema> {
-  const given = Object.keys(schema.properties).filter((name) => env[name])
-  const config: unknown = Object.fromEntries(given.map((name) => [name, settingOf(schema.properties[name], env[name])]))
+  const given = Object.keys(schema.properties).flatMap((name) => {
+    const text = secretOf(env, name)
+    return text === undefined ? [] : [[name, settingOf(schema.properties[name], text)]]
+  })
+  const config: unknown = Object.fromEntries(given)
   const validate = new Ajv({ allErrors: true, useDefaults: true, formats }).compile<Static<Schema>>(schema)
   if (validate(config)) {
     assertMayListen(config)
@@ -78,5 +81,5 @@ function assertMayListen({ HOST, INSECURE_LISTEN }: { HOST?: string; INSECURE_LI
 }
 
 /** ajv's coercion would take `0x10` and a blank for numbers. */
-const settingOf = (schema: TSchema | undefined, text = ''): unknown =>
+const settingOf = (schema: TSchema | undefined, text: string): unknown =>
   schema && 'type' in schema && schema.type === 'integer' && /^\d+$/.test(text) ? Number(text) : text

@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { BadConfig } from '@inorder/storage/settings.ts'
 import { Type } from 'typebox'
-import { BadConfig, readConfig, serviceConfig } from './config.ts'
+import { readConfig, serviceConfig } from './config.ts'
 
 const schema = Type.Object({
   ...serviceConfig('cart', 3001),
@@ -22,6 +23,7 @@ test('settings are read from the environment; what is not given, or empty, has i
     LOG_LEVEL: 'info',
     INSTANCE: 'cart',
     DELIVERY: 'lenient',
+    MIGRATE: 'start',
     INSECURE_LISTEN: 'no',
     RATE_LIMIT: 0,
     DRAIN_MS: 0,

@@ -1,9 +1,10 @@
 // The life of a service process: configuration, start, signals, an ordered end.
 import { setTimeout as pause } from 'node:timers/promises'
+import { BadConfig } from '@inorder/storage/settings.ts'
 import type { Logger } from 'pino'
 import { Registry } from 'prom-client'
 import { type Static, type TObject, Type } from 'typebox'
-import { BadConfig, processConfig, readConfig } from './config.ts'
+import { processConfig, readConfig } from './config.ts'
 import { openLogger } from './logger.ts'
 
 /** After DRAIN_MS. Whoever has started the service kills it 0.5 s later. */
@@ -80,7 +81,10 @@ export async function runService<Schema extends TObject>(options: {
       onClose: (what, close) => void opened.push({ what, close }),
     })
   } catch (error) {
-    if (!stopping.signal.aborted) fatal(error)
+    if (stopping.signal.aborted) return
+    if (!(error instanceof BadConfig)) return fatal(error)
+    process.stderr.write(`${error.message}\n`)
+    process.exit(1)
   }
 }
 

@@ -81,6 +81,7 @@ export function runConsumer<State, Settings extends TProperties = Record<never, 
       const startup = new Startup({
         pool,
         logger,
+        access: parts.access,
         async prepare() {
           await parts.start(migrationsOf(name, migrations))
           consumer.start?.()
@@ -89,7 +90,7 @@ export function runConsumer<State, Settings extends TProperties = Record<never, 
         },
         contacts: () => ({
           kafka: inbox.ready,
-          registry: registry.idOf(orderEvents.subject, orderEvents.value.schema),
+          registry: () => registry.idOf(orderEvents.subject, orderEvents.value.schema),
         }),
       })
       const ready = async () => [...new Set([...(await startup.missing()), ...inbox.missing()])]

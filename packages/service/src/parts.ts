@@ -1,6 +1,8 @@
 // What every service opens: its database, the registry, and the relay of its outbox.
 import type { serviceConfig } from '@inorder/http/config.ts'
 import type { Service } from '@inorder/http/service.ts'
+import { kafkaAccess } from '@inorder/messaging/kafka/access-settings.ts'
+import { registryAccess } from '@inorder/messaging/kafka/registry-access.ts'
 import { auditExpiry } from '@inorder/messaging/outbox/audit-expiry.ts'
 import { type Outbox, openOutbox } from '@inorder/messaging/outbox/open-outbox.ts'
 import type { PublishedTopic } from '@inorder/messaging/outbox/relay.ts'
@@ -13,10 +15,16 @@ export function openParts(
   { config, logger, metrics, onClose }: Service<ServiceConfig>,
   topics: readonly PublishedTopic[],
 ): Outbox {
+  const access = kafkaAccess(process.env)
+  access.onDenied = (cause) =>
+    logger.error({ alarm: 'kafka-denied', cause }, 'Kafka denies this service something; it is tried again every 10 s')
   const outbox = openOutbox({
     url: config.DATABASE_URL,
     brokers: config.KAFKA_BROKERS.split(','),
+    access,
     registryUrl: config.SCHEMA_REGISTRY_URL,
+    registryAccess: registryAccess(process.env),
+    migrations: config.MIGRATE,
     instance: config.INSTANCE,
     topics,
     logger,

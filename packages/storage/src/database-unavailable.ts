@@ -1,5 +1,6 @@
 // The one table of what it means when a database does not do its work: an HTTP answer, a retry and a log line that ask
 // here agree with each other.
+import { databaseDenial } from './database-denied.ts'
 import { sqlFault, sqlState } from './sqlstate.ts'
 
 /** The operating system's words for a server that cannot be reached, or that hung up. */
@@ -42,6 +43,8 @@ export function isDatabaseUnavailable(error: unknown): boolean {
   // One for each address of the server.
   if (error instanceof AggregateError) return error.errors.length > 0 && error.errors.every(isDatabaseUnavailable)
   if (!(error instanceof Error)) return false
+  // A certificate that has expired meanwhile, say.
+  if (databaseDenial(error)) return true
   if ('code' in error && typeof error.code === 'string')
     return (
       ofTheNetwork.has(error.code) || (ofASocket.has(error.code) && 'syscall' in error && error.syscall === 'connect')

@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto'
 import pg from 'pg'
+import { connectionOf } from './connection.ts'
 
 interface PoolOptions {
   /** `postgres://user:password@host:port/database` */
@@ -55,7 +56,6 @@ export function openPool({
   onIdleError = (error) => process.emitWarning(error),
 }: PoolOptions): pg.Pool {
   const pool = new pg.Pool({
-    connectionString: url,
     application_name: name,
     max,
     connectionTimeoutMillis: connectDeadlineMs,
@@ -77,6 +77,7 @@ export function openPool({
       if (found !== null) identities.set(client, found)
       onSession?.(found)
     },
+    ...connectionOf(url),
   })
   // What is asked of a session that was ended fails, and the pool throws it away.
   pool.on('acquire', (client) => {

@@ -41,8 +41,9 @@ await runService({
     const startup = new Startup({
       pool,
       logger,
+      access: parts.access,
       prepare: () => parts.start(migrations, log),
-      contacts: () => ({ kafka: relay.contact, registry: registry.idOf(subject, value.schema) }),
+      contacts: () => ({ kafka: relay.contact, registry: () => registry.idOf(subject, value.schema) }),
     })
 
     const app = await createApp({

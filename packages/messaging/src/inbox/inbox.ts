@@ -2,6 +2,7 @@ import type { WokenLoop } from '@inorder/storage/woken-loop.ts'
 import type { Pool } from 'pg'
 import type { Logger } from 'pino'
 import type { Registry } from 'prom-client'
+import type { KafkaAccess } from '../kafka/access.ts'
 import { KafkaAdmin } from '../kafka/admin.ts'
 import { TopicConsumer } from '../kafka/consumer.ts'
 import { Decoder } from '../kafka/decode.ts'
@@ -32,6 +33,7 @@ import { TopicKeys } from './topic-keys.ts'
 export interface InboxOptions<State, Event> {
   pool: Pool
   brokers: string[]
+  access?: KafkaAccess | undefined
   registry: Pick<SchemaRegistry, 'schemaOf'>
   /** Kafka consumer group, one a service; names the service in copies of parked records. */
   group: string
@@ -88,12 +90,12 @@ export class Inbox<State, Event> {
   readonly #metrics: InboxMetrics
 
   constructor(topic: Topic<Event>, handler: Handler<State, Event>, options: InboxOptions<State, Event>) {
-    const { pool, brokers, registry, group, instance, groupInstanceId, logger, metrics } = options
+    const { pool, brokers, access, registry, group, instance, groupInstanceId, logger, metrics } = options
     this.#topic = topic
     this.#options = options
     this.topicKeys = new TopicKeys(pool, topic.name)
     this.#numbering = this.topicKeys.loop(logger)
-    this.#admin = new KafkaAdmin({ brokers, clientId: instance })
+    this.#admin = new KafkaAdmin({ brokers, access, clientId: instance })
     const log = new LogCheck({ pool, kafka: this.#admin, topic: topic.name, logger })
     this.#metrics = inboxMetrics(metrics, {
       lag: () => this.#reader.lag,
@@ -106,7 +108,7 @@ export class Inbox<State, Event> {
       context,
       logger,
       metrics: this.#metrics,
-      readRecord: (place) => readRecord({ brokers, clientId: instance }, this.#admin, topic.name, place),
+      readRecord: (place) => readRecord({ brokers, access, clientId: instance }, this.#admin, topic.name, place),
       onSaved: (saved) => this.#saved(saved),
     })
     this.#jobs = new Jobs({ pool, instance, logger, redrive: (key, redrive) => operator.redrive(key, redrive) })
@@ -121,6 +123,7 @@ export class Inbox<State, Event> {
       logger,
       source: new TopicConsumer({
         brokers,
+        access,
         group,
         clientId: instance,
         groupInstanceId,
@@ -159,7 +162,7 @@ export class Inbox<State, Event> {
     const stalled = this.#reader.stalled.map(
       ({ partition, seconds }) => `partition ${name}/${partition} (retried for ${seconds} s)`,
     )
-    return [...(this.#reader.unavailable ? ['kafka'] : []), ...lost, ...stalled]
+    return [...(this.#reader.unavailable ? [this.#options.access?.missing ?? 'kafka'] : []), ...lost, ...stalled]
   }
 
   /** What holds a key up. */

@@ -10,6 +10,7 @@
 import { backoffMs, sleep, unlessAborted } from '@inorder/storage/retry.ts'
 import type { Pool } from 'pg'
 import type { Logger } from 'pino'
+import { isDenial } from '../kafka/access-denied.ts'
 import type { TopicConsumer } from '../kafka/consumer.ts'
 import { KafkaRefused, KafkaUnavailable } from '../kafka/errors.ts'
 import type { RecordStream } from '../kafka/record-stream.ts'
@@ -122,7 +123,11 @@ export class Reader<State, Event> {
         })
       } catch (error) {
         if (this.#ended) break
-        logger.warn({ err: error, failures }, 'reading the topic failed, and begins again with backoff')
+        // Of what is denied there is an alarm.
+        logger[isDenial(error) ? 'debug' : 'warn'](
+          { err: error, failures },
+          'reading the topic failed, and begins again with backoff',
+        )
         if (error instanceof OffsetGap || error instanceof TopicReplaced) this.#applier.stalls.clear()
         if (error instanceof OffsetGap && this.#stream) await this.#rewind(this.#stream)
         await sleep(backoffMs(++failures, backoff), this.#ending.signal)

@@ -1,5 +1,5 @@
 import { Admin, ConfigResourceTypes } from '@platformatic/kafka'
-import { type Cluster, clientOptions, discard, kafkaError } from './client.ts'
+import { attempt, type Cluster, clientOptions, discard, kafkaError, watched, withConnectionError } from './client.ts'
 import { within } from './deadline.ts'
 import { KafkaRefused } from './errors.ts'
 
@@ -134,13 +134,19 @@ export class KafkaAdmin {
     this.#client = undefined
   }
 
-  async #ask<T>(topic: string, deadlineMs: number, question: (client: Admin) => Promise<T>): Promise<T> {
-    const client = this.#client ?? new Admin(clientOptions(this.#cluster, this.#generation++))
+  #ask<T>(topic: string, deadlineMs: number, question: (client: Admin) => Promise<T>): Promise<T> {
+    return attempt(this.#cluster, `ask about ${topic}`, () => this.#askOnce(topic, deadlineMs, question))
+  }
+
+  async #askOnce<T>(topic: string, deadlineMs: number, question: (client: Admin) => Promise<T>): Promise<T> {
+    const client = this.#client ?? watched(new Admin(clientOptions(this.#cluster, this.#generation++)))
     this.#client = client
     try {
       return await within(deadlineMs, `asking about ${topic}`, question(client))
     } catch (error) {
-      const failure = error instanceof KafkaRefused ? error : kafkaError(error, topic)
+      const { access } = this.#cluster
+      const failure =
+        error instanceof KafkaRefused ? error : kafkaError(withConnectionError(error, client), topic, access)
       // Where Kafka answered, the client is good; other questions may share it.
       if (failure instanceof KafkaRefused) throw failure
       if (this.#client === client) this.#client = undefined

@@ -1,19 +1,15 @@
-import type { Registry } from 'prom-client'
-import { clientMetrics, discard } from './client.ts'
+import { denialOf } from './access-denied.ts'
+import { accessOptions, attempt, type Cluster, clientMetrics, discard, watched, withConnectionError } from './client.ts'
 import { within } from './deadline.ts'
 import { TopicMissing } from './errors.ts'
 import { LogConsumer } from './log-consumer.ts'
 import { RecordStream, type Stream } from './record-stream.ts'
 
-interface TopicConsumerOptions {
-  brokers: string[]
+interface TopicConsumerOptions extends Cluster {
   group: string
-  clientId: string
   /** Static membership: who comes back under this name takes its partitions over at once. No two at a time may have it. */
   groupInstanceId?: string | undefined
   topic: string
-  /** For the client's own metrics. */
-  metrics?: Registry | undefined
   /** What the client reports on the side, and what fails while something is given up. */
   onTrouble(error: unknown): void
 }
@@ -48,10 +44,22 @@ export class TopicConsumer {
    * Joins the group (again) and reads from its committed offsets. The same member is used as long as it can join: for a
    * new one the group would have to wait until the broker has given up the old.
    */
-  async open(): Promise<RecordStream> {
+  open(): Promise<RecordStream> {
+    const { topic, group, access } = this.#options
+    return attempt(this.#options, `read ${topic}`, async () => {
+      this.#consumer ??= this.#create()
+      const consumer = this.#consumer
+      try {
+        return await this.#open(consumer)
+      } catch (error) {
+        const why = withConnectionError(error, consumer)
+        throw denialOf(why, `reading ${topic} in the group ${group}`, access?.login ?? 'the client') ?? error
+      }
+    })
+  }
+
+  async #open(consumer: LogConsumer): Promise<RecordStream> {
     const { topic } = this.#options
-    this.#consumer ??= this.#create()
-    const consumer = this.#consumer
     const { topics } = await within(
       callDeadlineMs,
       'metadata',
@@ -125,15 +133,17 @@ export class TopicConsumer {
   }
 
   #create(): LogConsumer {
-    const { brokers, group, clientId, groupInstanceId, metrics, onTrouble } = this.#options
-    const consumer = new LogConsumer({
+    const { brokers, group, clientId, groupInstanceId, access, metrics, onTrouble } = this.#options
+    const options = {
       ...settings,
+      ...accessOptions(brokers, access),
       ...clientMetrics(metrics),
-      bootstrapBrokers: brokers,
+      bootstrapBrokers: [...brokers],
       groupId: group,
       clientId,
       ...(groupInstanceId && { groupInstanceId }),
-    })
+    }
+    const consumer = watched(new LogConsumer(options))
     // The client says so when it could not join again after a rebalance; it then sends no heartbeats any more.
     consumer.on('error', (error: Error) => {
       onTrouble(error)

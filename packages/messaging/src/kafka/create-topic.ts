@@ -1,4 +1,5 @@
 import { KafkaAdmin, type NewTopic } from './admin.ts'
+import type { Cluster } from './client.ts'
 import type { SchemaRegistry } from './registry.ts'
 import type { Topic } from './topic.ts'
 
@@ -37,9 +38,9 @@ export async function registerSchema<Event>(
 /** Makes what is missing of a topic: itself, that of its parked copies, its schema. What is there is left as it is. */
 export async function createTopic<Event>(
   topic: Topic<Event>,
-  { brokers, registry }: { brokers: readonly string[]; registry: SchemaRegistry },
+  { brokers, access, registry }: Omit<Cluster, 'clientId'> & { registry: SchemaRegistry },
 ): Promise<void> {
-  const admin = new KafkaAdmin({ brokers, clientId: 'create-topic' })
+  const admin = new KafkaAdmin({ brokers, access, clientId: 'create-topic' })
   try {
     await admin.createTopics(newTopics(topic), deadlineMs)
   } finally {

@@ -8,6 +8,16 @@ export class KafkaRefused extends Error {
   override readonly name: string = 'KafkaRefused'
 }
 
+/** Kafka is there and does not let us in: a wrong password, a certificate that is not trusted. The message names the setting. */
+export class KafkaDenied extends KafkaUnavailable {
+  override readonly name = 'KafkaDenied'
+}
+
+/** Kafka lets us in and not do this: an ACL is missing. The message names it. */
+export class KafkaForbidden extends KafkaRefused {
+  override readonly name = 'KafkaForbidden'
+}
+
 /** Kafka answered, and knows no such topic (yet). */
 export class TopicMissing extends KafkaRefused {
   override readonly name: string = 'TopicMissing'

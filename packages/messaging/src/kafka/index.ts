@@ -1,7 +1,10 @@
 // @inorder/messaging/kafka: what is in a topic. README.md explains it; the workspace imports the files themselves.
+export { KafkaAccess } from './access.ts'
+export { kafkaAccess } from './access-settings.ts'
 export { avroCodec } from './avro-codec.ts'
 export { type AvroTopic, avroTopic } from './avro-topic.ts'
 export { createTopic } from './create-topic.ts'
-export { RegistryUnavailable, SchemaRegistry } from './registry.ts'
+export { RegistryDenied, RegistryUnavailable, SchemaRegistry } from './registry.ts'
+export { type RegistryAccess, registryAccess } from './registry-access.ts'
 export { textKey } from './text-key.ts'
 export type { KeyCodec, Topic, ValueCodec } from './topic.ts'

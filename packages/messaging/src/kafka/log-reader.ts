@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto'
 import { FetchIsolationLevels } from '@platformatic/kafka'
-import { type Cluster, clientOptions, discard, kafkaError } from './client.ts'
+import { type Cluster, clientOptions, discard, kafkaError, watched, withConnectionError } from './client.ts'
 import { within } from './deadline.ts'
 import { KafkaUnavailable } from './errors.ts'
 import { isControl, isTransactional, type LogBatch, lastOffset } from './log-batch.ts'
@@ -33,7 +33,8 @@ export async function readLog(
   onRecords: (records: SourceRecord[]) => Promise<void>,
 ): Promise<void> {
   // It joins no group, and so leaves no trace; the client wants a name all the same.
-  const consumer = new LogConsumer({ ...clientOptions(cluster, 0), groupId: randomUUID(), autocommit: false })
+  const options = { ...clientOptions(cluster, 0), groupId: randomUUID(), autocommit: false }
+  const consumer = watched(new LogConsumer(options))
   try {
     consumer.topics.track(piece.topic)
     for (const partition of piece.spans.keys()) {
@@ -41,7 +42,7 @@ export async function readLog(
         for (let n = 0; n < records.length; n += maxRecords) await onRecords(records.slice(n, n + maxRecords))
     }
   } catch (error) {
-    throw kafkaError(error, piece.topic)
+    throw kafkaError(withConnectionError(error, consumer), piece.topic, cluster.access)
   } finally {
     discard(consumer)
   }

@@ -1,5 +1,5 @@
 import { Producer } from '@platformatic/kafka'
-import { type Cluster, clientOptions, discard, kafkaError } from './client.ts'
+import { attempt, type Cluster, clientOptions, discard, kafkaError, watched, withConnectionError } from './client.ts'
 import { within } from './deadline.ts'
 
 export interface ProducerRecord {
@@ -29,19 +29,24 @@ export class SerialProducer {
    * Resolves when Kafka has acknowledged all of them. Rejects with KafkaUnavailable (they may be in the log or get there yet),
    * RecordTooLarge or KafkaRefused (as well, if they are of several partitions); the client is then thrown away.
    */
-  async send(records: readonly ProducerRecord[], deadlineMs: number): Promise<void> {
-    this.#client ??= new Producer({ ...clientOptions(this.#cluster, this.#generation++), idempotent: true })
+  send(records: readonly ProducerRecord[], deadlineMs: number): Promise<void> {
     const topics = [...new Set(records.map(({ topic }) => topic))].join()
+    return attempt(this.#cluster, `write ${topics}`, () => this.#send(topics, records, deadlineMs))
+  }
+
+  async #send(topics: string, records: readonly ProducerRecord[], deadlineMs: number): Promise<void> {
+    this.#client ??= watched(new Producer({ ...clientOptions(this.#cluster, this.#generation++), idempotent: true }))
+    const client = this.#client
     const messages = records.map(({ key, value, ...record }) => ({
       ...record,
       ...(key && { key }),
       ...(value && { value }),
     }))
     try {
-      await within(deadlineMs, `sending to ${topics}`, this.#client.send({ messages }))
+      await within(deadlineMs, `sending to ${topics}`, client.send({ messages }))
     } catch (error) {
       this.close()
-      throw kafkaError(error, topics)
+      throw kafkaError(withConnectionError(error, client), topics, this.#cluster.access)
     }
   }
 

@@ -1,10 +1,20 @@
 // A thin client of the schema registry's Confluent API. An outage and an unknown id must not look alike: the first passes,
 // the second makes a record poison.
+import { once } from 'node:events'
+import { request as http, type IncomingMessage } from 'node:http'
+import { request as https } from 'node:https'
+import { text } from 'node:stream/consumers'
 import { assertDecimalsUnchanged } from './decimal-guard.ts'
+import type { RegistryAccess } from './registry-access.ts'
 
 /** No answer, or none that can be trusted: trying again helps. */
 export class RegistryUnavailable extends Error {
-  override readonly name = 'RegistryUnavailable'
+  override readonly name: string = 'RegistryUnavailable'
+}
+
+/** The registry does not let us in, or is not the one that we trust. The message names the setting. */
+export class RegistryDenied extends RegistryUnavailable {
+  override readonly name = 'RegistryDenied'
 }
 
 /** The registry answered, and has no schema with this id. */
@@ -26,13 +36,19 @@ const maxCached = 1_000
 export class SchemaRegistry {
   readonly #url: string
   readonly #deadlineMs: number
+  readonly #access: RegistryAccess
   readonly #ids = new Map<string, Promise<number>>()
   readonly #schemas = new Map<number, Promise<string>>()
 
   /** `url` is that of the Confluent API, with its path; each request ends after `deadlineMs`. */
-  constructor({ url, deadlineMs }: { url: string; deadlineMs: number }) {
+  constructor({
+    url,
+    deadlineMs,
+    access = {},
+  }: { url: string; deadlineMs: number; access?: RegistryAccess | undefined }) {
     this.#url = url.replace(/\/$/, '')
     this.#deadlineMs = deadlineMs
+    this.#access = access
   }
 
   /** The id of a schema (its text) under a subject; registers it if it is new there. */
@@ -80,17 +96,42 @@ export class SchemaRegistry {
 
   async #ask(method: string, path: string, body?: object): Promise<RegistryAnswer> {
     const asked = `${method} ${path}`
+    let answer: RegistryAnswer
     try {
-      const response = await fetch(this.#url + path, {
-        method,
-        headers: { accept: contentType, ...(body && { 'content-type': contentType }) },
-        ...(body && { body: JSON.stringify(body) }),
-        signal: AbortSignal.timeout(this.#deadlineMs),
-      })
-      return { asked, status: response.status, body: await response.json() }
+      const { status, text } = await this.#exchange(method, path, body && JSON.stringify(body))
+      answer = { asked, status, body: [401, 403].includes(status) ? undefined : JSON.parse(text) }
     } catch (error) {
-      throw new RegistryUnavailable(`${asked}: ${(error as Error).message}`, { cause: error })
+      const { message, code = '' } = error as NodeJS.ErrnoException
+      if (/CERT|^UNABLE_TO_/.test(code))
+        throw new RegistryDenied(
+          `the certificate of the schema registry is not trusted (${code}): mend SCHEMA_REGISTRY_CA_FILE, or the host in SCHEMA_REGISTRY_URL`,
+          { cause: error },
+        )
+      throw new RegistryUnavailable(`${asked}: ${message}`, { cause: error })
     }
+    const { status } = answer
+    if (status === 401 || status === 403)
+      throw new RegistryDenied(
+        `the schema registry refuses ${asked} (${status}): mend SCHEMA_REGISTRY_USERNAME and SCHEMA_REGISTRY_PASSWORD, or SCHEMA_REGISTRY_TOKEN, or what that user may do`,
+      )
+    return answer
+  }
+
+  /** `fetch` of Node takes no certificates of a CA of one's own. */
+  async #exchange(method: string, path: string, body: string | undefined) {
+    const { authorization, ca } = this.#access
+    const headers = {
+      accept: contentType,
+      ...(authorization && { authorization: authorization() }),
+      ...(body && { 'content-type': contentType }),
+    }
+    const signal = AbortSignal.timeout(this.#deadlineMs)
+    const send = this.#url.startsWith('https:') ? https : http
+    // A connection of its own: what is asked is kept, so that there is little to ask.
+    const request = send(this.#url + path, { method, headers, signal, agent: false, ...(ca && { ca }) })
+    request.end(body)
+    const [response] = (await once(request, 'response')) as [IncomingMessage]
+    return { status: response.statusCode ?? 0, text: await text(response) }
   }
 }
 

@@ -1,5 +1,5 @@
 // @inorder/messaging/outbox: database -> Kafka. README.md explains it; the workspace imports the files themselves.
-export { MigrationChanged, type Migrations } from '@inorder/storage/migrate.ts'
+export { MigrationChanged, type Migrations, MigrationsMissing } from '@inorder/storage/migrate.ts'
 export { SharedSessions } from '@inorder/storage/pool.ts'
 export { CommitUnknown, type Tx } from '@inorder/storage/transaction.ts'
 export { NotCompared } from './database-run.ts'

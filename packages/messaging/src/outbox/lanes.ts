@@ -1,6 +1,7 @@
 import { backoffMs, sleep } from '@inorder/storage/retry.ts'
 import type { Pool } from 'pg'
 import type { Logger } from 'pino'
+import type { KafkaAccess } from '../kafka/access.ts'
 import { KafkaUnavailable, RecordTooLarge } from '../kafka/errors.ts'
 import { type ProducerRecord, SerialProducer } from '../kafka/producer.ts'
 import { frame } from '../kafka/wire-format.ts'
@@ -18,6 +19,7 @@ export interface LanesOptions {
   /** Of the same database, with a long deadline: for what looks at everything that waits. */
   maintenance: Pool
   brokers: string[]
+  access?: KafkaAccess | undefined
   /** This process, `cart-2`: the `origin` of its rows. Two that run at once must not share it. */
   instance: string
   circuit: Circuit
@@ -55,8 +57,8 @@ export class Lanes {
     this.#options = options
     this.table = new LaneTable(partitions)
     this.#looks = setInterval(() => this.tell({ type: 'look' }), lookMs)
-    const { brokers, instance, metrics } = options
-    const cluster = { brokers, clientId: `${instance}-relay`, metrics: metrics.registry }
+    const { brokers, access, instance, metrics } = options
+    const cluster = { brokers, access, clientId: `${instance}-relay`, metrics: metrics.registry }
     this.#producers = new Map(this.table.lanes.map((lane) => [lane, new SerialProducer(cluster, lane.partition)]))
   }
 

@@ -1,10 +1,12 @@
-import { type Migrations, migrate } from '@inorder/storage/migrate.ts'
+import { assertMigrated, type Migrations, migrate } from '@inorder/storage/migrate.ts'
 import { assertSessionPooling, openPool } from '@inorder/storage/pool.ts'
 import { type Sessions, type Tx, transaction } from '@inorder/storage/transaction.ts'
 import type { Pool } from 'pg'
 import { type Logger, pino } from 'pino'
 import { type Registry, register } from 'prom-client'
+import type { KafkaAccess } from '../kafka/access.ts'
 import { SchemaRegistry } from '../kafka/registry.ts'
+import type { RegistryAccess } from '../kafka/registry-access.ts'
 import type { Topic } from '../kafka/topic.ts'
 import { DatabaseRun, runIdentity } from './database-run.ts'
 import { addToOutbox, outboxRecord } from './outbox.ts'
@@ -15,8 +17,14 @@ export interface OutboxOptions {
   /** `postgres://user:password@host:port/database`: the service's own database. */
   url: string
   brokers: string[]
+  /** `kafkaAccess(process.env)`. Default: plain text, and nobody is asked who they are. */
+  access?: KafkaAccess | undefined
   /** The Confluent API of the schema registry, with its path. */
   registryUrl: string
+  /** `registryAccess(process.env)`. Default: nobody is asked who they are. */
+  registryAccess?: RegistryAccess | undefined
+  /** `off`: `start` changes no table, and fails with MigrationsMissing where one is missing. Default: `start`. */
+  migrations?: 'start' | 'off' | undefined
   /** This process among those of its service, `cart-2`. Two that run at once must not share it. */
   instance: string
   /** What it publishes. */
@@ -28,7 +36,7 @@ export interface OutboxOptions {
 }
 
 /** What a service has open for its events. Everything else of this package takes it as its options: `{ ...outbox, ... }`. */
-export interface Outbox extends Pick<OutboxOptions, 'url' | 'brokers' | 'instance'> {
+export interface Outbox extends Pick<OutboxOptions, 'url' | 'brokers' | 'access' | 'instance'> {
   pool: Pool
   /** For what looks at everything that waits in a table, and takes long where that is much. */
   maintenance: Pool
@@ -53,7 +61,7 @@ export interface Outbox extends Pick<OutboxOptions, 'url' | 'brokers' | 'instanc
 
 /** Opens the database, the registry and the relay of a service. Nothing is asked of them before `start`. */
 export function openOutbox(options: OutboxOptions): Outbox {
-  const { url, brokers, registryUrl, instance, topics } = options
+  const { url, brokers, access, registryUrl, instance, topics } = options
   const { logger = pino({ base: { instance } }), metrics = register } = options
   // A frozen database is a 503 after 3 s; a frozen holder of a lock loses it after 2 s, so its followers may wait longer.
   const run = new DatabaseRun()
@@ -67,15 +75,15 @@ export function openOutbox(options: OutboxOptions): Outbox {
   }
   const pool = openPool({ ...sessions, name: instance, max: 10, deadlineMs: 2_500 })
   const maintenance = openPool({ ...sessions, name: `${instance} maintenance`, max: 2, deadlineMs: 60_000 })
-  const registry = new SchemaRegistry({ url: registryUrl, deadlineMs: 2_000 })
-  const relay = new Relay({ pool, maintenance, url, brokers, registry, topics, instance, run, logger, metrics })
+  const registry = new SchemaRegistry({ url: registryUrl, deadlineMs: 2_000, access: options.registryAccess })
+  const relay = new Relay({ pool, maintenance, url, brokers, access, registry, topics, instance, run, logger, metrics })
   let writable: Sessions = pool
   return {
-    ...{ url, brokers, instance, pool, maintenance, registry, relay, run, logger, metrics },
+    ...{ url, brokers, access, instance, pool, maintenance, registry, relay, run, logger, metrics },
     async start(migrations, log) {
       if (log) writable = run.compareFirst(pool)
       await assertSessionPooling(pool)
-      await migrate(url, migrations)
+      await (options.migrations === 'off' ? assertMigrated : migrate)(url, migrations)
       await relay.start(log)
     },
     async transaction(work) {

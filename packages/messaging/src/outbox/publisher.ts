@@ -1,4 +1,5 @@
 import { sleep } from '@inorder/storage/retry.ts'
+import { isDenial } from '../kafka/access-denied.ts'
 import { KafkaAdmin } from '../kafka/admin.ts'
 import { KafkaRefused, TopicMissing } from '../kafka/errors.ts'
 import type { SchemaRegistry } from '../kafka/registry.ts'
@@ -54,9 +55,9 @@ export class Publisher {
   }
 
   constructor(options: PublisherOptions) {
-    const { brokers, instance, pool, registry, logger, onDeleted } = options
+    const { brokers, access, instance, pool, registry, logger, onDeleted } = options
     this.#options = options
-    this.#kafka = new KafkaAdmin({ brokers, clientId: `${instance}-relay-admin` })
+    this.#kafka = new KafkaAdmin({ brokers, access, clientId: `${instance}-relay-admin` })
     const deletions = new Deletions(pool, logger, (chunks) => {
       this.lanes?.tell({ type: 'deleted', chunks })
       onDeleted(chunks.flatMap(({ rows }) => rows))
@@ -79,7 +80,11 @@ export class Publisher {
         if (tick % ticksBetweenUpkeeps === 0) void this.#keepUp()
       } catch (error) {
         if (!ended.aborted) {
-          logger.warn({ cause: (error as Error).message }, 'the outbox cannot be published')
+          // Of what is denied there is an alarm.
+          logger[isDenial(error) ? 'debug' : 'warn'](
+            { cause: (error as Error).message },
+            'the outbox cannot be published',
+          )
           // Nobody may wait for what does not come.
           if (!this.lanes) circuit.open(error as Error)
         }

@@ -1,6 +1,7 @@
 import { retry, sleep } from '@inorder/storage/retry.ts'
 import type { Pool } from 'pg'
 import type { Logger } from 'pino'
+import type { KafkaAccess } from '../kafka/access.ts'
 import { KafkaAdmin, type TopicLog } from '../kafka/admin.ts'
 import { Decoder } from '../kafka/decode.ts'
 import { KafkaRefused, KafkaUnavailable } from '../kafka/errors.ts'
@@ -20,6 +21,7 @@ interface LogRecoveryOptions<Event> {
   /** Of the same database, with a long deadline. */
   maintenance: Pool
   brokers: readonly string[]
+  access?: KafkaAccess | undefined
   registry: Pick<SchemaRegistry, 'schemaOf'>
   topic: Topic<Event>
   /** This process, `cart-2`. */
@@ -58,10 +60,10 @@ export class LogRecovery<Event> implements ComparedLog {
   #settling: Promise<void> | undefined
 
   constructor(options: LogRecoveryOptions<Event>) {
-    const { brokers, registry, topic, instance } = options
+    const { brokers, access, registry, topic, instance } = options
     this.#options = options
     this.topicName = topic.name
-    this.#kafka = new KafkaAdmin({ brokers, clientId: `${instance}-log` })
+    this.#kafka = new KafkaAdmin({ brokers, access, clientId: `${instance}-log` })
     this.#decoder = new Decoder(topic, registry)
     this.evidence = new HeldEvidence(this.#decoder)
   }
@@ -149,7 +151,7 @@ export class LogRecovery<Event> implements ComparedLog {
   }
 
   async #catchUp(): Promise<void> {
-    const { pool, maintenance, topic, brokers, instance, logger, table, run } = this.#options
+    const { pool, maintenance, topic, brokers, access, instance, logger, table, run } = this.#options
     await sleep(Math.max(run.complete - performance.now(), 0))
     const { identity } = await currentRun(pool)
     const log = await this.#kafka.log(topic.name, deadlineMs)
@@ -167,7 +169,7 @@ export class LogRecovery<Event> implements ComparedLog {
       const records = [...spans.values()].reduce((sum, { from, to }) => sum + Number(to - from), 0)
       logger.info({ records, partitions: spans.size }, 'reading what the log holds above the positions')
       const piece = { topic: topic.name, topicId: log.id, spans }
-      await readLog({ brokers, clientId: `${instance}-log` }, piece, (records) => this.#stage(log.id, records))
+      await readLog({ brokers, access, clientId: `${instance}-log` }, piece, (records) => this.#stage(log.id, records))
     }
     await recoverKeys({
       pool: maintenance,

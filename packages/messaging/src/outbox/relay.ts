@@ -23,7 +23,8 @@ export interface PublishedTopic {
   value?: { schema: string; fingerprint: string }
 }
 
-export interface RelayOptions extends Pick<LanesOptions, 'pool' | 'maintenance' | 'brokers' | 'instance' | 'logger'> {
+export interface RelayOptions
+  extends Pick<LanesOptions, 'pool' | 'maintenance' | 'brokers' | 'access' | 'instance' | 'logger'> {
   /** The same database as `pool`, for connections of the relay's own (lock, LISTEN). */
   url: string
   registry: SchemaRegistry

@@ -1,10 +1,10 @@
 // A connection that is held for what it is, not borrowed from a pool: for a lock, or for notifications.
+import { clientOf } from '@inorder/storage/connection.ts'
 import { backoffMs, sleep } from '@inorder/storage/retry.ts'
-import pg from 'pg'
+import type pg from 'pg'
 
 export function openSession(url: string, name: string, deadlineMs: number): pg.Client {
-  return new pg.Client({
-    connectionString: url,
+  return clientOf(url, {
     application_name: name,
     connectionTimeoutMillis: deadlineMs,
     query_timeout: deadlineMs,
