@@ -41,6 +41,7 @@ const hotPath: Record<string, RegExp[]> = {
     /FROM orders WHERE order_id = \$1$/,
   ],
   order: [
+    /FROM paused WHERE what = 'inbox'/,
     /FROM inbox_position .* FOR UPDATE/,
     /^INSERT INTO inbox_key/,
     /FROM inbox_key .* FOR UPDATE/,
@@ -78,7 +79,7 @@ const hotPath: Record<string, RegExp[]> = {
     /^SELECT .* FROM invoices WHERE/,
     /^INSERT INTO invoices/,
     /^INSERT INTO effect/,
-    /^WITH due AS .* FROM effect/,
+    /^WITH RECURSIVE paused_kind AS .* FROM effect/,
     /FROM inbox_key .* FOR UPDATE/,
     /^WITH removed AS \(DELETE FROM effect/,
     /^INSERT INTO postings/,

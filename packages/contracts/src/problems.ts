@@ -24,6 +24,7 @@ export const problems = {
   'not-the-head': { status: 409, title: 'This event holds nothing up' },
   'nothing-lost': { status: 409, title: 'Nothing of this partition is lost' },
   'not-set-aside': { status: 409, title: 'The event is not the one that is set aside' },
+  paused: { status: 409, title: 'An operator has paused this' },
   'record-gone': { status: 409, title: 'The record is no longer in Kafka' },
   'order-exists': { status: 409, title: 'The order exists already' },
   'stock-reserved': { status: 409, title: 'More of the item is reserved than that' },

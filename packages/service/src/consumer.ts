@@ -98,7 +98,7 @@ export function runConsumer<State, Settings extends TProperties = Record<never, 
       await app.register(async (scope) => {
         scope.setErrorHandler(orDatabaseUnavailable)
         await scope.register(consumer.routes(inbox))
-        await scope.register(opsRoutes(inbox.ops, effects?.ops))
+        await scope.register(opsRoutes(inbox.ops, effects?.ops, Object.keys(consumer.effects ?? {})))
         await scope.register(setAsideRoutes(setAsideOrders(parts)))
       })
       onClose('http', () => app.close())

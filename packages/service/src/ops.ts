@@ -23,6 +23,7 @@ import { Type } from 'typebox'
 import { auditRoutes } from './ops-audit.ts'
 import { effectRoutes } from './ops-effects.ts'
 import { jobRoutes } from './ops-jobs.ts'
+import { pauseRoutes } from './ops-pauses.ts'
 import { cause, done, keyParams, opsRoute, redriveBody, redriveCauseBody } from './ops-route.ts'
 
 const parkedQuery = closed({ cause: Type.Optional(cause), limit, after: Type.Optional(text(1024)) })
@@ -48,11 +49,12 @@ const discardBody = closed(
   { title: 'DiscardParked', examples: [{ event: 'jJ0xVqYbR8aZxq0vYy0n5Q/3/17', reason: 'it was a test' }] },
 )
 
-/** `effects` where the service has slow ones. */
-export function opsRoutes(ops: Ops, effects?: EffectOps): FastifyPluginAsyncTypebox {
+/** `effects` where the service has slow ones, of these kinds. */
+export function opsRoutes(ops: Ops, effects?: EffectOps, kinds: readonly string[] = []): FastifyPluginAsyncTypebox {
   return async (app) => {
     await app.register(auditRoutes((query) => ops.audit(query)))
     await app.register(jobRoutes(ops.jobs))
+    await app.register(pauseRoutes(ops.pauses, kinds))
     if (effects) await app.register(effectRoutes(effects))
 
     app.get(
@@ -91,6 +93,7 @@ export function opsRoutes(ops: Ops, effects?: EffectOps): FastifyPluginAsyncType
         { params: keyParams, body: redriveBody },
         Redriven,
         'nothing-parked',
+        'paused',
         'record-gone',
         'registry-away',
         'kafka-away',
@@ -125,6 +128,7 @@ export function opsRoutes(ops: Ops, effects?: EffectOps): FastifyPluginAsyncType
         Redriven,
         'nothing-parked',
         'not-the-head',
+        'paused',
         'version-not-skipped',
         'registry-away',
       ),

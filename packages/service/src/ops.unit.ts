@@ -77,6 +77,11 @@ async function appOf(queries: unknown[] = []) {
       if (asked[0] > 0) return { refused: 'nothing-lost', detail: 'It lacks nothing.' }
       return { partition: 0, from: 5, to: 9 }
     },
+    pauses: {
+      list: async () => ({ items: [], next: null }),
+      pause: async () => undefined,
+      resume: async () => {},
+    },
     stateOf: async (key) =>
       key === 'unknown' ? undefined : { ...detail(key), eventId: null, appliedAt: null, held: true },
   }

@@ -159,3 +159,27 @@ test('a read with minVersion of an order that is parked here is order-held: at o
   assert.equal((await order.get(details('gap', '&minVersion=1&wait=0'))).status, 200)
   assert.ok(performance.now() - begun < 25_000, 'nobody waited for the end of the wait')
 })
+
+test('a reader who waits is told that the inbox, or the order, is paused', async () => {
+  const { pauses } = order.inbox.ops
+  const inbox = { what: 'inbox', name: '' } as const
+  const one = { what: 'key', name: 'paused' } as const
+  await pauses.pause(inbox, { operator: 'ann', reason: 'maintenance' })
+  await world.publish(orderEvent('paused'))
+  const told = await order.problem(details('paused', '&minVersion=1&wait=0.1'), 503, 'not-yet-processed')
+  assert.match(
+    told,
+    /unknown here, not at 1\. The inbox is paused by ann since .*Z \(maintenance\): .* POST \/ops\/resume\.$/,
+  )
+  await pauses.pause(one, { operator: 'bob', until: '2101-01-01T00:00:00.000Z' })
+  await pauses.resume(inbox, { operator: 'ann' })
+  await until('it is held', async () => (await order.get('/ops/parked/paused')).status === 200)
+  const held = await order.problem(details('paused', '&minVersion=1&wait=0.5'), 503, 'not-yet-processed')
+  assert.match(
+    held,
+    /The key paused is paused by bob since .*Z: until 2101-01-01T00:00:00.000Z, or POST \/ops\/resume\.$/,
+  )
+  const waiting = order.get(details('paused', '&minVersion=1&wait=30'))
+  await pauses.resume(one, { operator: 'bob' })
+  assert.equal((await waiting).status, 200)
+})

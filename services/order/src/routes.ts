@@ -5,6 +5,7 @@ import { answersOf, withHeaders } from '@inorder/http/answers.ts'
 import { notModified, sendVersion } from '@inorder/http/preconditions.ts'
 import { inChapter } from '@inorder/http/schemas.ts'
 import type { Inbox } from '@inorder/messaging/inbox/inbox.ts'
+import { pauseText } from '@inorder/messaging/inbox/pause.ts'
 import type { Pool } from 'pg'
 import type { Logger } from 'pino'
 import { Type } from 'typebox'
@@ -19,7 +20,7 @@ interface OrderRoutes {
   logger: Logger
   waits: VersionWaits
   topic: string
-  inbox: Pick<Inbox<never, never>, 'topicKeys' | 'positions' | 'holderOf'>
+  inbox: Pick<Inbox<never, never>, 'topicKeys' | 'positions' | 'holderOf' | 'pauseOf'>
 }
 
 export const orderRoutes =
@@ -64,9 +65,10 @@ export const orderRoutes =
         if (received && received.version >= minVersion) return received
         await assertNotHeld(orderId)
         const at = received ? `at version ${received.version}` : 'unknown here'
+        const pause = await inbox.pauseOf(orderId)
         throw new Problem(
           'not-yet-processed',
-          `After ${seconds} s the order ${orderId} is ${at}, not at ${minVersion}.`,
+          `After ${seconds} s the order ${orderId} is ${at}, not at ${minVersion}.${pause ? ` ${pauseText(pause)}` : ''}`,
         )
       } finally {
         wait.forget()

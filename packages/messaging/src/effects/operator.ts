@@ -4,6 +4,7 @@
 import { transaction } from '@inorder/storage/transaction.ts'
 import type { Pool } from 'pg'
 import type { Logger } from 'pino'
+import { inForce } from '../inbox/pauses.ts'
 import { lockRows } from '../inbox/store.ts'
 import { actOnAll } from '../outbox/act-on-all.ts'
 import { addAudit, discardAnswer } from '../outbox/audit.ts'
@@ -21,7 +22,9 @@ type Row = Omit<ShownEffect, 'createdAt' | 'failingSince' | 'parkedAt'> & {
 // Its lease makes an attempt's end certain: what was running then may be claimed by anybody.
 const columns = `key, event_id || ':' || n AS effect, kind, version::float8,
   CASE WHEN parked_at IS NOT NULL THEN 'parked' WHEN due_at IS NULL THEN 'behind'
-    WHEN running AND due_at > now() THEN 'running' WHEN failing_since IS NOT NULL THEN 'again' ELSE 'due' END AS state,
+    WHEN running AND due_at > now() THEN 'running' WHEN failing_since IS NOT NULL THEN 'again'
+    WHEN EXISTS (SELECT FROM paused WHERE what = 'effects' AND name IN ('', kind) AND ${inForce}) THEN 'paused'
+    ELSE 'due' END AS state,
   attempts, cause, detail, created_at, failing_since, parked_at`
 
 const shown = ({ key: _, created_at, failing_since, parked_at, ...row }: Row): ShownEffect => ({

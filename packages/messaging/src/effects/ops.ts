@@ -8,7 +8,7 @@ export const ShownEffect = Type.Object(
     effect: text('eventId:n, its idempotency key'),
     kind: Type.String(),
     version: Type.Integer({ description: 'Of the event that asked for it' }),
-    state: text('parked, behind (another), due, running, or again (after a failure)'),
+    state: text('parked, behind (another), due, running, again (after a failure), or paused (its kind is)'),
     attempts: Type.Integer(),
     cause: textOrNull('Of the last failure'),
     detail: textOrNull(),

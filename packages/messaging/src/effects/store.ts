@@ -2,6 +2,7 @@
 import { columns } from '@inorder/storage/columns.ts'
 import type { Tx } from '@inorder/storage/transaction.ts'
 import type { StoredEffect } from '../inbox/effect.ts'
+import { inForce } from '../inbox/pauses.ts'
 import { lockRows } from '../inbox/store.ts'
 import type { Fault } from '../kafka/event.ts'
 import type { Trail } from '../kafka/trail.ts'
@@ -15,14 +16,31 @@ export interface Claim extends StoredEffect, Trail {
 // The table is often empty, and PostgreSQL may have been told so when it last looked: each join would read all of it when a
 // million effects wait. So rows are looked up one by one (OFFSET 0 keeps it so), and met again by their place.
 
+/** The kinds of which something is due, running or failing, and a NULL; one after the other by the index on them. */
+const someKind = `some_kind AS (
+       (SELECT kind FROM effect WHERE due_at IS NOT NULL ORDER BY kind LIMIT 1)
+       UNION ALL
+       SELECT (SELECT kind FROM effect WHERE due_at IS NOT NULL AND kind > some_kind.kind ORDER BY kind LIMIT 1)
+       FROM some_kind WHERE some_kind.kind IS NOT NULL
+     )`
+
 /**
  * Leases what is due, the longest due first. What others are claiming in this moment is skipped, which can swap no two
- * effects of a key, since only its first is ever due.
+ * effects of a key, since only its first is ever due. Kinds that are paused are left out, under the lock of rule 25, and
+ * none of their effects is read: there may be a million of them. So the kinds come first, found one after the other.
  */
 export async function claimEffects(db: Tx, limit: number, leaseMs: number): Promise<Claim[]> {
   const { rows } = await db.query<Claim>(
-    `WITH due AS (
-       SELECT ctid AS place FROM effect WHERE due_at <= now() ORDER BY due_at LIMIT $1 FOR UPDATE SKIP LOCKED
+    `WITH RECURSIVE paused_kind AS MATERIALIZED (
+       SELECT name FROM paused WHERE what = 'effects' AND ${inForce} FOR KEY SHARE
+     ), ${someKind}, due AS (
+       SELECT place FROM (
+         SELECT kind FROM some_kind WHERE NOT EXISTS (SELECT FROM paused_kind WHERE name IN ('', some_kind.kind)) OFFSET 0
+       ) AS at_work, LATERAL (
+         SELECT ctid AS place, due_at FROM effect
+         WHERE kind = at_work.kind AND due_at <= now() ORDER BY due_at LIMIT $1 FOR UPDATE SKIP LOCKED
+       ) AS of_kind
+       ORDER BY due_at LIMIT $1
      )
      UPDATE effect AS e SET attempts = attempts + 1, due_at = now() + $2 * interval '1 ms', running = true
      FROM due WHERE e.ctid = due.place
@@ -121,19 +139,23 @@ export interface StoredEffects {
   oldest: number
 }
 
-/** How many rows each figure looks at: a scrape must stay cheap however much waits. */
+/** How many rows each figure looks at, of what is due those of each kind: a scrape must stay cheap however much waits. */
 export const mostRows = 20_000
 
 /** What is stored and not done. Those that are parked are in the index of those that fail as well. */
 export async function storedEffects(db: Tx): Promise<StoredEffects> {
   const { rows } = await db.query<StoredEffects>(
-    `SELECT (SELECT count(*)::int FROM (SELECT FROM effect LIMIT ${mostRows}) AS r) AS waiting,
+    `WITH RECURSIVE ${someKind}
+     SELECT (SELECT count(*)::int FROM (SELECT FROM effect LIMIT ${mostRows}) AS r) AS waiting,
        first.due, failing.failing,
        (SELECT count(*)::int FROM (SELECT FROM effect WHERE parked_at IS NOT NULL LIMIT ${mostRows}) AS r) AS parked,
        coalesce(extract(epoch FROM now() - least(first.since, failing.since)), 0)::float8 AS oldest
      FROM (
        SELECT count(*) FILTER (WHERE due_at <= now())::int AS due, min(created_at) AS since
-       FROM (SELECT due_at, created_at FROM effect WHERE due_at IS NOT NULL ORDER BY due_at LIMIT ${mostRows}) AS r
+       FROM some_kind, LATERAL (
+         SELECT due_at, created_at FROM effect
+         WHERE kind = some_kind.kind AND due_at IS NOT NULL ORDER BY due_at LIMIT ${mostRows}
+       ) AS r
      ) AS first, (
        SELECT count(*)::int AS failing, min(created_at) AS since
        FROM (SELECT parked_at, created_at FROM effect WHERE failing_since IS NOT NULL LIMIT ${mostRows}) AS r

@@ -10,17 +10,20 @@ import { Committer, PartitionsStuck } from './commit.ts'
 import { type Entry, entryOf } from './key-state.ts'
 import { TopicReplaced } from './log-check.ts'
 import type { InboxMetrics } from './metrics.ts'
+import { InboxPaused, isInboxPaused } from './pauses.ts'
 import { Stalls } from './stalls.ts'
 import { standstills, stuckOf, type Work, without } from './work.ts'
 
 const maxRecords = 1_000
 /**
- * A batch of a few records costs nearly as much as one of a hundred. So after one of less than so many the reader pauses
+ * A batch of a few records costs nearly as much as one of a hundred. So after one of less than so many the reader waits
  * for twice the time that it took, and under load the next one is larger; after a silence a record is taken at once.
  */
 const enoughRecords = 300
-const pauseFactor = 2
-const longestPauseMs = 10
+const throttleFactor = 2
+const longestThrottleMs = 10
+/** A pause that another instance has ended is over for us after so long. */
+const pausedPollMs = 500
 /** Batches under way at once, each of partitions of its own: one is decoded while the other is in the database. */
 const batchesAtOnce = 2
 export const backoff = { firstMs: 100, longestMs: 5_000 }
@@ -43,8 +46,8 @@ export class Applier<State, Event> {
   readonly #committer: Committer<State, Event>
   /** Batches of partitions that are stuck. */
   #again: Work<Event>[] = []
-  /** `performance.now()` of the end of the pause. */
-  #pausedUntil = 0
+  /** `performance.now()` until which no small batch is taken. */
+  #throttledUntil = 0
 
   constructor(options: ApplierOptions<State, Event>) {
     const { pool, context, logger } = options
@@ -62,8 +65,8 @@ export class Applier<State, Event> {
           const begun = performance.now()
           const rest = await this.#apply(stream, work)
           const ended = performance.now()
-          const pauseMs = Math.min(pauseFactor * (ended - begun), longestPauseMs)
-          if (work.taken.records.length < enoughRecords) this.#pausedUntil = ended + pauseMs
+          const throttleMs = Math.min(throttleFactor * (ended - begun), longestThrottleMs)
+          if (work.taken.records.length < enoughRecords) this.#throttledUntil = ended + throttleMs
           if (rest) this.#again.push(rest)
           stream.done(rest ? without(work.taken, rest.taken) : work.taken)
           onDone()
@@ -83,9 +86,9 @@ export class Applier<State, Event> {
    */
   async #next(stream: RecordStream): Promise<Work<Event> | undefined> {
     while (!this.#ended) {
-      const pauseMs = this.#pausedUntil - performance.now()
-      if (pauseMs > 0) {
-        await sleep(pauseMs, this.#options.ending)
+      const throttleMs = this.#throttledUntil - performance.now()
+      if (throttleMs > 0) {
+        await sleep(throttleMs, this.#options.ending)
         continue
       }
       const [first] = this.#again.sort((a, b) => a.dueAt - b.dueAt)
@@ -109,16 +112,32 @@ export class Applier<State, Event> {
         const decoded = await context.decoder.decodeAll(stream.topicId, taken.records)
         work.entries = decoded.map((record) => entryOf(record))
       })
-    try {
-      await this.#untilDone('applying', stream, work, async () => {
-        await this.#options.check(stream, taken.outOfSequence)
-        if (work.entries && taken.spans.size > 0) await this.#commit(stream, work, work.entries)
-      })
-    } catch (error) {
-      if (!(error instanceof PartitionsStuck)) throw error
-      return { ...stuckOf(work, error), dueAt: performance.now() + backoffMs(work.failures, backoff) }
+    for (;;) {
+      try {
+        await this.#untilDone('applying', stream, work, async () => {
+          await this.#options.check(stream, taken.outOfSequence)
+          if (work.entries && taken.spans.size > 0) await this.#commit(stream, work, work.entries)
+        })
+        return undefined
+      } catch (error) {
+        if (error instanceof PartitionsStuck)
+          return { ...stuckOf(work, error), dueAt: performance.now() + backoffMs(work.failures, backoff) }
+        if (!(error instanceof InboxPaused)) throw error
+        await this.#whilePaused(stream, work)
+      }
     }
-    return undefined
+  }
+
+  /** Rule 25. It is no failure, and no alarm; a new assignment is checked all the same, so that the service stays ready. */
+  async #whilePaused(stream: RecordStream, { taken }: Work<Event>): Promise<void> {
+    const { pool, logger, ending } = this.#options
+    this.stalls.clear()
+    const partitions = [...taken.spans.keys()]
+    logger.info({ partitions }, 'the inbox is paused: nothing is applied until that ends, see GET /ops/pauses')
+    while (!this.#ended && !stream.starts && (await isInboxPaused(pool).catch(() => true))) {
+      await sleep(pausedPollMs, ending)
+      stream.assertUsable()
+    }
   }
 
   async #commit({ topicId }: RecordStream, work: Work<Event>, entries: readonly Entry<Event>[]): Promise<void> {
@@ -149,7 +168,7 @@ export class Applier<State, Event> {
     }
     const onFailure = (error: unknown) => {
       stream.assertUsable()
-      if (error instanceof OffsetGap || error instanceof TopicReplaced) throw error
+      if (error instanceof OffsetGap || error instanceof TopicReplaced || error instanceof InboxPaused) throw error
       metrics.retries.inc()
       const stuck = standstills(stream.topicId, work, error)
       for (const { partition, at, error: cause } of stuck) this.stalls.failed(partition, at, cause)

@@ -1,3 +1,4 @@
+import { answered } from '@inorder/storage/answered.ts'
 import type { Tx } from '@inorder/storage/transaction.ts'
 import type { Pool } from 'pg'
 import type { Decoder } from '../kafka/decode.ts'
@@ -15,6 +16,7 @@ import { know, remember } from './decide.ts'
 import { withoutDiscarded } from './discard.ts'
 import { type Entry, entryOf, type KeyState } from './key-state.ts'
 import { parkedBefore, waitingRecords } from './parked-store.ts'
+import { InboxPaused, pausedAmong, readPauses } from './pauses.ts'
 import { healShare } from './redrive-sizes.ts'
 import { type LockedKeys, lockKeys, lockPositions, makePositions, movePositions } from './store.ts'
 import { addTopicKeys } from './topic-keys.ts'
@@ -74,13 +76,16 @@ async function applyBatch<State, Event>(
 ): Promise<BatchResult<State, Event>> {
   const topic = { id: topicId, name: context.topic.name }
 
-  // 1. Positions. What lies below them is applied already, whoever did it.
+  // 1. Pauses, before any other lock (rule 25); positions. What lies below them is applied already, whoever did it.
   const partitions = [...spans.keys()].sort((a, b) => a - b)
+  const reading = readPauses(tx)
+  reading.catch(() => {})
   if (stepByStep) await makePositions(tx, topic, partitions)
   const locking = lockPositions(tx, topicId, partitions)
   const all = stepByStep ? undefined : lockKeys<State, Event>(tx, entries)
   all?.catch(() => {})
-  const { positions, discarded } = await locking
+  const [paused, { positions, discarded }] = await answered([reading, locking])
+  if (paused.inbox) throw new InboxPaused()
   if (positions.size < partitions.length) throw new LockedTooSoon()
   const moved = new Map<number, bigint>()
   for (const [partition, { from, next }] of spans) {
@@ -96,6 +101,7 @@ async function applyBatch<State, Event>(
   const open = await withoutDiscarded(tx, fresh, discarded)
   const locked = await (all ?? lockKeys<State, Event>(tx, open))
   const { keyStates, created } = open.length < entries.length ? keysOf(open, locked) : locked
+  if (paused.anyKey) for (const key of await pausedAmong(tx, [...keyStates.keys()])) keyStates.get(key)!.paused = true
   await readParked(tx, keyStates, open, context.decoder, oneByOne)
   const changes = await changesBy(tx, open, keyStates, context, oneByOne, search)
 
@@ -145,7 +151,7 @@ async function readParked<State, Event>(
   for (const { key, version } of ofHeld) {
     const keyState = keyStates.get(key)!
     if (keyState.blocked) continue
-    if (version === keyState.version + 1) healing.add(keyState)
+    if (version === keyState.version + 1 && !keyState.paused) healing.add(keyState)
     else keyState.horizon = keyState.version
   }
   if (healing.size === 0) return

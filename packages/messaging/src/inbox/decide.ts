@@ -5,7 +5,7 @@
 //                                             also a version that was skipped, which then is told (`late`)
 //           -> conflict    (listed)           another event of the version that is applied
 //           -> behind      (parked)           a poison record stands at its key's head, or the key is due
-//           -> head        (parked, blocks)   cannot be decoded, or applying it fails
+//           -> head        (parked, blocks)   cannot be decoded, or applying it fails, or the key is paused
 //           -> waiting     (parked)           a version before it is missing
 //           -> applied, and after it each waiting version whose turn has come, as far as this transaction has read
 //              them; if there may be more the key is due
@@ -16,7 +16,7 @@
 import type { Fault } from '../kafka/event.ts'
 import type { SourceRecord } from '../kafka/record.ts'
 import type { EffectRow } from './effect-rows.ts'
-import type { Entry, KeyState, Parking } from './key-state.ts'
+import { type Entry, type KeyState, type Parking, pausedCause } from './key-state.ts'
 
 /** What a batch does, gathered record by record. */
 export interface Changes<State, Event> {
@@ -82,6 +82,10 @@ export function judge<State, Event>(
   if (decoded && decoded.version > keyState.version + 1) {
     const detail = `version ${keyState.version + 1} has not come yet`
     return put(keyState, entry, { state: 'waiting', cause: 'gap', detail, attempts }, changes)
+  }
+  if (keyState.paused && decoded) {
+    const detail = 'an operator has paused the key: it is applied when that ends, see GET /ops/pauses'
+    return put(keyState, entry, { state: 'head', cause: pausedCause, detail, attempts }, changes)
   }
   return entry
 }

@@ -1,5 +1,5 @@
 // Keys that are due go on by themselves: at the start, when a batch or an operator has left one, and each second for what
-// an instance left that is no more.
+// an instance left that is no more, or whose pause has ended.
 import { WokenLoop } from '@inorder/storage/woken-loop.ts'
 import type { Pool } from 'pg'
 import type { Logger } from 'pino'
@@ -11,13 +11,16 @@ const mostAtOnce = 100
 interface DueKeysOptions {
   pool: Pool
   logger: Logger
+  /** Pauses whose time is over end, which may make keys due. */
+  endPassed(): Promise<void>
   /** Takes the steps that are left of the key. */
   goOn(key: string): Promise<void>
 }
 
-export function dueKeysLoop({ pool, logger, goOn }: DueKeysOptions): WokenLoop {
+export function dueKeysLoop({ pool, logger, endPassed, goOn }: DueKeysOptions): WokenLoop {
   const loop: WokenLoop = new WokenLoop(pollMs, async () => {
     try {
+      await endPassed()
       for (const key of await dueKeys(pool, mostAtOnce)) {
         if (loop.closing) return
         // One that fails does not hold up the others; the next look tries it again.

@@ -20,12 +20,17 @@ import type { BatchResult } from './batch.ts'
 import { dueKeysLoop } from './due-keys.ts'
 import type { Handler } from './handler.ts'
 import { type JobOps, Jobs } from './jobs.ts'
+import { isFailed } from './key-state.ts'
 import { LogCheck } from './log-check.ts'
 import { type InboxMetrics, inboxMetrics } from './metrics.ts'
 import { Operator } from './operator.ts'
 import type { PartitionPosition } from './ops.ts'
 import { parkedFigures } from './parked-figures.ts'
 import { type Holder, holderOf } from './parked-listing.ts'
+import type { Pause } from './pause.ts'
+import { pauseMetrics } from './pause-metrics.ts'
+import { type PauseOps, Pauses } from './pause-operator.ts'
+import { pauseOf } from './pauses.ts'
 import { Reader } from './reader.ts'
 import { shownPositions } from './store.ts'
 import { TopicKeys } from './topic-keys.ts'
@@ -56,6 +61,8 @@ export type Ops = Omit<Operator<never, never>, 'goOn'> & {
   acceptLoss: LogCheck['acceptLoss']
   /** Redrives of many keys, in the background. */
   jobs: JobOps
+  /** What does not go on for a while (rule 25). */
+  pauses: PauseOps
 }
 
 export interface Applied<State, Event> {
@@ -112,12 +119,16 @@ export class Inbox<State, Event> {
       onSaved: (saved) => this.#saved(saved),
     })
     this.#jobs = new Jobs({ pool, instance, logger, redrive: (key, redrive) => operator.redrive(key, redrive) })
+    pauseMetrics(metrics, pool)
+    const pauses = new Pauses({ pool, logger, instance })
     this.ops = Object.assign(operator, {
       jobs: this.#jobs,
       positions: () => this.positions(),
       acceptLoss: (partition: number, by: string) => log.acceptLoss(partition, by),
+      pauses,
     })
-    this.#due = dueKeysLoop({ pool, logger, goOn: (key) => operator.goOn(key) })
+    const endPassed = () => pauses.endPassed()
+    this.#due = dueKeysLoop({ pool, logger, endPassed, goOn: (key) => operator.goOn(key) })
     this.#reader = new Reader({
       pool,
       logger,
@@ -168,6 +179,11 @@ export class Inbox<State, Event> {
   /** What holds a key up. */
   holderOf(key: string): Promise<Holder | undefined> {
     return holderOf(this.#options.pool, key)
+  }
+
+  /** What an operator has paused that keeps the key from going on: the inbox or the key. */
+  pauseOf(key: string): Promise<Pause | undefined> {
+    return pauseOf(this.#options.pool, key)
   }
 
   /** How far each partition is applied, and how far its log goes. */
@@ -223,10 +239,9 @@ export class Inbox<State, Event> {
     logChanges(logger, saved.applied, changeOf, 'event applied')
     if (saved.duplicates > 0) logger.info({ duplicates: saved.duplicates }, 'duplicates were dropped')
     for (const { key, topicId, parking, before, ...at } of saved.moved) {
-      if (!parking || parking.state === before?.state) continue
+      if (!parking || (parking.state === before?.state && isFailed(parking) === isFailed(before))) continue
       if (!before) metrics.parked.inc({ cause: parking.cause })
-      const alarm = parking.state === 'head' || parking.state === 'conflict'
-      logger[alarm ? 'warn' : 'info'](
+      logger[isFailed(parking) ? 'warn' : 'info'](
         { key, event: placeName(topicId, at), ...parking },
         'a record was parked: see GET /ops/parked/{key}',
       )

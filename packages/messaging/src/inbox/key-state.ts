@@ -7,6 +7,13 @@ export interface Parking extends Fault {
   readonly attempts: number
 }
 
+/** Of a head that nothing is wrong with: its key is paused (rule 25). */
+export const pausedCause = 'paused'
+
+/** A record that somebody has to look at: it could not be applied. */
+export const isFailed = (parking: Parking | undefined): boolean =>
+  (parking?.state === 'head' && parking.cause !== pausedCause) || parking?.state === 'conflict'
+
 /** A record on its way through the inbox: as it arrives, or taken up again from the parked table. */
 export interface Entry<Event> extends DecodedRecord<Event> {
   /** How it was parked before this batch; undefined: not at all. */
@@ -52,6 +59,8 @@ export interface KeyState<State, Event> {
   blocked: boolean
   /** As in its row. */
   due: number | null
+  /** What would be applied of it is parked instead (rule 25). */
+  paused: boolean
   readonly skipped: readonly Skipped[]
   /** Events whose turn has not come, by version, each in order of arrival. */
   readonly waiting: Map<number, Entry<Event>[]>
@@ -76,6 +85,7 @@ export const newKeyState = <State, Event>(
     state: undefined,
     blocked: due !== null,
     due,
+    paused: false,
     skipped,
     waiting: new Map(),
     horizon: Infinity,

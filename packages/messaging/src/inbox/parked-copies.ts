@@ -5,7 +5,7 @@ import type { Reference } from '../kafka/record.ts'
 import type { Topic } from '../kafka/topic.ts'
 import { addToOutbox } from '../outbox/outbox.ts'
 import type { PublishedTopic } from '../outbox/relay.ts'
-import type { Entry } from './key-state.ts'
+import { type Entry, isFailed } from './key-state.ts'
 
 /** What a copy says besides the headers of its record. */
 export const copyHeaders = {
@@ -26,7 +26,7 @@ export const copiesOf = ({
 })
 
 /**
- * Puts a copy of each record that blocks its key or is in conflict into the outbox, for the topic of parked records:
+ * Puts a copy of each record that could not be applied and blocks its key, or is in conflict, into the outbox, for the topic of parked records:
  * the original bytes and headers, and who could not apply it, why, and where it stands. Of a record that is kept by
  * reference the copy says where it stands in the log, how long it is, and its digest. Those that only wait are not copied,
  * and no record a second time when a redrive leaves it where it was.
@@ -37,8 +37,7 @@ export async function addCopies<Event>(
   { topic, service, instance }: { topic: Topic<Event>; service: string; instance: string },
 ): Promise<Entry<Event>[]> {
   const copied = [...moved].filter(
-    ({ parking, before }) =>
-      (parking?.state === 'head' || parking?.state === 'conflict') && parking.state !== before?.state,
+    ({ parking, before }) => isFailed(parking) && !(isFailed(before) && parking?.state === before?.state),
   )
   if (copied.length === 0) return copied
   const copies = copied.map(({ record, parking, topicId, ...at }) => {

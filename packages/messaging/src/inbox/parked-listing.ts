@@ -3,6 +3,7 @@
 import type { Tx } from '@inorder/storage/transaction.ts'
 import type { Pool } from 'pg'
 import { type List, listOf } from '../outbox/ops.ts'
+import { pausedCause } from './key-state.ts'
 import type { ParkedEvent, ParkedKey, Redriven, Standing, StateOfKey } from './ops.ts'
 import type { ParkedRecord } from './parked-store.ts'
 
@@ -81,7 +82,7 @@ export interface Holder {
   since: string
 }
 
-/** Undefined when nothing holds the key up. */
+/** Undefined when nothing holds the key up, or only that it is paused: that ends by itself, or when somebody resumes it. */
 export async function holderOf(pool: Pool, key: string): Promise<Holder | undefined> {
   const { rows } = await pool.query<Omit<Holder, 'since'> & { since: Date }>(
     `SELECT inbox_key.applied_version::float8 AS "appliedVersion", first.*
@@ -89,17 +90,18 @@ export async function holderOf(pool: Pool, key: string): Promise<Holder | undefi
        SELECT ${event}, state, cause, detail, parked_at AS since FROM parked
        WHERE key = $1 AND state IN ('head', 'waiting') ORDER BY state <> 'head', seq LIMIT 1
      ) AS first
-     WHERE key = $1 AND held`,
+     WHERE key = $1 AND held AND first.cause <> '${pausedCause}'`,
     [key],
   )
   return rows[0] && { ...rows[0], since: rows[0].since.toISOString() }
 }
 
-/** Those of these keys that something holds up. */
+/** Those of these keys that something holds up; not those that are only paused. */
 export async function heldAmong(pool: Pool, keys: string[]): Promise<string[]> {
   const { rows } = await pool.query<{ key: string }>(
     `SELECT key FROM inbox_key WHERE key = ANY($1) AND held AND EXISTS (
-       SELECT FROM parked WHERE parked.key = inbox_key.key AND state IN ('head', 'waiting'))`,
+       SELECT FROM parked WHERE parked.key = inbox_key.key AND state IN ('head', 'waiting')) AND NOT EXISTS (
+       SELECT FROM parked WHERE parked.key = inbox_key.key AND state = 'head' AND cause = '${pausedCause}')`,
     [keys],
   )
   return rows.map((row) => row.key)

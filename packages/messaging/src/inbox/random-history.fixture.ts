@@ -123,7 +123,7 @@ const meeting = fc
   .tuple(
     fc.oneof(fc.tuple(batch, byHand), fc.tuple(byHand, batch), fc.tuple(action, action)),
     fc.constantFrom(...repairs),
-    fc.integer({ min: 2, max: 9 }),
+    fc.integer({ min: 3, max: 10 }),
   )
   .map(([[first, second], repair, at]): Step => ({ do: 'meet', repair, first, second, at }))
 const redriveAll = fc.record({

@@ -96,7 +96,12 @@ test('rule 18: killed between two steps, the key goes on by itself before anythi
   assert.equal(newer.applied.length, 0)
   assert.equal((await stored(o)).parked[count + 2], 'behind')
 
-  const due = dueKeysLoop({ pool, logger: pino({ level: 'silent' }), goOn: (key) => operator.goOn(key) })
+  const due = dueKeysLoop({
+    pool,
+    logger: pino({ level: 'silent' }),
+    endPassed: async () => {},
+    goOn: (key) => operator.goOn(key),
+  })
   due.start()
   await until('all is applied', async () => (await stored(o)).version === count + 2)
   await due.close()

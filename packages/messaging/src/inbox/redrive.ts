@@ -12,6 +12,8 @@ import type { Discard, Redriven, Standing } from './ops.ts'
 import { answerOf, standing } from './parked-listing.ts'
 import { findParked, type ParkedRecord, removeParked } from './parked-store.ts'
 import { firstWaiting, headOf, isParked, unread } from './parked-turns.ts'
+import { pauseText } from './pause.ts'
+import { lockPauseOf } from './pauses.ts'
 import { type AtHand, beginning, type RedriveCursor, type Size, takeStep } from './redrive-steps.ts'
 import { lockKey, saveKeys, skipVersions } from './store.ts'
 
@@ -48,6 +50,10 @@ export async function advance<State, Event>(
   size: Size,
   atHand: AtHand,
 ): Promise<Advanced<State, Event> | undefined> {
+  // 0. Nothing is applied of what is paused (rule 25): what is left of an action is taken up when that ends.
+  const pause = await lockPauseOf(tx, key)
+  if (pause && audit !== undefined) return { answer: (await audited(tx, audit))!.answer }
+  if (pause) return action && { refused: 'paused', detail: pauseText(pause) }
   if (action?.discard && audit === undefined) await lockPositionOf(tx, action.discard.event)
   // 1. The key's row; in the next statements what is parked of it (rule 14).
   // Not locked: what belongs to none may bear the name of a key that arrives only now, and is not ours to touch.

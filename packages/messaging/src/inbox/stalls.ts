@@ -56,7 +56,7 @@ export class Stalls {
     for (const partition of this.#stalls.keys()) if (!partitions.has(partition)) this.#stalls.delete(partition)
   }
 
-  /** What was retried is not there any more, or will be read anew. */
+  /** What was retried is not there any more, will be read anew, or is paused. */
   clear(): void {
     this.#stalls.clear()
   }

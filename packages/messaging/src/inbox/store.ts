@@ -2,6 +2,7 @@ import { answered } from '@inorder/storage/answered.ts'
 import { columns } from '@inorder/storage/columns.ts'
 import { ifBegun, type Tx } from '@inorder/storage/transaction.ts'
 import { type Entry, type KeyRow, type KeyState, newKeyState, newRow, rowOf, type Skipped } from './key-state.ts'
+import { inForce } from './pauses.ts'
 
 /** How far each of the topic's partitions is applied; a partition of which nothing is has no row. */
 export async function readPositions(db: Tx, topicId: string): Promise<Map<number, bigint>> {
@@ -218,10 +219,12 @@ export async function skipVersions(tx: Tx, key: string, { from, to }: Skipped): 
   ])
 }
 
-/** Keys that go on in steps, and are not done. */
+/** Keys that go on in steps, and are not done; without those that are paused. */
 export async function dueKeys(db: Tx, limit: number): Promise<string[]> {
   const { rows } = await db.query<{ key: string }>(
-    'SELECT key FROM inbox_key WHERE due IS NOT NULL ORDER BY key LIMIT $1',
+    `SELECT key FROM inbox_key WHERE due IS NOT NULL AND NOT EXISTS (
+       SELECT FROM paused WHERE (what = 'inbox' OR what = 'key' AND name = key) AND ${inForce}
+     ) ORDER BY key LIMIT $1`,
     [limit],
   )
   return rows.map((row) => row.key)

@@ -44,6 +44,7 @@ export interface Refused {
     | 'nothing-lost'
     | 'nothing-parked'
     | 'nothing-set-aside'
+    | 'paused'
     | 'record-gone'
     | 'registry-away'
     | 'too-many-keys'
@@ -74,6 +75,11 @@ const Audited = Type.Partial(
       description: 'Why it was held, as in an item of /ops/held',
     }),
     consequence: text('What is missing since, and what to do about it'),
+    pause: Type.Unsafe<object | null>({
+      type: ['object', 'null'],
+      additionalProperties: true,
+      description: 'An item of /ops/pauses',
+    }),
   }),
 )
 
@@ -84,11 +90,11 @@ export const AuditEntry = Type.Object(
     at: time,
     operator: text('The header x-operator, else the remote address'),
     action: text(
-      'redrive, discard, accept-loss, set-aside-redrive, set-aside-discard, release, or skipped-arrived: a version that was skipped came after all',
+      'redrive, discard, accept-loss, pause, resume, set-aside-redrive, set-aside-discard, release, or skipped-arrived: a version that was skipped came after all',
     ),
-    key: text('@topic:partition where a loss was accepted'),
+    key: text('@topic:partition where a loss was accepted; @inbox, @effects or @effects:kind where that was paused'),
     event: textOrNull('Of a discard, or what came after all'),
-    reason: textOrNull('Of a discard or a release'),
+    reason: textOrNull('Of a discard, a release or a pause'),
     before: Audited,
     after: Audited,
   },
