@@ -22,6 +22,11 @@ function instance(url: string) {
       console.log('leads')
       signal.addEventListener('abort', () => console.log('lost'))
     }
+    process.on('SIGUSR2', () => {
+      const end = performance.now() + 4_500
+      while (performance.now() < end);
+      console.log('goes on')
+    })
     new Leadership({ url: ${JSON.stringify(url)}, instance: 'child', logger, heartbeat: () => '', lead, run: { look: async () => {} } }).start()`
   const child = spawn(process.execPath, ['--input-type=module', '-e', script], { stdio: ['ignore', 'pipe', 'inherit'] })
   children.push(child)
@@ -66,6 +71,20 @@ test('rule 8: a leader that freezes loses the lock, and knows it when it thaws',
   assert.equal(leads, false, 'closing gives the lock away')
   await until('the first leads again', () => first.said.filter((line) => line === 'leads').length === 2)
   first.child.kill('SIGKILL')
+  await database.drop()
+})
+
+test('rule 8: a leader whose event loop stands still for more than the limit loses the lock, and knows it', async () => {
+  const database = await freshDatabase('leader')
+  const first = instance(database.url)
+  await until('the first leads', () => first.said.includes('leads'))
+  const second = instance(database.url)
+  first.child.kill('SIGUSR2')
+  await until('the second leads', () => second.said.includes('leads'))
+  await until('the first knows', () => first.said.includes('lost'))
+  assert.deepEqual(first.said.slice(0, 3), ['leads', 'goes on', 'lost'])
+  assert.ok(!second.said.includes('lost'))
+  for (const { child } of [first, second]) child.kill('SIGKILL')
   await database.drop()
 })
 
