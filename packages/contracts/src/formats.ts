@@ -15,6 +15,10 @@ function isUtcTime(value: string): boolean {
   return !Number.isNaN(date.getTime()) && date.toISOString().startsWith(value.slice(0, 19))
 }
 
+// Told to others in what the regular expressions of all languages have in common; there lone surrogates have no name.
+const plain = '^[^\\u0000-\\u001f\\u007f-\\u009f]*$'
+const plainTime = '^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(\\.[0-9]{1,3})?Z$'
+
 /** The one way a time is written: 2026-11-23T14:20:19.000Z. */
 export const canonicalTime = (utcTime: string): string => new Date(utcTime).toISOString()
 
@@ -23,13 +27,13 @@ export const formats = {
     type: 'string',
     validate: (value: string) => text.test(value),
     message: 'must not hold control characters or lone surrogates',
-    openapi: { pattern: text.source },
+    openapi: { pattern: plain },
   },
   id: {
     type: 'string',
     validate: (value: string) => id.test(value),
     message: 'must not be . or .., nor hold control characters or lone surrogates',
-    openapi: { pattern: id.source },
+    openapi: { pattern: plain, not: { enum: ['.', '..'] } },
   },
   money: {
     type: 'number',
@@ -47,6 +51,6 @@ export const formats = {
     type: 'string',
     validate: isUtcTime,
     message: 'must be a UTC time such as 2026-11-23T14:20:19.000Z',
-    openapi: { format: 'date-time', pattern: utcTime.source },
+    openapi: { format: 'date-time', pattern: plainTime },
   },
 } as const

@@ -275,7 +275,6 @@ suite('what every service answers alike', () => {
       order({ orderId: '.' }),
       order({ orderId: '..' }),
       order({ customerId: 'a\u0000' }),
-      order({ status: '\ud83d' }),
       order({ currency: 'ZZZ' }),
       order({ totalAmount: 0.00001 }),
       order({ orderDate: '2026-11-23' }),
@@ -285,6 +284,8 @@ suite('what every service answers alike', () => {
       assert.equal((await fixture.send('POST', '/orders', wrong)).status, 400)
     }
     assert.ok(validate(order({ orderId: '...' })))
+    // No pattern that every language knows can name it.
+    assert.equal((await fixture.send('POST', '/orders', order({ status: '\ud83d' }))).status, 400)
   })
 
   test('the docs page asks nothing off the machine', async () => {

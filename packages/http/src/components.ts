@@ -17,8 +17,9 @@ export function withComponents(document: Document): Document {
     if (Array.isArray(node)) return node.map(moved)
     if (typeof node !== 'object' || node === null) return node
     const parts = Object.entries(node).map(([name, part]) => [name, values.includes(name) ? part : moved(part)])
-    const { title, ...schema } = Object.fromEntries(parts)
-    if (typeof title !== 'string') return title === undefined ? schema : { ...schema, title }
+    const { title, examples: _, ...schema } = Object.fromEntries(parts)
+    // Of a body, @fastify/swagger puts them beside the schema.
+    if (typeof title !== 'string') return Object.fromEntries(parts)
     if (title in schemas && !isDeepStrictEqual(schemas[title], schema))
       throw new Error(`two different schemas of the API are called ${title}`)
     schemas[title] = schema

@@ -6,7 +6,9 @@ const order = { title: 'Order', type: 'object', properties: { id: { type: 'strin
 const page = { title: 'OrderPage', type: 'object', properties: { items: { type: 'array', items: order } } }
 
 test('what has a title stands once, and is referred to', () => {
-  const document = withComponents({ paths: { '/order': { schema: order }, '/orders': { schema: page } } })
+  const document = withComponents({
+    paths: { '/order': { schema: { ...order, examples: [{ id: 'o-1' }] } }, '/orders': { schema: page } },
+  })
   const reference = { $ref: '#/components/schemas/Order' }
   assert.deepEqual(document, {
     paths: { '/order': { schema: reference }, '/orders': { schema: { $ref: '#/components/schemas/OrderPage' } } },

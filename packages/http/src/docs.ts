@@ -8,6 +8,7 @@ import fastifyPlugin from 'fastify-plugin'
 import type { TObject } from 'typebox'
 import { answersOf } from './answers.ts'
 import { withComponents } from './components.ts'
+import { entityTags } from './preconditions.ts'
 
 // The page must ask nothing off the machine; its own script and style are inline or from here.
 const contentSecurityPolicy = [
@@ -36,9 +37,21 @@ function withFormatsTold<Schema>(schema: Schema): Schema {
   return { ...told, ...format?.openapi } as Schema
 }
 
+/** What the code of a route asks of these, which reads them itself. */
+const toldHeaders: Record<string, object> = {
+  'if-match': { pattern: entityTags },
+  'if-none-match': { pattern: entityTags },
+  'idempotency-key': { minLength: 1, maxLength: 255 },
+}
+function withHeadersTold(headers: TObject): TObject {
+  const told = Object.entries(headers.properties).map(([name, schema]) => [name, { ...schema, ...toldHeaders[name] }])
+  return { ...headers, properties: Object.fromEntries(told) }
+}
+
 /** Of what a request holds. An answer may hold what other doors let in. */
-const asStrict = ({ body, params, querystring, ...schema }: FastifySchema): FastifySchema => ({
+const asStrict = ({ body, params, querystring, headers, ...schema }: FastifySchema): FastifySchema => ({
   ...schema,
+  ...(headers ? { headers: withHeadersTold(headers as TObject) } : {}),
   ...withFormatsTold({
     ...(body ? { body } : {}),
     ...(params ? { params } : {}),

@@ -33,6 +33,9 @@ function namedIn(header: string, compared: string): Named | undefined {
   })
 }
 
+/** What the two headers take, for OpenAPI. */
+export const entityTags = `^(?:\\*|${list.source.slice(1, -1)})$`
+
 /** The ETag of a version. */
 export const entityTag = (version: number): string => `"${version}"`
 

@@ -9,7 +9,7 @@ import { Job } from '@inorder/messaging/inbox/ops.ts'
 import { Type } from 'typebox'
 import { cause, done, dryRun, opsRoute } from './ops-route.ts'
 
-const params = closed({ id: Type.String({ pattern: '^\\d{1,15}$', examples: ['1'] }) })
+const params = closed({ id: Type.String({ pattern: '^[0-9]{1,15}$', examples: ['1'] }) })
 const querystring = closed({
   limit,
   after: Type.Optional(Type.Integer({ minimum: 1, maximum: Number.MAX_SAFE_INTEGER })),

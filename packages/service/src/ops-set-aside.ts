@@ -12,7 +12,7 @@ import { cause, done, keyParams, opsRoute, redriveBody, redriveCauseBody } from 
 const querystring = closed({
   cause: Type.Optional(cause),
   limit,
-  after: Type.Optional(Type.String({ pattern: '^\\d{1,18}$' })),
+  after: Type.Optional(Type.String({ pattern: '^[0-9]{1,18}$' })),
 })
 const event = Type.String({ pattern: '^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$', description: 'The event id' })
 const discardBody = closed(

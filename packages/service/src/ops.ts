@@ -158,7 +158,7 @@ export function opsRoutes(ops: Ops, effects?: EffectOps, kinds: readonly string[
       opsRoute(
         'acceptLoss',
         'Go on behind records that are gone from Kafka',
-        { params: closed({ partition: Type.String({ pattern: '^\\d{1,9}$', examples: ['0'] }) }) },
+        { params: closed({ partition: Type.String({ pattern: '^[0-9]{1,9}$', examples: ['0'] }) }) },
         Loss,
         'nothing-lost',
         'kafka-away',

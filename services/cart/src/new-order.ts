@@ -7,6 +7,8 @@ import { walkOf } from '@inorder/contracts/schema-walk.ts'
 import { type Static, Type } from 'typebox'
 
 const { orderId, ...others } = Order.properties
+/** Each of the two bodies names the fields it may have, as tools for OpenAPI want it. */
+const known = Object.fromEntries(['itemsNum', ...Object.keys(Order.properties)].map((field) => [field, true]))
 
 export const NewOrder = Type.Object(
   {
@@ -22,16 +24,16 @@ export const NewOrder = Type.Object(
         orderId: 'o-2',
         customerId: 'c-17',
         items: [
-          { itemId: 'i-1', quantity: 2, price: 19.99 },
+          { itemId: 'i-1', quantity: 2, price: 12.5 },
           { itemId: 'i-2', quantity: 1, price: 5 },
         ],
       },
     ],
     additionalProperties: false,
-    if: { required: ['items'] },
+    if: { properties: known, required: ['items'] },
     // biome-ignore lint/suspicious/noThenProperty: it is JSON Schema's
-    then: { properties: { itemsNum: false }, required: ['customerId'] },
-    else: { required: ['itemsNum'] },
+    then: { properties: { ...known, itemsNum: false }, required: ['customerId'] },
+    else: { properties: known, required: ['itemsNum'] },
   },
 )
 export type NewOrder = Static<typeof NewOrder>
