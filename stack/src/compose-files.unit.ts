@@ -56,7 +56,7 @@ for (const { name, port } of services) {
   describe(name, () => {
     const [, container] = ours.find(([found]) => found === name) ?? assert.fail(`${name} is in no compose file`)
     const dockerfile = read(container.build?.dockerfile ?? '')
-    // By the image: where it listens, and names that each replica has for itself.
+    // By the image: where it listens, and names that each replica has for itself. The engine keeps a container's log.
     const ofImage = ['HOST', 'PORT', 'INSTANCE', 'GROUP_INSTANCE_ID'].filter((setting) =>
       dockerfile.includes(`${setting}=`),
     )
@@ -64,7 +64,7 @@ for (const { name, port } of services) {
     test('every setting that it reads is in the file or in the image, and nothing else', () => {
       // What `pg` reads: the password of the URL.
       const given = Object.keys(container.environment ?? {}).filter((setting) => setting !== 'PGPASSWORD')
-      const wanted = settingsOf(name).filter((setting) => !ofImage.includes(setting))
+      const wanted = settingsOf(name).filter((setting) => ![...ofImage, 'LOG_FILE'].includes(setting))
       assert.deepEqual(given.sort(), wanted.sort())
       // In its container it listens on every address, which without this ends it.
       assert.equal(container.environment?.INSECURE_LISTEN, 'yes')
