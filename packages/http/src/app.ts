@@ -18,6 +18,7 @@ import { limitRates } from './rate-limit.ts'
 import { requestIdOf } from './request-id.ts'
 import { requestMetrics } from './request-metrics.ts'
 import { closed } from './schemas.ts'
+import { registerTracing } from './tracing.ts'
 import { validatorCompiler } from './validation.ts'
 
 const bodyLimit = 256 * 1024
@@ -56,6 +57,7 @@ export async function createApp({ logger, metrics, ready, stopping, openapi, acc
     clientErrorHandler: (error, socket) => connections.broken(error, socket),
   }).withTypeProvider<TypeBoxTypeProvider>()
   const connections = new Connections(app.server)
+  await registerTracing(app)
 
   app.setValidatorCompiler(validatorCompiler)
   app.setErrorHandler(answerError)

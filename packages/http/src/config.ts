@@ -6,6 +6,7 @@ import { type Static, type TObject, type TSchema, Type } from 'typebox'
 const formats = {
   'postgres://host/database': (text: string) => isUrl(text, ['postgres:', 'postgresql:']),
   'http://host': (text: string) => isUrl(text, ['http:', 'https:']),
+  '0..1': (text: string) => /^(0(\.\d+)?|1(\.0+)?)$/.test(text),
   'host:port,...': (text: string) => text.split(',').every(isAddress),
   'host,host:port,...': (text: string) =>
     text.split(',').every((one) => /^(\[[\da-f:.]+\]|[^\s:/]+)(:\d{1,5})?$/i.test(one)),
@@ -29,6 +30,8 @@ export const processConfig = (name: string, port: number) => ({
   HOST: Type.String({ default: '127.0.0.1', minLength: 1 }),
   PORT: Type.Integer({ default: port, minimum: 0, maximum: 65_535 }),
   LOG_LEVEL: Type.Enum(['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'], { default: 'info' }),
+  OTEL_EXPORTER_OTLP_ENDPOINT: Type.Optional(Type.String({ format: 'http://host' })),
+  OTEL_TRACES_SAMPLER_ARG: Type.Optional(Type.String({ format: '0..1' })),
   LOG_FILE: Type.Optional(Type.String({ minLength: 1 })),
   INSTANCE: Type.String({ default: name, minLength: 1, maxLength: 128 }),
   ALLOWED_HOSTS: Type.Optional(Type.String({ format: 'host,host:port,...' })),

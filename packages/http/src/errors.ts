@@ -5,6 +5,7 @@ import { invalidRequest } from './field-errors.ts'
 import { NoAnswer } from './no-answer.ts'
 import { readOn } from './read-on.ts'
 import { requestIdHeader } from './request-id.ts'
+import { traceIdOf } from './tracing.ts'
 import { badFields } from './validation.ts'
 
 const ofFastify: Record<string, [name: ProblemName, detail: string]> = {
@@ -15,9 +16,10 @@ const ofFastify: Record<string, [name: ProblemName, detail: string]> = {
 
 export function answerError(error: Error, request: FastifyRequest, reply: FastifyReply): void {
   const { method, url, id: request_id } = request
+  const trace_id = traceIdOf(request)
   if (error instanceof NoAnswer) {
     request.log.warn(
-      { err: error, method, url, request_id },
+      { err: error, method, url, request_id, trace_id },
       'the connection was closed without an answer: it is not known whether the change is stored',
     )
     reply.hijack()
@@ -29,7 +31,7 @@ export function answerError(error: Error, request: FastifyRequest, reply: Fastif
   // `unavailable` stands for what nobody expected. It is never a bare 500, and its stack is in the log.
   if (answer.name === 'unavailable')
     request.log.error(
-      { err: error, method, url, request_id },
+      { err: error, method, url, request_id, trace_id },
       'a request was answered 503 for an error that the service does not know',
     )
   sendProblem(answer, request, reply)

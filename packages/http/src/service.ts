@@ -6,6 +6,7 @@ import { Registry } from 'prom-client'
 import { type Static, type TObject, Type } from 'typebox'
 import { processConfig, readConfig } from './config.ts'
 import { openLogger } from './logger.ts'
+import { startTracing } from './tracing.ts'
 
 /** After DRAIN_MS. Whoever has started the service kills it 0.5 s later. */
 const closeWithinMs = 3_500
@@ -31,12 +32,13 @@ export async function runService<Schema extends TObject>(options: {
 }): Promise<void> {
   const config = configOf(options.schema)
   if (!config) return
-  const { LOG_LEVEL, LOG_FILE, INSTANCE, DRAIN_MS } = readConfig(
-    Type.Object(processConfig(options.name, 0)),
-    process.env,
-  )
-  const logger = await openLogger({ service: options.name, instance: INSTANCE, level: LOG_LEVEL, file: LOG_FILE })
+  const ofProcess = readConfig(Type.Object(processConfig(options.name, 0)), process.env)
+  const who = { service: options.name, instance: ofProcess.INSTANCE }
+  const logger = await openLogger({ ...who, level: ofProcess.LOG_LEVEL, file: ofProcess.LOG_FILE })
   const opened: { what: string; close: () => Promise<unknown> }[] = []
+  // Ends last, with what the others had to say.
+  if (ofProcess.OTEL_EXPORTER_OTLP_ENDPOINT)
+    opened.push({ what: 'traces', close: await startTracing({ ...who, config: ofProcess, logger }) })
   const stopping = new AbortController()
 
   const fatal = (error: unknown) => {
@@ -51,7 +53,7 @@ export async function runService<Schema extends TObject>(options: {
     stopping.abort()
     logger.info({ signal }, 'stopping')
     // No longer ready, but it listens: whoever shares requests out sends the next ones elsewhere before none is taken here.
-    await pause(DRAIN_MS)
+    await pause(ofProcess.DRAIN_MS)
     const end = performance.now() + closeWithinMs
     for (const { what, close } of opened.reverse()) {
       try {

@@ -1,6 +1,7 @@
 // How an effect reaches a service of somebody else: a payment gateway, a carrier. docs/api.md has its side of it.
 import { shapeOf } from '@inorder/http/validation.ts'
 import { type Call, EffectRefused, OutcomeUnknown } from '@inorder/messaging/inbox/effect.ts'
+import { activeTraceparent } from '@inorder/messaging/kafka/spans.ts'
 import { type Static, Type } from 'typebox'
 
 /** The two answers that count. All else leaves open whether the receiver has done it. */
@@ -52,12 +53,18 @@ export async function callOnce(url: string, body: unknown, { idempotencyKey, sig
 }
 
 function requestOf(url: string, body: unknown, idempotencyKey: string): Request {
+  const traceparent = activeTraceparent()
   try {
     return new Request(url, {
       method: 'POST',
       // A redirected POST becomes a GET, whose answer would count as a charge.
       redirect: 'manual',
-      headers: { 'content-type': 'application/json', accept: 'application/json', [keyHeader]: idempotencyKey },
+      headers: {
+        'content-type': 'application/json',
+        accept: 'application/json',
+        [keyHeader]: idempotencyKey,
+        ...(traceparent && { traceparent }),
+      },
       body: JSON.stringify(body),
     })
   } catch (error) {

@@ -9,6 +9,7 @@ import { countOf, headerText } from '@inorder/http/header-text.ts'
 import { notModified, parseIfMatch, parseIfNoneMatch, sendVersion, wrongTags } from '@inorder/http/preconditions.ts'
 import { closed, inChapter } from '@inorder/http/schemas.ts'
 import { badFields, shapeOf } from '@inorder/http/validation.ts'
+import { activeTraceparent } from '@inorder/messaging/kafka/spans.ts'
 import { traceparentForm } from '@inorder/messaging/kafka/trail.ts'
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import type pg from 'pg'
@@ -153,7 +154,7 @@ export const cartRoutes =
 
     async function write(request: FastifyRequest, reply: FastifyReply, command: Command): Promise<Order> {
       const prefers = parsePrefer(request.headers.prefer?.toString())
-      const source = { origin: instance, requestId: request.id, traceparent: traceOf(request) }
+      const source = { origin: instance, requestId: request.id, traceparent: activeTraceparent() ?? traceOf(request) }
       const asked = { command, key: keyOf(request), ...source }
       // Only a failure of the write itself means that nothing is stored.
       const answer = await writes.write(asked, prefers).catch(fail)

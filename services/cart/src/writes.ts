@@ -2,6 +2,7 @@
 // its event.
 import type { ComparedSessions, DatabaseRun } from '@inorder/messaging/outbox/database-run.ts'
 import type { Delivery } from '@inorder/messaging/outbox/delivery.ts'
+import { traceBatch } from '@inorder/messaging/kafka/spans.ts'
 import { logChanges } from '@inorder/messaging/outbox/log-changes.ts'
 import { type EventRecord, stillInOutbox } from '@inorder/messaging/outbox/outbox.ts'
 import type { Relay } from '@inorder/messaging/outbox/relay.ts'
@@ -205,6 +206,7 @@ export class Writes {
 
   async #committed(commit: Promise<Committed>, group: readonly Queued[]): Promise<(Result | Locked)[]> {
     const { relay, logger } = this.#options
+    const begun = performance.now()
     try {
       const { results, rows } = await commit
       // Not in here: what it throws would deny the commit. But before the requests go on: their waiters say that nothing has
@@ -212,7 +214,9 @@ export class Writes {
       queueMicrotask(() => {
         if (rows) relay.committed(rows)
         else relay.wake()
-        logChanges(logger, storedBy(group, results), changeOf, 'order stored')
+        const stored = storedBy(group, results)
+        logChanges(logger, stored, changeOf, 'order stored')
+        traceBatch('group commit', begun, stored, changeOf)
       })
       return results
     } catch (error) {

@@ -14,6 +14,7 @@ import type { Pool } from 'pg'
 import type { Logger } from 'pino'
 import type { Registry } from 'prom-client'
 import { type EffectKind, OutcomeUnknown } from '../inbox/effect.ts'
+import { traceEffect } from '../kafka/spans.ts'
 import { logChanges } from '../outbox/log-changes.ts'
 import { headerKey } from './header-key.ts'
 import { type EffectMetrics, effectMetrics } from './metrics.ts'
@@ -139,7 +140,7 @@ export class EffectRunner {
     const observe = this.#metrics.seconds.startTimer({ kind })
     let settling = false
     try {
-      const result = await this.#perform(claim, attempt)
+      const result = await traceEffect(claim, () => this.#perform(claim, attempt))
       settling = true
       const done = await this.#settlements
         .submit({ claim, result })

@@ -11,6 +11,7 @@ import { placeName } from '../kafka/event.ts'
 import type { SourceRecord } from '../kafka/record.ts'
 import { readRecord } from '../kafka/record-at.ts'
 import type { SchemaRegistry } from '../kafka/registry.ts'
+import { traceBatch } from '../kafka/spans.ts'
 import type { Topic } from '../kafka/topic.ts'
 import { trailOf } from '../kafka/trail.ts'
 import { logChanges } from '../outbox/log-changes.ts'
@@ -224,11 +225,11 @@ export class Inbox<State, Event> {
     for (const { key, topicId, version, parking, ...at } of result.moved) {
       if (!parking) logger.info({ key, event: placeName(topicId, at), version }, 'a record that waited is applied')
     }
-    this.#saved(result)
+    this.#saved(result, seconds)
   }
 
   /** What a batch and a redrive have in common. */
-  #saved(saved: Saved<State, Event>): void {
+  #saved(saved: Saved<State, Event>, seconds = 0): void {
     const { logger, onApplied, relay } = this.#options
     const metrics = this.#metrics
     metrics.applied.inc(saved.applied.length)
@@ -237,6 +238,7 @@ export class Inbox<State, Event> {
     const now = Date.now()
     if (occurredAt) for (const { event } of saved.applied) metrics.endToEnd.observe((now - occurredAt(event)) / 1000)
     logChanges(logger, saved.applied, changeOf, 'event applied')
+    traceBatch('inbox batch', performance.now() - seconds * 1000, saved.applied, changeOf)
     if (saved.duplicates > 0) logger.info({ duplicates: saved.duplicates }, 'duplicates were dropped')
     for (const { key, topicId, parking, before, ...at } of saved.moved) {
       if (!parking || (parking.state === before?.state && isFailed(parking) === isFailed(before))) continue

@@ -1,3 +1,5 @@
+import { requestIdHeader, type Trail } from '../kafka/trail.ts'
+
 // Headers rest in the outbox as JSON: text as it is, bytes (those of records we only pass on) as base64.
 type Stored = Record<string, string | { base64: string }>
 
@@ -19,6 +21,14 @@ export function decodeHeaders(stored: string): Map<Buffer, Buffer> {
   }
   return headers
 }
+
+/** Of encoded headers. */
+export function storedTrail(stored: string): Trail {
+  const headers = JSON.parse(stored)
+  return { requestId: textOf(headers[requestIdHeader]), traceparent: textOf(headers.traceparent) }
+}
+
+const textOf = (value: unknown) => (typeof value === 'string' ? value : undefined)
 
 interface TextHeader {
   nameBytes: Buffer

@@ -4,11 +4,12 @@ import type { Logger } from 'pino'
 import type { KafkaAccess } from '../kafka/access.ts'
 import { KafkaUnavailable, RecordTooLarge } from '../kafka/errors.ts'
 import { type ProducerRecord, SerialProducer } from '../kafka/producer.ts'
+import { traceBatch } from '../kafka/spans.ts'
 import { frame } from '../kafka/wire-format.ts'
 import type { Circuit } from './circuit.ts'
 import type { CompleteIds } from './complete-ids.ts'
 import type { Deletions } from './deletions.ts'
-import { decodeHeaders } from './headers.ts'
+import { decodeHeaders, storedTrail } from './headers.ts'
 import { type Chunk, type Command, type Event, type Failure, type Lane, LaneTable } from './lane-table.ts'
 import type { OutboxMetrics } from './metrics.ts'
 import type { SchemaIds } from './schemas.ts'
@@ -130,6 +131,7 @@ export class Lanes {
   async #send(chunks: readonly Chunk[]): Promise<void> {
     const { schemas, circuit, deletions, metrics, logger, onPublished } = this.#options
     const rows = chunks.flatMap((chunk) => chunk.rows)
+    const begun = performance.now()
     try {
       await schemas.learn(new Set(rows.map(({ fingerprint }) => fingerprint)))
       const records = chunks.flatMap((chunk) => chunk.rows.map((row) => recordOf(chunk.lane, row, schemas)))
@@ -148,6 +150,7 @@ export class Lanes {
     metrics.published.inc(rows.length)
     for (const { lane } of chunks) if (lane.failures > 0) logger.info(nameOf(lane), 'a partition takes events again')
     onPublished(rows)
+    traceBatch('relay', begun, rows, tracedOf)
     deletions.add(chunks)
     this.tell({ type: 'acknowledged', chunks })
   }
@@ -169,6 +172,8 @@ export class Lanes {
     this.tell({ type: 'retry', lane: chunk.lane, failures: chunk.lane.failures })
   }
 }
+
+const tracedOf = ({ key, headers }: OutboxRow) => ({ key: key?.toString() ?? '', ...storedTrail(headers) })
 
 const nameOf = ({ topic, partition }: Lane) => ({ topic, partition })
 

@@ -7,6 +7,7 @@ import { type Registry, register } from 'prom-client'
 import type { KafkaAccess } from '../kafka/access.ts'
 import { SchemaRegistry } from '../kafka/registry.ts'
 import type { RegistryAccess } from '../kafka/registry-access.ts'
+import { activeTraceparent } from '../kafka/spans.ts'
 import type { Topic } from '../kafka/topic.ts'
 import { DatabaseRun, runIdentity } from './database-run.ts'
 import { addToOutbox, outboxRecord } from './outbox.ts'
@@ -92,9 +93,10 @@ export function openOutbox(options: OutboxOptions): Outbox {
       return result
     },
     async add(tx, topic, ...events) {
+      const source = { origin: instance, traceparent: activeTraceparent() }
       await addToOutbox(
         tx,
-        events.map((event) => outboxRecord(topic, event, { origin: instance })),
+        events.map((event) => outboxRecord(topic, event, source)),
       )
     },
     async close() {

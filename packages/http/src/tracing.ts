@@ -1,0 +1,68 @@
+// Traces by OpenTelemetry. Its SDK is loaded only where OTEL_EXPORTER_OTLP_ENDPOINT names who collects the spans.
+import type { FastifyInstance, FastifyPluginCallback, FastifyRequest } from 'fastify'
+import type { Logger } from 'pino'
+import { isLoopback } from './config.ts'
+
+interface TracingOptions {
+  service: string
+  instance: string
+  config: { HOST: string; OTEL_TRACES_SAMPLER_ARG?: string }
+  logger: Logger
+}
+
+/** What says nothing of an order. */
+const untraced = /^\/(health|metrics|docs|openapi|asyncapi|problems)/
+
+let plugin: FastifyPluginCallback | undefined
+
+/** Before the app is made. Gives what ends it, and sends what was not sent yet. */
+export async function startTracing({ service, instance, config, logger }: TracingOptions): Promise<() => Promise<void>> {
+  const [api, sdk, asyncHooks, core, resources, otlp, { FastifyOtelInstrumentation }] = await Promise.all([
+    import('@opentelemetry/api'),
+    import('@opentelemetry/sdk-trace-base'),
+    import('@opentelemetry/context-async-hooks'),
+    import('@opentelemetry/core'),
+    import('@opentelemetry/resources'),
+    import('@opentelemetry/exporter-trace-otlp-http'),
+    import('@fastify/otel'),
+  ])
+  const quiet = () => {}
+  const error = (cause: string) => logger.warn({ cause }, 'spans were not collected, and are lost: look at the collector')
+  api.diag.setLogger({ error, warn: quiet, info: quiet, debug: quiet, verbose: quiet }, api.DiagLogLevel.ERROR)
+  api.context.setGlobalContextManager(new asyncHooks.AsyncLocalStorageContextManager().enable())
+  api.propagation.setGlobalPropagator(new core.W3CTraceContextPropagator())
+
+  const share = new sdk.TraceIdRatioBasedSampler(Number(config.OTEL_TRACES_SAMPLER_ARG ?? 1))
+  // Off loopback anybody may call, and would decide what is sampled.
+  const ofCallers = isLoopback(config.HOST) ? {} : { remoteParentSampled: share, remoteParentNotSampled: share }
+  const provider = new sdk.BasicTracerProvider({
+    resource: resources.resourceFromAttributes({
+      'service.namespace': 'inorder',
+      'service.name': service,
+      'service.instance.id': instance,
+    }),
+    sampler: new sdk.ParentBasedSampler({ root: share, ...ofCallers }),
+    spanProcessors: [new sdk.BatchSpanProcessor(new otlp.OTLPTraceExporter())],
+  })
+  api.trace.setGlobalTracerProvider(provider)
+
+  const instrumentation = new FastifyOtelInstrumentation({
+    instrumentHooks: false,
+    ignorePaths: ({ url }) => untraced.test(url),
+    requestHook: (span, { method, routeOptions, id }) => {
+      span.updateName(`${method} ${routeOptions.url ?? ''}`)
+      span.setAttribute('inorder.request_id', id)
+    },
+  })
+  instrumentation.setTracerProvider(provider)
+  plugin = instrumentation.plugin()
+  return () => provider.shutdown()
+}
+
+/** Before anything else is registered: it has to see each route. */
+export async function registerTracing(app: FastifyInstance): Promise<void> {
+  if (plugin) await app.register(plugin)
+}
+
+export const traceIdOf = (request: FastifyRequest): string | undefined =>
+  plugin && request.opentelemetry().span?.spanContext().traceId
