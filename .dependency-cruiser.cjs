@@ -63,6 +63,13 @@ module.exports = {
       to: { path: '@platformatic/kafka' },
     },
     {
+      name: 'opentelemetry-sdk-only-when-it-is-on',
+      comment: 'Loaded by import() where a collector is named; the API alone is there always.',
+      severity: 'error',
+      from: { pathNot: tests },
+      to: { path: '(@opentelemetry/(?!api/)|@fastify/otel)', dynamic: false, dependencyTypesNot: ['type-only'] },
+    },
+    {
       name: 'no-testing-in-production',
       severity: 'error',
       from: { path: '^(packages|services|stack)/', pathNot: tests },

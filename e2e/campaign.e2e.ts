@@ -6,6 +6,7 @@ import { before, suite, type TestContext, test } from 'node:test'
 import { setTimeout as pause } from 'node:timers/promises'
 import type { Stack } from '@inorder/testing/stack.ts'
 import { until } from '@inorder/testing/until.ts'
+import { traced } from './collector.ts'
 import { NoAnswer, send } from './http.ts'
 import { sharedStack } from './shared-stack.ts'
 import { Shop } from './shop.ts'
@@ -45,7 +46,7 @@ suite(`${orders} orders, seed ${seed}`, () => {
   const stored = new Map<string, string[]>()
 
   before(async () => {
-    stack = await sharedStack({ args: ['--instances', '2'] })
+    stack = await sharedStack({ args: ['--instances', '2'], env: traced })
     shop = new Shop(stack, { carts: ['cart', 'cart-2'] })
     for (let n = 0; n < items; n++) await putStock(n, onHand)
   })

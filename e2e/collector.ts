@@ -1,9 +1,10 @@
-// A collector of spans: what an OTLP exporter posts to it is there to be looked at.
-import { createServer, type Server } from 'node:http'
+// A collector of spans: what a stack that is started with `traced` exports is there to be looked at.
+import { once } from 'node:events'
+import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { json } from 'node:stream/consumers'
 
-export interface CollectedSpan {
+export interface Span {
   service: string
   name: string
   traceId: string
@@ -11,45 +12,35 @@ export interface CollectedSpan {
   parentSpanId?: string
   startTimeUnixNano: string
   endTimeUnixNano: string
-  links?: { traceId: string; spanId: string }[]
 }
 
 interface Export {
   resourceSpans: {
     resource: { attributes: { key: string; value: { stringValue?: string } }[] }
-    scopeSpans: { spans: Omit<CollectedSpan, 'service'>[] }[]
+    scopeSpans: { spans: Omit<Span, 'service'>[] }[]
   }[]
 }
 
-export class Collector {
-  readonly spans: CollectedSpan[] = []
-  readonly #server: Server
+export const spans: Span[] = []
 
-  private constructor(server: Server) {
-    this.#server = server
+function take({ resourceSpans }: Export): void {
+  for (const { resource, scopeSpans } of resourceSpans) {
+    const service = resource.attributes.find(({ key }) => key === 'service.name')?.value.stringValue ?? ''
+    for (const scope of scopeSpans) spans.push(...scope.spans.map((span) => ({ service, ...span })))
   }
+}
 
-  static async start(): Promise<Collector> {
-    const server = createServer()
-    const collector = new Collector(server)
-    server.on('request', async (request, response) => {
-      if (request.url === '/v1/traces') collector.#take((await json(request)) as Export)
-      response.writeHead(200, { 'content-type': 'application/json' }).end('{}')
-    })
-    await new Promise<void>((listens) => server.listen(0, '127.0.0.1', listens))
-    // A test that forgets it ends all the same.
-    server.unref()
-    return collector
-  }
+const server = createServer(async (request, response) => {
+  if (request.url === '/v1/traces') take((await json(request)) as Export)
+  response.writeHead(200, { 'content-type': 'application/json' }).end('{}')
+})
+// It keeps no test process from ending.
+server.listen(0, '127.0.0.1').unref()
+await once(server, 'listening')
 
-  get url(): string {
-    return `http://127.0.0.1:${(this.#server.address() as AddressInfo).port}`
-  }
-
-  #take({ resourceSpans }: Export): void {
-    for (const { resource, scopeSpans } of resourceSpans) {
-      const service = resource.attributes.find(({ key }) => key === 'service.name')?.value.stringValue ?? ''
-      for (const { spans } of scopeSpans) this.spans.push(...spans.map((span) => ({ service, ...span })))
-    }
-  }
+/** Of the environment of a stack. Only the requests of which their caller says so are sampled. */
+export const traced = {
+  OTEL_EXPORTER_OTLP_ENDPOINT: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
+  OTEL_TRACES_SAMPLER_ARG: '0',
+  OTEL_BSP_SCHEDULE_DELAY: '500',
 }

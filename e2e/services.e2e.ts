@@ -6,6 +6,7 @@ import { join } from 'node:path'
 import { before, suite, test } from 'node:test'
 import type { Stack } from '@inorder/testing/stack.ts'
 import { until } from '@inorder/testing/until.ts'
+import { spans, traced } from './collector.ts'
 import { send } from './http.ts'
 import { sharedStack } from './shared-stack.ts'
 import { type ParkedKey, Shop } from './shop.ts'
@@ -43,7 +44,7 @@ suite('one order in all services', () => {
   let stack: Stack
   let shop: Shop
   before(async () => {
-    stack = await sharedStack({})
+    stack = await sharedStack({ env: traced })
     shop = new Shop(stack)
     const stock = await send(`${stack.url('inventory')}/stock/pen`, { method: 'PUT', body: { onHand: 1_000 } })
     assert.equal(stock.status, 200, stock.text)
@@ -124,6 +125,42 @@ suite('one order in all services', () => {
       })
     const charge = linesOf(stack, 'billing').find(({ key, kind }) => key === 'told' && kind === 'charge')
     assert.deepEqual([charge?.msg, charge?.version, charge?.request_id], ['effect done', 2, 'told-2'])
+  })
+
+  test('one trace from the request over the outbox and Kafka to the transaction of each service and to the charge', async () => {
+    assert.equal((await shop.create('traced', {}, body('traced'))).status, 201)
+    await shows('traced', ...placed)
+    const traceId = randomBytes(16).toString('hex')
+    const traceparent = `00-${traceId}-${randomBytes(8).toString('hex')}-01`
+    assert.equal((await shop.update('traced', 'confirmed', { traceparent })).status, 200)
+    await shows('traced', ...confirmed)
+    const expected = [
+      'cart: PUT /update-order',
+      'cart: outbox',
+      'cart: publish',
+      ...['order', 'inventory', 'billing', 'shipping'].map((service) => `${service}: apply`),
+      'billing: effect charge',
+      'payment: POST /charges',
+    ]
+    const ofTrace = () => spans.filter((span) => span.traceId === traceId)
+    const nameOf = ({ service, name }: { service: string; name: string }) => `${service}: ${name}`
+    await until('all its spans are there', () => {
+      const missing = new Set(expected).difference(new Set(ofTrace().map(nameOf)))
+      if (missing.size > 0) throw new Error([...missing].join())
+      return true
+    })
+    const byId = new Map(ofTrace().map((span) => [span.spanId, span]))
+    const root = ofTrace().find((span) => nameOf(span) === 'cart: PUT /update-order')
+    for (const span of ofTrace()) {
+      let first = span
+      for (let parent = byId.get(first.parentSpanId ?? ''); parent; parent = byId.get(first.parentSpanId ?? ''))
+        first = parent
+      assert.equal(first, root, `${nameOf(span)} comes from the request`)
+    }
+    assert.ok(
+      spans.every((span) => span.traceId === traceId),
+      'nothing else was sampled',
+    )
   })
 
   test('cancelled at each stage', async () => {

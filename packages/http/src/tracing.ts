@@ -1,4 +1,5 @@
 // Traces by OpenTelemetry. Its SDK is loaded only where OTEL_EXPORTER_OTLP_ENDPOINT names who collects the spans.
+import type * as Sdk from '@opentelemetry/sdk-trace-base'
 import type { FastifyInstance, FastifyPluginCallback, FastifyRequest } from 'fastify'
 import type { Logger } from 'pino'
 import { isLoopback } from './config.ts'
@@ -16,7 +17,12 @@ const untraced = /^\/(health|metrics|docs|openapi|asyncapi|problems)/
 let plugin: FastifyPluginCallback | undefined
 
 /** Before the app is made. Gives what ends it, and sends what was not sent yet. */
-export async function startTracing({ service, instance, config, logger }: TracingOptions): Promise<() => Promise<void>> {
+export async function startTracing({
+  service,
+  instance,
+  config,
+  logger,
+}: TracingOptions): Promise<() => Promise<void>> {
   const [api, sdk, asyncHooks, core, resources, otlp, { FastifyOtelInstrumentation }] = await Promise.all([
     import('@opentelemetry/api'),
     import('@opentelemetry/sdk-trace-base'),
@@ -27,21 +33,19 @@ export async function startTracing({ service, instance, config, logger }: Tracin
     import('@fastify/otel'),
   ])
   const quiet = () => {}
-  const error = (cause: string) => logger.warn({ cause }, 'spans were not collected, and are lost: look at the collector')
+  const error = (cause: string) =>
+    logger.warn({ cause }, 'spans were not collected, and are lost: look at the collector')
   api.diag.setLogger({ error, warn: quiet, info: quiet, debug: quiet, verbose: quiet }, api.DiagLogLevel.ERROR)
   api.context.setGlobalContextManager(new asyncHooks.AsyncLocalStorageContextManager().enable())
   api.propagation.setGlobalPropagator(new core.W3CTraceContextPropagator())
 
-  const share = new sdk.TraceIdRatioBasedSampler(Number(config.OTEL_TRACES_SAMPLER_ARG ?? 1))
-  // Off loopback anybody may call, and would decide what is sampled.
-  const ofCallers = isLoopback(config.HOST) ? {} : { remoteParentSampled: share, remoteParentNotSampled: share }
   const provider = new sdk.BasicTracerProvider({
     resource: resources.resourceFromAttributes({
       'service.namespace': 'inorder',
       'service.name': service,
       'service.instance.id': instance,
     }),
-    sampler: new sdk.ParentBasedSampler({ root: share, ...ofCallers }),
+    sampler: samplerOf(sdk, config),
     spanProcessors: [new sdk.BatchSpanProcessor(new otlp.OTLPTraceExporter())],
   })
   api.trace.setGlobalTracerProvider(provider)
@@ -50,13 +54,20 @@ export async function startTracing({ service, instance, config, logger }: Tracin
     instrumentHooks: false,
     ignorePaths: ({ url }) => untraced.test(url),
     requestHook: (span, { method, routeOptions, id }) => {
-      span.updateName(`${method} ${routeOptions.url ?? ''}`)
+      span.updateName(routeOptions.url ? `${method} ${routeOptions.url}` : method)
       span.setAttribute('inorder.request_id', id)
     },
   })
   instrumentation.setTracerProvider(provider)
   plugin = instrumentation.plugin()
   return () => provider.shutdown()
+}
+
+/** A share of all traces. Of a caller's trace the caller has decided; but not off loopback, where anybody may call. */
+export function samplerOf(sdk: typeof Sdk, { HOST, OTEL_TRACES_SAMPLER_ARG }: TracingOptions['config']): Sdk.Sampler {
+  const root = new sdk.TraceIdRatioBasedSampler(Number(OTEL_TRACES_SAMPLER_ARG ?? 1))
+  const ofCallers = isLoopback(HOST) ? {} : { remoteParentSampled: root, remoteParentNotSampled: root }
+  return new sdk.ParentBasedSampler({ root, ...ofCallers })
 }
 
 /** Before anything else is registered: it has to see each route. */

@@ -1,8 +1,9 @@
 // The way of a write: into a group, behind a lock if it meets one, and then as long as its client likes, until Kafka has
 // its event.
+
+import { traceBatch } from '@inorder/messaging/kafka/spans.ts'
 import type { ComparedSessions, DatabaseRun } from '@inorder/messaging/outbox/database-run.ts'
 import type { Delivery } from '@inorder/messaging/outbox/delivery.ts'
-import { traceBatch } from '@inorder/messaging/kafka/spans.ts'
 import { logChanges } from '@inorder/messaging/outbox/log-changes.ts'
 import { type EventRecord, stillInOutbox } from '@inorder/messaging/outbox/outbox.ts'
 import type { Relay } from '@inorder/messaging/outbox/relay.ts'

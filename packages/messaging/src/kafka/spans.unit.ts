@@ -49,7 +49,11 @@ test('several: each in its trace, linked with one of the whole; 128 at most', ()
     each.map((span) => span.spanContext().traceId),
     events.slice(0, 128).map(({ traceparent }) => traceparent.slice(3, 35)),
   )
-  for (const { links } of each) assert.deepEqual(links.map((link) => link.context), [whole?.spanContext()])
+  for (const { links } of each)
+    assert.deepEqual(
+      links.map((link) => link.context),
+      [whole?.spanContext()],
+    )
 })
 
 test('what an effect calls goes on with its trace; its failure is told', async () => {
