@@ -13,14 +13,18 @@ function violations(files: Record<string, string>): string[] {
     'packages/contracts/src/order.ts': 'export type Order = { orderId: string }',
     'packages/storage/src/pool.ts': 'export const pool = 1',
     'packages/messaging/src/kafka/producer.ts': `import { Producer } from '@platformatic/kafka'; export const p = Producer`,
-    'packages/messaging/package.json': '{"dependencies":{"@platformatic/kafka":"1"}}',
+    'packages/messaging/package.json':
+      '{"dependencies":{"@platformatic/kafka":"1","@opentelemetry/sdk-trace-base":"1"}}',
     'packages/http/src/app.ts': 'export const app = 1',
     'services/order/src/store.ts': 'export const store = 1; export type Row = { id: string }',
     'testing/src/until.ts': 'export const until = 1',
     'node_modules/@platformatic/kafka/package.json':
       '{"name":"@platformatic/kafka","version":"1.0.0","main":"index.js"}',
     'node_modules/@platformatic/kafka/index.js': 'exports.Producer = 1',
-    'package.json': '{"dependencies":{"@platformatic/kafka":"1"}}',
+    'node_modules/@opentelemetry/sdk-trace-base/package.json':
+      '{"name":"@opentelemetry/sdk-trace-base","version":"1.0.0","main":"index.js"}',
+    'node_modules/@opentelemetry/sdk-trace-base/index.js': 'exports.provider = 1',
+    'package.json': '{"dependencies":{"@platformatic/kafka":"1","@opentelemetry/sdk-trace-base":"1"}}',
   }
   for (const folder of sources) mkdirSync(join(tree, folder), { recursive: true })
   for (const [path, text] of Object.entries({ ...targets, ...files })) {
@@ -41,6 +45,7 @@ test('imports in the right direction pass', () => {
     'services/cart/src/store.ts': `import { pool } from '../../../packages/storage/src/pool.ts'; export const s = pool`,
     'packages/contracts/src/events.ts': `import { p } from '../../messaging/src/kafka/producer.ts'; export const e = p`,
     'packages/messaging/src/outbox/add.ts': `import { p } from '../kafka/producer.ts'; export const a = p`,
+    'packages/messaging/src/outbox/on.ts': `export const on = () => import('@opentelemetry/sdk-trace-base')`,
     'packages/messaging/src/outbox/add.unit.ts': `import { until } from '../../../../testing/src/until.ts'; until`,
   }
   assert.deepEqual(violations(files), [])
@@ -51,6 +56,7 @@ test('each import in a wrong direction is caught, imports of types too', () => {
     'packages/storage/src/up.ts': `import { p } from '../../messaging/src/kafka/producer.ts'; p`,
     'packages/http/src/aside.ts': `import { pool } from '../../storage/src/pool.ts'; pool`,
     'packages/messaging/src/outbox/client.ts': `import { Producer } from '@platformatic/kafka'; Producer`,
+    'packages/messaging/src/outbox/on.ts': `import { provider } from '@opentelemetry/sdk-trace-base'; provider`,
     'packages/messaging/src/outbox/until.ts': `import { until } from '../../../../testing/src/until.ts'; until`,
     'packages/messaging/src/kafka/up.ts': `import type { D } from '../outbox/down.ts'; export type U = D`,
     'packages/messaging/src/outbox/down.ts': `export type D = 1`,
@@ -78,6 +84,7 @@ test('each import in a wrong direction is caught, imports of types too', () => {
     'no-import-of-a-service: e2e/inside.ts',
     'no-import-of-a-service: stack/src/inside.ts',
     'no-testing-in-production: packages/messaging/src/outbox/until.ts',
+    'opentelemetry-sdk-only-when-it-is-on: packages/messaging/src/outbox/on.ts',
     'resolvable: e2e/nowhere.ts',
     'services-on-packages: services/cart/src/neighbour.ts',
     'stack-starts-services-as-processes: stack/src/inside.ts',
