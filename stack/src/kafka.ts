@@ -2,13 +2,13 @@
 // lost, and a controller set of its own would be three more processes.
 import { randomBytes } from 'node:crypto'
 import { existsSync, globSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
-import { delimiter, dirname, join } from 'node:path'
+import { delimiter, dirname, join, relative } from 'node:path'
 import { host, ports } from './addresses.ts'
 import { bareEnvironment, javaLocale } from './environment.ts'
 import { StartFailure } from './failure.ts'
 import type { Installed } from './install.ts'
 import { isListening } from './network.ts'
-import { level, type Part } from './part.ts'
+import { level, logOf, type Part } from './part.ts'
 import type { Settings } from './settings.ts'
 import { run } from './tool.ts'
 
@@ -88,7 +88,11 @@ export async function kafka(options: {
     ]
     await run({ file, args: [...args, '--ignore-formatted'], ...surroundings }, stopping)
   }
-  const logging = `-Dlog4j2.configurationFile=${join(settings.root, 'stack/install/log4j2.xml')}`
+  const logging = [
+    `-Dlog4j2.configurationFile=${join(settings.root, 'stack/install/log4j2.xml')}`,
+    // It turns the file over itself. Relative, as a path may hold what log4j takes for a pattern.
+    `-Dinorder.log=${relative(folder, logOf(settings.data, broker.name))}`,
+  ]
   const heap = all.length === 1 ? ['-Xms256m', '-Xmx512m'] : ['-Xms128m', '-Xmx384m']
   return {
     name: broker.name,
@@ -96,7 +100,7 @@ export async function kafka(options: {
     level: level.kafka,
     command: {
       file,
-      args: [...heap, ...frugal, ...javaLocale, '-cp', classPath, logging, 'kafka.Kafka', properties],
+      args: [...heap, ...frugal, ...javaLocale, '-cp', classPath, ...logging, 'kafka.Kafka', properties],
       ...surroundings,
     },
     isReady: () => isListening(host, broker.port),

@@ -1,11 +1,11 @@
 // The schema registry, Apicurio, with its schemas kept on disk.
 import { mkdirSync } from 'node:fs'
-import { join } from 'node:path'
+import { join, relative } from 'node:path'
 import { host } from './addresses.ts'
 import { bareEnvironment, javaLocale } from './environment.ts'
 import type { Installed } from './install.ts'
 import { answersOk } from './network.ts'
-import { level, type Part } from './part.ts'
+import { level, logOf, type Part } from './part.ts'
 
 export const registryUrl = (port: number): string => `http://${host}:${port}/apis/ccompat/v7`
 
@@ -36,6 +36,13 @@ export function registry(options: {
         QUARKUS_MANAGEMENT_PORT: String(managementPort),
         QUARKUS_HTTP_ACCESS_LOG_ENABLED: 'false',
         QUARKUS_LOG_LEVEL: 'WARN',
+        // It turns its file over itself; what it says before it has read this is on standard output.
+        QUARKUS_LOG_CONSOLE_ENABLED: 'false',
+        QUARKUS_LOG_FILE_ENABLED: 'true',
+        QUARKUS_LOG_FILE_PATH: relative(folder, logOf(data, 'registry')),
+        QUARKUS_LOG_FILE_ROTATION_MAX_FILE_SIZE: '64M',
+        QUARKUS_LOG_FILE_ROTATION_MAX_BACKUP_INDEX: '5',
+        QUARKUS_LOG_FILE_ROTATION_ROTATE_ON_BOOT: 'false',
         QUARKUS_LOG_CATEGORY__IO_APICURIO__LEVEL: 'WARN',
         APICURIO_RULES_GLOBAL_COMPATIBILITY: 'FULL_TRANSITIVE',
         APICURIO_STORAGE_CONNECTION_RETRY_ENABLED: 'false',
