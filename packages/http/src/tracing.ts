@@ -53,6 +53,8 @@ export async function startTracing({
   const instrumentation = new FastifyOtelInstrumentation({
     instrumentHooks: false,
     ignorePaths: ({ url }) => untraced.test(url),
+    // Its own name tells of plugins.
+    lifecycleHook: (span, { hookName }) => span.updateName(hookName),
     requestHook: (span, { method, routeOptions, id }) => {
       span.updateName(routeOptions.url ? `${method} ${routeOptions.url}` : method)
       span.setAttribute('inorder.request_id', id)
