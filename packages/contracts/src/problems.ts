@@ -37,7 +37,7 @@ export const problems = {
   'unknown-expectation': { status: 417, title: 'The request expects what is not known' },
   'misdirected-request': { status: 421, title: 'The service does not answer under this name' },
   'idempotency-key-reused': { status: 422, title: 'The idempotency key belongs to another request' },
-  'rate-limited': { status: 429, title: 'Too many requests of one caller' },
+  'rate-limited': { status: 429, title: 'Too many requests of one address' },
   'headers-too-large': { status: 431, title: 'The headers or the address are too large' },
   'database-away': { status: 503, title: 'The database is away' },
   'kafka-away': { status: 503, title: 'Kafka is away' },

@@ -13,8 +13,11 @@ const security = {
   strictTransportSecurity: false,
   crossOriginOpenerPolicy: false,
   originAgentCluster: false,
+  referrerPolicy: false,
   xDnsPrefetchControl: false,
   xDownloadOptions: false,
+  // `frame-ancestors` says it.
+  xFrameOptions: false,
   xPermittedCrossDomainPolicies: false,
   xPoweredBy: false,
   xXssProtection: false,
