@@ -2,6 +2,7 @@
 // and takes the job on when its runner has not been heard of for 5 s. What was tried and not yet counted when a runner was
 // killed is tried once more, which changes nothing of what is applied.
 import { sleep } from '@inorder/storage/retry.ts'
+import { transaction } from '@inorder/storage/transaction.ts'
 import { WokenLoop } from '@inorder/storage/woken-loop.ts'
 import type { Pool } from 'pg'
 import type { Logger } from 'pino'
@@ -75,7 +76,7 @@ export class JobRunner {
     if (!job) return false
 
     const next = nextOf(job)
-    if (next === 'select') return (await selectKeys(pool, job)) !== undefined
+    if (next === 'select') return (await transaction(pool, (tx) => selectKeys(tx, job))) !== undefined
     if (next === 'done' || next === 'stopped') {
       const ended = await endJob(pool, job.id, next)
       if (ended)
