@@ -57,6 +57,7 @@ try {
   const ending = new AbortController()
   const orders = ordersUnderWay(stack, ending.signal)
   const url = await startPrometheus(stack)
+  await redriveAsJob(stack)
   for (const service of services) {
     const { text } = await send(`${stack.url(service)}/metrics`)
     const ours = text.split('\n').filter((line) => /^(# \w+ )?inorder_/.test(line))
@@ -96,6 +97,16 @@ async function ordersUnderWay(stack: Stack, signal: AbortSignal): Promise<void> 
       ])
     for (const status of ['confirmed', 'shipped']) await shop.update(`o-${n}`, status)
   }
+}
+
+/** What nobody can read is still held afterwards. */
+async function redriveAsJob(stack: Stack): Promise<void> {
+  const jobs = `${stack.url('order')}/ops/jobs`
+  const body = { type: 'redrive', filter: { cause: 'undecodable' } }
+  await until('a job is about the parked order', async () => {
+    const { total } = (await send(jobs, { method: 'POST', body })).json<{ total: number }>()
+    return total === 1
+  })
 }
 
 /** With the configuration for `npm start`, at the addresses of this stack. */

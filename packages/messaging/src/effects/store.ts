@@ -140,7 +140,7 @@ export interface StoredEffects {
 }
 
 /** How many rows each figure looks at, of what is due those of each kind: a scrape must stay cheap however much waits. */
-export const mostRows = 20_000
+export const mostRows = 10_000
 
 /** What is stored and not done. Those that are parked are in the index of those that fail as well. */
 export async function storedEffects(db: Tx): Promise<StoredEffects> {

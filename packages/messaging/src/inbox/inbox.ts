@@ -20,6 +20,7 @@ import type { Saved } from './apply.ts'
 import type { BatchResult } from './batch.ts'
 import { dueKeysLoop } from './due-keys.ts'
 import type { Handler } from './handler.ts'
+import { jobMetrics } from './job-metrics.ts'
 import { type JobOps, Jobs } from './jobs.ts'
 import { isFailed } from './key-state.ts'
 import { LogCheck } from './log-check.ts'
@@ -119,6 +120,7 @@ export class Inbox<State, Event> {
       readRecord: (place) => readRecord({ brokers, access, clientId: instance }, this.#admin, topic.name, place),
       onSaved: (saved) => this.#saved(saved),
     })
+    jobMetrics(metrics, pool)
     this.#jobs = new Jobs({ pool, instance, logger, redrive: (key, redrive) => operator.redrive(key, redrive) })
     pauseMetrics(metrics, pool)
     const pauses = new Pauses({ pool, logger, instance })

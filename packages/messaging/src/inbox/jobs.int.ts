@@ -4,7 +4,9 @@ import { unique } from '@inorder/testing/parts.ts'
 import { startService } from '@inorder/testing/service-process.ts'
 import { until } from '@inorder/testing/until.ts'
 import { pino } from 'pino'
+import { Registry } from 'prom-client'
 import { RegistryUnavailable } from '../kafka/registry.ts'
+import { jobMetrics } from './job-metrics.ts'
 import { Jobs } from './jobs.ts'
 import { framed, modelHandler, recordOf } from './model-topic.fixture.ts'
 import { parkedEvents } from './parked-listing.ts'
@@ -71,6 +73,11 @@ test('a canary stops behind the step in which a key failed, says which, and is c
     { state, total, tried, applied, failed, remaining },
     { state: 'stopped', total: 20, tried: 11, applied: 10, failed: 1, remaining: 9 },
   )
+  const metrics = new Registry()
+  jobMetrics(metrics, pool)
+  const text = await metrics.metrics()
+  assert.match(text, /^inorder_job_state\{state="stopped"\} 1$/m)
+  assert.match(text, /applied"\} 10\n.*failed"\} 1\n.*remaining"\} 9\n/)
   const { detail, ...at } = stopped.stoppedAt!
   assert.deepEqual(at, { key: keys[15], cause: 'apply-failed' })
   assert.match(detail, /./)
