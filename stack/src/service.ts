@@ -4,6 +4,7 @@ import { host } from './addresses.ts'
 import { databaseOf } from './databases.ts'
 import { answersOk } from './network.ts'
 import { level, logOf, type Part } from './part.ts'
+import type { SandboxKey } from './sandbox-key.ts'
 import type { Service } from './services.ts'
 import type { Settings } from './settings.ts'
 
@@ -11,6 +12,8 @@ interface Surroundings {
   database: string
   kafka: string
   registry: string
+  /** Where authentication is on. */
+  sandboxKey?: SandboxKey | undefined
 }
 
 /**
@@ -38,12 +41,33 @@ export const instancesOf = ({ services, instances, offset }: Settings): Instance
     })),
   )
 
+/** Where it answers. What stands in for something outside speaks plain HTTP: only this machine reaches it. */
+export const urlOf = ({ service, port }: Instance): string =>
+  `${service.database && process.env.TLS_CERT_FILE ? 'https' : 'http'}://${host}:${port}`
+
+const tokenOf = (setting: string, key: string) => [
+  [setting, key],
+  [`${setting}_FILE`, ''],
+]
+
 export function service(options: { instance: Instance; settings: Settings; surroundings: Surroundings }): Part {
   const { instance, settings, surroundings } = options
   const { service, name, port } = instance
+  const { sandboxKey } = surroundings
   const standIns = settings.services.flatMap(({ standsInFor, port }) =>
-    standsInFor ? [[standsInFor, `http://${host}:${port + settings.offset}`]] : [],
+    standsInFor
+      ? [
+          [standsInFor, `http://${host}:${port + settings.offset}`],
+          ...(sandboxKey ? tokenOf(standsInFor.replace('_URL', '_TOKEN'), sandboxKey.key) : []),
+        ]
+      : [],
   )
+  const standsIn = {
+    DATA_FILE: join(settings.data, `${service.name}.jsonl`),
+    TLS_CERT_FILE: '',
+    TLS_KEY_FILE: '',
+    ...(sandboxKey && { API_KEYS_FILE: sandboxKey.file }),
+  }
   return {
     name,
     address: `${host}:${port}`,
@@ -58,7 +82,7 @@ export function service(options: { instance: Instance; settings: Settings; surro
         ...Object.fromEntries(standIns),
         ...(service.database
           ? { DATABASE_URL: databaseOf(surroundings.database, service.database), DATABASE_URL_FILE: '' }
-          : { DATA_FILE: join(settings.data, `${service.name}.jsonl`) }),
+          : standsIn),
         KAFKA_BROKERS: surroundings.kafka,
         SCHEMA_REGISTRY_URL: surroundings.registry,
         HOST: host,
@@ -72,7 +96,7 @@ export function service(options: { instance: Instance; settings: Settings; surro
         LOG_FILE: logOf(settings.data, name),
       },
     },
-    isReady: () => answersOk(`http://${host}:${port}/health/ready`),
+    isReady: () => answersOk(`${urlOf(instance)}/health/ready`),
     stop: { signal: 'SIGTERM', limit: 4_000 + settings.drainMs },
   }
 }

@@ -1,7 +1,11 @@
 import assert from 'node:assert/strict'
+import { createHash } from 'node:crypto'
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { test } from 'node:test'
-import { instancesOf, service } from './service.ts'
+import { sandboxKey } from './sandbox-key.ts'
+import { instancesOf, service, urlOf } from './service.ts'
 import type { Service } from './services.ts'
 import { readSettings } from './settings.ts'
 
@@ -40,6 +44,39 @@ test('the variables of a PostgreSQL of the user reach the services', (t) => {
   const [first] = instancesOf(settings)
   assert.ok(first)
   assert.equal(service({ instance: first, settings, surroundings }).command.env?.PGSSLMODE, 'require')
+})
+
+test('with authentication on, the services have a key for what stands in, which takes it besides those of the user', (t) => {
+  const folder = mkdtempSync(join(tmpdir(), 'inorder-service-'))
+  t.after(() => rmSync(folder, { recursive: true }))
+  assert.equal(sandboxKey(folder, {}), undefined)
+  const own = join(folder, 'keys')
+  writeFileSync(own, `ann ${'0'.repeat(64)} operate`)
+  const made = sandboxKey(join(folder, 'data'), { API_KEYS_FILE: own }) ?? assert.fail()
+  const of = (n: number) => {
+    const instance = instancesOf(settings).at(n) ?? assert.fail()
+    return service({ instance, settings, surroundings: { ...surroundings, sandboxKey: made } }).command.env ?? {}
+  }
+  assert.equal(of(0).GATEWAY_TOKEN, made.key)
+  assert.equal(of(-1).API_KEYS_FILE, made.file)
+  const digest = createHash('sha256').update(made.key).digest('hex')
+  const lines = `ann ${'0'.repeat(64)} operate\nservices ${digest} orders:write\n`
+  assert.equal(readFileSync(made.file, 'utf8'), lines)
+  const jwt = sandboxKey(join(folder, 'data'), { AUTH_JWKS_URL: 'https://issuer.example' }) ?? assert.fail()
+  assert.match(readFileSync(jwt.file, 'utf8').trim(), /^services [\da-f]{64} orders:write$/)
+  assert.notEqual(jwt.key, made.key)
+})
+
+test('over TLS a service is at https; what stands in speaks plain HTTP', (t) => {
+  Object.assign(process.env, { TLS_CERT_FILE: 'c', TLS_KEY_FILE: 'k' })
+  t.after(() => {
+    delete process.env.TLS_CERT_FILE
+    delete process.env.TLS_KEY_FILE
+  })
+  const [first, last] = [instancesOf(settings).at(0) ?? assert.fail(), instancesOf(settings).at(-1) ?? assert.fail()]
+  assert.deepEqual([urlOf(first), urlOf(last)], ['https://127.0.0.1:4001', 'http://127.0.0.1:4006'])
+  const { TLS_CERT_FILE, TLS_KEY_FILE } = service({ instance: last, settings, surroundings }).command.env ?? {}
+  assert.deepEqual([TLS_CERT_FILE, TLS_KEY_FILE], ['', ''])
 })
 
 test('instances share a database and know who they are; every service knows where the stand-in is', () => {

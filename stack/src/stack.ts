@@ -10,7 +10,8 @@ import { assertSameBrokers, type Broker, brokersOf, clusterIdOf, kafka } from '.
 import { step } from './output.ts'
 import { postgres, socketUrl } from './postgres.ts'
 import { registry, registryUrl } from './registry.ts'
-import { instancesOf, service } from './service.ts'
+import { sandboxKey } from './sandbox-key.ts'
+import { instancesOf, service, urlOf } from './service.ts'
 import type { Settings } from './settings.ts'
 import type { Supervisor } from './supervisor.ts'
 import { together } from './together.ts'
@@ -68,14 +69,15 @@ export async function bringUp(settings: Settings, supervisor: Supervisor, giveUp
   }
 
   const [database, brokers, schemas] = await together(giveUp, [bringDatabases(), bringKafka(), bringRegistry()])
-  const surroundings = { database, kafka: brokers, registry: schemas }
-  const parts = instancesOf(settings).map((instance) => service({ instance, settings, surroundings }))
+  const surroundings = { database, kafka: brokers, registry: schemas, sandboxKey: sandboxKey(data, process.env) }
+  const instances = instancesOf(settings)
+  const parts = instances.map((instance) => service({ instance, settings, surroundings }))
   await together(
     giveUp,
     parts.map((part) => step(`${part.name} service`, () => supervisor.start(part))),
   )
   return [
-    ...parts.map((part) => `${part.name} http://${part.address}`),
+    ...instances.map((instance) => `${instance.name} ${urlOf(instance)}`),
     `Kafka ${brokers}`,
     `registry ${schemas}`,
     `PostgreSQL ${new URL(database).host}`,

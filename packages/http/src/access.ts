@@ -4,9 +4,9 @@
 import type { IncomingMessage } from 'node:http'
 import { Problem } from '@inorder/contracts/problems.ts'
 import type { FastifyInstance, FastifyRequest } from 'fastify'
-import { isLoopback } from './config.ts'
 import { sendProblem } from './errors.ts'
 import { countOf } from './header-text.ts'
+import { isLoopback } from './loopback.ts'
 
 export interface Access {
   HOST: string

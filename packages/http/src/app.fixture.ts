@@ -9,6 +9,7 @@ import { Registry } from 'prom-client'
 import { Type } from 'typebox'
 import type { Access } from './access.ts'
 import { createApp } from './app.ts'
+import type { AuthConfig } from './auth-config.ts'
 import { pathTo } from './location.ts'
 import { NoAnswer } from './no-answer.ts'
 
@@ -30,7 +31,7 @@ const ListQuery = Type.Object(
   { additionalProperties: false },
 )
 
-export async function startFixture(access: Partial<Access> = {}) {
+export async function startFixture(access: Partial<Access> & AuthConfig = {}) {
   const logged: Record<string, unknown>[] = []
   const lines = new Writable({
     write(line, _encoding, done) {

@@ -249,7 +249,7 @@ suite('what every service answers alike', () => {
       [],
     )
     const { responses } = paths['/orders']?.post ?? assert.fail('no POST /orders')
-    assert.deepEqual(Object.keys(responses), ['201', '400', '403', '413', '415', '421', '503'])
+    assert.deepEqual(Object.keys(responses), ['201', '400', '401', '403', '413', '415', '421', '503'])
     assert.equal(responses['400']?.description, 'invalid-request, bad-url, malformed-http, malformed-json')
     assert.deepEqual(Object.keys(responses['413']?.content ?? {}), ['application/problem+json'])
     assert.deepEqual(

@@ -4,6 +4,8 @@ import fastify, { type FastifyBaseLogger, LogController } from 'fastify'
 import { collectDefaultMetrics, type Registry } from 'prom-client'
 import { type Access, checkAccess } from './access.ts'
 import { answerHeaders } from './answer-headers.ts'
+import { type AuthConfig, asksWhoCalls } from './auth-config.ts'
+import { authenticate } from './authentication.ts'
 import { buildInfo } from './build-info.ts'
 import { Connections } from './connections.ts'
 import { docs } from './docs.ts'
@@ -18,6 +20,7 @@ import { limitRates } from './rate-limit.ts'
 import { requestIdOf } from './request-id.ts'
 import { requestMetrics } from './request-metrics.ts'
 import { closed } from './schemas.ts'
+import { tlsOf } from './tls.ts'
 import { registerTracing } from './tracing.ts'
 import { validatorCompiler } from './validation.ts'
 
@@ -34,10 +37,15 @@ interface AppOptions {
   stopping?: AbortSignal
   openapi: { title: string; description: string }
   /** The service's settings that say where it listens, and for whom. */
-  access: Access
+  access: Access & AuthConfig
 }
 
 export async function createApp({ logger, metrics, ready, stopping, openapi, access }: AppOptions) {
+  const tls = await tlsOf(access)
+  // Node would answer a missing Host with a 400 of its own, which is no problem+json.
+  const http = { headersTimeout: 5_000, connectionsCheckingInterval: 1_000, requireHostHeader: false }
+  // Its type is that of HTTP: what is behind it does not see the difference.
+  const transport = (tls ? { https: { ...http, ...tls, handshakeTimeout: 5_000 } } : { http }) as { http: typeof http }
   const app = fastify({
     loggerInstance: logger,
     // A line, or a logger, for each request would set the pace; errors are logged where they are seen.
@@ -47,8 +55,9 @@ export async function createApp({ logger, metrics, ready, stopping, openapi, acc
     genReqId: requestIdOf,
     // A slow sender holds a socket, nothing else, and not for ever.
     requestTimeout: 15_000,
-    // Node would answer a missing Host with a 400 of its own, which is no problem+json.
-    http: { headersTimeout: 5_000, connectionsCheckingInterval: 1_000, requireHostHeader: false },
+    ...transport,
+    // Only of these what X-Forwarded-For and -Proto say is believed.
+    trustProxy: access.TRUST_PROXY?.split(',') ?? false,
     // An id of 128 characters is longer as %-escapes; what is too long is for the schema to say.
     routerOptions: { maxParamLength: 16_384, querystringParser: parseQuery },
     // Requests that still arrive while the app closes are answered as ever; Fastify's own 503 is no problem+json.
@@ -78,10 +87,11 @@ export async function createApp({ logger, metrics, ready, stopping, openapi, acc
   })
   otherMethods(app)
   if (access.RATE_LIMIT) await limitRates(app, access.RATE_LIMIT)
+  await authenticate(app, access, logger)
   collectDefaultMetrics({ register: metrics })
   buildInfo(metrics)
   const requestTimes = requestMetrics(app)
-  await app.register(docs, openapi)
+  await app.register(docs, { ...openapi, asksWhoCalls: asksWhoCalls(access) })
   await app.register(health, {
     ready: async () => (connections.stopping ? ['stopping'] : ready()),
     metrics: async () => `${await metrics.metrics()}\n${requestTimes()}`,

@@ -1,6 +1,7 @@
-import { BadConfig, secretOf } from '@inorder/storage/settings.ts'
+import { badConfig, secretOf } from '@inorder/storage/settings.ts'
 import { Ajv } from 'ajv'
 import { type Static, type TObject, type TSchema, Type } from 'typebox'
+import { authConfig, authFault, authFormats } from './auth-config.ts'
 
 /** What a setting's `format` demands. The names are what a bad one is told. */
 const formats = {
@@ -11,6 +12,7 @@ const formats = {
   'host,host:port,...': (text: string) =>
     text.split(',').every((one) => /^(\[[\da-f:.]+\]|[^\s:/]+)(:\d{1,5})?$/i.test(one)),
   'http://host:port,...': (text: string) => text.split(',').every((one) => URL.parse(one)?.origin === one),
+  ...authFormats,
 }
 
 function isUrl(text: string, protocols: readonly string[]): boolean {
@@ -22,8 +24,6 @@ function isAddress(text: string): boolean {
   const port = Number(text.match(/^[^\s:]+:(\d+)$/)?.[1])
   return port >= 1 && port <= 65_535
 }
-
-export const isLoopback = (host: string): boolean => /^(localhost|::1|(::ffff:)?127(\.\d{1,3}){3})$/i.test(host)
 
 /** Fields of what every process is told. */
 export const processConfig = (name: string, port: number) => ({
@@ -39,6 +39,7 @@ export const processConfig = (name: string, port: number) => ({
   INSECURE_LISTEN: Type.Enum(['no', 'yes'], { default: 'no' }),
   RATE_LIMIT: Type.Integer({ default: 0, minimum: 0, maximum: 1_000_000 }),
   DRAIN_MS: Type.Integer({ default: 0, minimum: 0, maximum: 60_000 }),
+  ...authConfig,
 })
 
 /** The same with what our own services need: `Type.Object({ ...serviceConfig('cart', 3001), DELIVERY: ... })`. */
@@ -63,7 +64,8 @@ export function readConfig<Schema extends TObject>(schema: Schema, env: NodeJS.P
   const config: unknown = Object.fromEntries(given)
   const validate = new Ajv({ allErrors: true, useDefaults: true, formats }).compile<Static<Schema>>(schema)
   if (validate(config)) {
-    assertMayListen(config)
+    const fault = authFault(config)
+    if (fault) badConfig(fault)
     return config
   }
   const faults = validate.errors?.map(({ instancePath, keyword, params, message }) =>
@@ -71,16 +73,7 @@ export function readConfig<Schema extends TObject>(schema: Schema, env: NodeJS.P
       ? `${params.missingProperty} is not set`
       : `${instancePath.slice(1)} ${message}${keyword === 'enum' ? `: ${params.allowedValues.join(', ')}` : ''}`,
   )
-  throw new BadConfig(`bad configuration: ${faults?.join('; ')}`)
-}
-
-/** Whoever reaches a service may do everything there, as it asks nobody who they are. */
-function assertMayListen({ HOST, INSECURE_LISTEN }: { HOST?: string; INSECURE_LISTEN?: string }): void {
-  if (HOST === undefined || isLoopback(HOST) || INSECURE_LISTEN === 'yes') return
-  throw new BadConfig(
-    'bad configuration: HOST is no loopback address, and the service has no authentication: ' +
-      'set INSECURE_LISTEN=yes where only those reach it who may do everything, or HOST=127.0.0.1',
-  )
+  return badConfig(String(faults?.join('; ')))
 }
 
 /** ajv's coercion would take `0x10` and a blank for numbers. */

@@ -44,6 +44,61 @@ test('off loopback a service listens only with INSECURE_LISTEN=yes', () => {
   assert.throws(() => readConfig(schema, { ...given, INSECURE_LISTEN: 'maybe' }), /INSECURE_LISTEN/)
 })
 
+test('off loopback a service listens with authentication on', () => {
+  const jwt = { AUTH_JWKS_URL: 'https://issuer.example/keys', AUTH_ISSUER: 'i', AUTH_AUDIENCE: 'a' }
+  for (const auth of [jwt, { API_KEYS_FILE: '/run/keys' }])
+    assert.equal(readConfig(schema, { ...given, ...auth, HOST: '0.0.0.0' }).HOST, '0.0.0.0')
+  // Neither says who calls.
+  for (const other of [{ TLS_CERT_FILE: 'c', TLS_KEY_FILE: 'k' }, { TRUST_PROXY: '10.0.0.5' }])
+    assert.throws(() => readConfig(schema, { ...given, ...other, HOST: '0.0.0.0' }), /nobody is asked who they are/)
+})
+
+test('settings that belong together are all there or none, and the missing ones are named', () => {
+  const jwt = { AUTH_JWKS_URL: 'https://issuer.example/keys', AUTH_ISSUER: 'i', AUTH_AUDIENCE: 'a' }
+  assert.equal(readConfig(schema, { ...given, ...jwt }).AUTH_AUDIENCE, 'a')
+  for (const group of [jwt, { TLS_CERT_FILE: 'c', TLS_KEY_FILE: 'k' }])
+    for (const name of Object.keys(group)) {
+      const told = new RegExp(`^bad configuration: ${name} not set: give all of ${Object.keys(group).join(', ')} `)
+      assert.throws(() => readConfig(schema, { ...given, ...group, [name]: '' }), { message: told })
+    }
+})
+
+test('AUTH_JWKS_URL is https, but on loopback; TRUST_PROXY holds addresses', () => {
+  const jwt = { AUTH_ISSUER: 'i', AUTH_AUDIENCE: 'a' }
+  for (const AUTH_JWKS_URL of [
+    'https://issuer.example/keys',
+    'http://127.0.0.1:9/keys',
+    'http://localhost',
+    'http://[::1]:9',
+  ])
+    readConfig(schema, { ...given, ...jwt, AUTH_JWKS_URL })
+  for (const AUTH_JWKS_URL of [
+    'http://issuer.example',
+    'http://127.0.0.1.nip.io',
+    'file:///keys',
+    'issuer',
+    'https://a b',
+  ])
+    assert.throws(
+      () => readConfig(schema, { ...given, ...jwt, AUTH_JWKS_URL }),
+      /AUTH_JWKS_URL must match/,
+      AUTH_JWKS_URL,
+    )
+  for (const TRUST_PROXY of ['10.0.0.5', '10.0.0.0/8,fd00::/8', '::1']) readConfig(schema, { ...given, TRUST_PROXY })
+  for (const TRUST_PROXY of [
+    'true',
+    '*',
+    '1',
+    'proxy',
+    '10.0.0.0/33',
+    '::/129',
+    '10.0.0.5, 10.0.0.6',
+    '10.0.0.0/8/8',
+    ',',
+  ])
+    assert.throws(() => readConfig(schema, { ...given, TRUST_PROXY }), /TRUST_PROXY must match/, TRUST_PROXY)
+})
+
 test('ALLOWED_HOSTS holds names, ALLOWED_ORIGINS origins as a browser writes them', () => {
   const good = { ALLOWED_HOSTS: 'shop.example,cart:3001,[::2]:1', ALLOWED_ORIGINS: 'http://a:3000,https://b.example' }
   assert.equal(readConfig(schema, { ...given, ...good }).ALLOWED_HOSTS, good.ALLOWED_HOSTS)

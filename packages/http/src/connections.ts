@@ -3,6 +3,7 @@
 import { randomUUID } from 'node:crypto'
 import type { Server, ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
+import { Server as TlsServer } from 'node:tls'
 import { Problem } from '@inorder/contracts/problems.ts'
 import { requestIdHeader, requestIdOf } from './request-id.ts'
 
@@ -22,7 +23,7 @@ export class Connections {
     this.#server = server
     // Node would end a connection whose client has ended its side, with the answer that is under way.
     Object.assign(server, { httpAllowHalfOpen: true })
-    server.on('connection', (socket) => {
+    server.on(server instanceof TlsServer ? 'secureConnection' : 'connection', (socket: Socket) => {
       this.#newest.set(socket, undefined)
       socket.once('close', () => this.#newest.delete(socket))
     })

@@ -9,6 +9,7 @@ import type { TObject } from 'typebox'
 import { answersOf } from './answers.ts'
 import { withComponents } from './components.ts'
 import { entityTags } from './preconditions.ts'
+import { scopeOf } from './scopes.ts'
 
 // The page must ask nothing off the machine; its own script and style are inline or from here.
 const contentSecurityPolicy = [
@@ -72,6 +73,18 @@ function withOptionalBodies(document: { paths?: object }) {
   return document
 }
 
+const securitySchemes = {
+  bearer: {
+    type: 'http',
+    scheme: 'bearer',
+    description: 'A JWT of the issuer that the service believes, or an API key (ino_...)',
+  },
+} as const
+
+/** A token is asked for only where authentication is on; what it must allow stands here in any case. */
+const securityOf = (needs: ReturnType<typeof scopeOf>, asksWhoCalls: boolean) =>
+  needs === 'open' ? [] : [{ bearer: [needs] }, ...(asksWhoCalls ? [] : [{}])]
+
 type Responses = Record<string, { description?: string }>
 
 /** An answer that says nothing of itself is called as its status is: `Created`. */
@@ -84,7 +97,7 @@ const withDescriptions = (responses: Responses): Responses =>
   )
 
 /** What every route may answer stands in no route: the problems that this package throws itself. */
-function withCommonProblems(schema: FastifySchema): FastifySchema {
+function withCommonProblems(schema: FastifySchema, needs: ReturnType<typeof scopeOf>): FastifySchema {
   const names: ProblemName[] = [
     'invalid-request',
     'bad-url',
@@ -94,6 +107,7 @@ function withCommonProblems(schema: FastifySchema): FastifySchema {
     'unavailable',
   ]
   if (schema.body) names.push('malformed-json', 'foreign-origin', 'body-too-large', 'unsupported-media-type')
+  if (needs !== 'open') names.push('unauthenticated', 'insufficient-scope', 'auth-unavailable')
   const response = withDescriptions(schema.response as Responses)
   for (const name of names) {
     for (const [status, answer] of Object.entries(answersOf(name))) {
@@ -105,18 +119,27 @@ function withCommonProblems(schema: FastifySchema): FastifySchema {
   return { ...schema, response }
 }
 
-async function pages(app: FastifyInstance, info: { title: string; description: string }): Promise<void> {
+interface Info {
+  title: string
+  description: string
+  asksWhoCalls: boolean
+}
+
+async function pages(app: FastifyInstance, { asksWhoCalls, ...info }: Info): Promise<void> {
   await app.register(swagger, {
     openapi: {
       openapi: '3.1.0',
       info: { ...info, version: '1', license: { name: 'MIT', identifier: 'MIT' } },
       servers: [{ url: '/', description: 'Where this was read' }],
       security: [],
+      components: { securitySchemes },
     },
-    transform: ({ schema, url }) => ({
-      url,
-      schema: schema && !schema.hide ? asStrict(withCommonProblems(withOptionalDefaults(schema))) : schema,
-    }),
+    transform({ schema, url, route }) {
+      if (!schema || schema.hide) return { url, schema }
+      const needs = scopeOf(String(route.method), url)
+      const told = asStrict(withCommonProblems(withOptionalDefaults(schema), needs))
+      return { url, schema: { ...told, security: securityOf(needs, asksWhoCalls) } }
+    },
   })
   let document: object | undefined
   app.get('/openapi.json', { schema: { hide: true } }, async () => {

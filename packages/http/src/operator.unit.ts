@@ -15,6 +15,12 @@ test('an operator is named in UTF-8, or else in Latin-1; without a name by their
   for (const none of [undefined, '']) assert.equal(named(none), '127.0.0.1')
 })
 
+test('with authentication on the caller is named, whatever x-operator says', () => {
+  const caller = { name: 'shop', id: 'key shop', scopes: new Set() }
+  const request = { caller, headers: { 'x-operator': 'ann' }, ip: '127.0.0.1' } as unknown as FastifyRequest
+  assert.equal(operatorOf(request), 'shop')
+})
+
 test('a name of more than 200 characters is cut between two of them', () => {
   assert.equal(named(asNodeReads(`x${'🛒'.repeat(300)}`)), `x${'🛒'.repeat(199)}`)
 })

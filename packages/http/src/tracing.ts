@@ -2,7 +2,7 @@
 import type * as Sdk from '@opentelemetry/sdk-trace-base'
 import type { FastifyInstance, FastifyPluginCallback, FastifyRequest } from 'fastify'
 import type { Logger } from 'pino'
-import { isLoopback } from './config.ts'
+import { isLoopback } from './loopback.ts'
 
 interface TracingOptions {
   service: string

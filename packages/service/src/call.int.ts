@@ -51,6 +51,19 @@ test('done with an id, and declined, are the answers that count', async () => {
   assert.deepEqual(await ask(), { status: 'declined' })
 })
 
+test('a receiver that asks who calls is shown a token, which no error tells', async () => {
+  const tokens: unknown[] = []
+  answer = (response, { headers }) => {
+    tokens.push(headers.authorization)
+    response.writeHead(headers.authorization ? 401 : 200).end('{"status":"done","id":"p-1"}')
+  }
+  await ask()
+  const call = { idempotencyKey: 'e:1', signal: AbortSignal.timeout(30_000) }
+  const refused = await unknown(callOnce(`${url}/charges`, {}, call, 'secret'))
+  assert.deepEqual(tokens, [undefined, 'Bearer secret'])
+  assert.doesNotMatch(refused.message, /secret/)
+})
+
 test('a redirect is not followed: a POST would become a GET, whose 200 counted as a charge', async () => {
   for (const status of [301, 302, 303, 307, 308]) {
     answer = (response, { url: path }) =>

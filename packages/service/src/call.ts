@@ -19,12 +19,21 @@ const unavailable = (status: number) => status >= 500 || [408, 425, 429].include
 const longestAnswer = 64 * 1024
 const shownOfAnswer = 500
 
+/** What we show a receiver who asks who calls. */
+export const bearerToken = Type.String({ pattern: '^[\\w.~+/=-]{1,8192}$' })
+
 /**
  * POSTs JSON and gives the receiver's answer, which may be a decline. Throws OutcomeUnknown when it gave neither of the two
  * answers, and EffectRefused when this cannot be sent at all.
  */
-export async function callOnce(url: string, body: unknown, { idempotencyKey, signal }: Call): Promise<Answer> {
-  const request = requestOf(url, body, idempotencyKey)
+export async function callOnce(
+  url: string,
+  body: unknown,
+  { idempotencyKey, signal }: Call,
+  token?: string,
+): Promise<Answer> {
+  const shown = token === undefined ? {} : { authorization: `Bearer ${token}` }
+  const request = requestOf(url, body, { [keyHeader]: idempotencyKey, ...shown })
   const answer = await fetch(request, { signal }).catch((error) => {
     signal.throwIfAborted()
     throw new OutcomeUnknown('no-answer', `${url}: ${messageOf(error)}`, { unavailable: true })
@@ -52,7 +61,7 @@ export async function callOnce(url: string, body: unknown, { idempotencyKey, sig
   return given.status === 'done' ? { status: 'done', id: given.id } : { status: 'declined' }
 }
 
-function requestOf(url: string, body: unknown, idempotencyKey: string): Request {
+function requestOf(url: string, body: unknown, headers: Record<string, string>): Request {
   const traceparent = activeTraceparent()
   try {
     return new Request(url, {
@@ -62,7 +71,7 @@ function requestOf(url: string, body: unknown, idempotencyKey: string): Request 
       headers: {
         'content-type': 'application/json',
         accept: 'application/json',
-        [keyHeader]: idempotencyKey,
+        ...headers,
         ...(traceparent && { traceparent }),
       },
       body: JSON.stringify(body),

@@ -11,12 +11,17 @@ import { find, load, post, save } from './store.ts'
 export const billingHandler: Handler<Invoice, OrderEvent> = { load, apply, save }
 
 /** What is asked of the payment gateway. */
-export function paymentEffects(pool: Pool, gatewayUrl: string, logger: Logger): Record<Kind, EffectKind> {
+export function paymentEffects(
+  pool: Pool,
+  gatewayUrl: string,
+  logger: Logger,
+  token?: string,
+): Record<Kind, EffectKind> {
   const effect = (kind: Kind): EffectKind<unknown, Answer | null> => ({
     async perform({ key: orderId }, call) {
       const request = requestOf(kind, await invoiceOf(pool, orderId))
       if (!request) return null
-      const answer = await callOnce(`${gatewayUrl}/${request.path}`, request.body, call)
+      const answer = await callOnce(`${gatewayUrl}/${request.path}`, request.body, call, token)
       if (kind === 'refund' && answer.status === 'declined')
         logger.warn(
           { orderId },

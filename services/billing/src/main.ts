@@ -1,4 +1,5 @@
 // The billing service: an invoice for each order, charged and refunded through the payment gateway, and the ledger of it.
+import { bearerToken } from '@inorder/service/call.ts'
 import { runConsumer } from '@inorder/service/consumer.ts'
 import { Type } from 'typebox'
 import { billingHandler, paymentEffects } from './handlers.ts'
@@ -9,10 +10,13 @@ await runConsumer({
   port: 3004,
   openapi: { title: 'Billing service', description: 'Invoices of orders, as read from Kafka, and their ledger.' },
   migrations: new URL('../migrations', import.meta.url),
-  settings: { PAYMENT_URL: Type.String({ format: 'http://host', pattern: '[^/]$' }) },
+  settings: {
+    PAYMENT_URL: Type.String({ format: 'http://host', pattern: '[^/]$' }),
+    PAYMENT_TOKEN: Type.Optional(bearerToken),
+  },
   build: ({ settings, pool, logger }) => ({
     handler: billingHandler,
-    effects: paymentEffects(pool, settings.PAYMENT_URL, logger),
+    effects: paymentEffects(pool, settings.PAYMENT_URL, logger, settings.PAYMENT_TOKEN),
     routes: () => billingRoutes(pool),
   }),
 })

@@ -4,7 +4,7 @@ import { columns } from '@inorder/storage/columns.ts'
 import { ifBegun, type Tx } from '@inorder/storage/transaction.ts'
 import type { Outcome } from './order.ts'
 
-/** A use of a key. The same key under another operation (method and path) is another key. */
+/** A use of a key. The same key under another operation (method, path, and who calls) is another key. */
 export interface KeyUse {
   key: string
   operation: string
@@ -19,7 +19,8 @@ export interface KeyRefusal {
 /** What a key that was used before says. */
 type Earlier = Outcome | KeyRefusal
 
-export const keyName = ({ key, operation }: Pick<KeyUse, 'key' | 'operation'>): string => `${operation} ${key}`
+/** The separator is in neither: who chose a name and a key with spaces would else meet another caller's. */
+export const keyName = ({ key, operation }: Pick<KeyUse, 'key' | 'operation'>): string => `${operation}\n${key}`
 
 /** Two bodies that say the same have one hash, in whatever order their fields come. */
 export function requestHash(body: unknown): Buffer {

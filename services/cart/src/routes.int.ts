@@ -1,8 +1,13 @@
 import assert from 'node:assert/strict'
+import { rmSync, writeFileSync } from 'node:fs'
 import { request as ask, request } from 'node:http'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { after, before, beforeEach, test } from 'node:test'
 import type { Order } from '@inorder/contracts/order.ts'
+import { digestOf } from '@inorder/http/api-keys.ts'
 import { createApp } from '@inorder/http/app.ts'
+import type { AuthConfig } from '@inorder/http/auth-config.ts'
 import { DatabaseRun } from '@inorder/messaging/outbox/database-run.ts'
 import { migrate } from '@inorder/storage/migrate.ts'
 import { openPool } from '@inorder/storage/pool.ts'
@@ -12,6 +17,7 @@ import pg from 'pg'
 import { pino } from 'pino'
 import { Registry } from 'prom-client'
 import { HandRelay } from './hand-relay.fixture.ts'
+import { keyName } from './idempotency.ts'
 import { migrations } from './migrations.ts'
 import { cartRoutes } from './routes.ts'
 import { Writes } from './writes.ts'
@@ -22,6 +28,8 @@ let pool: pg.Pool
 /** Of the relay: what the tests do to the cart's sessions is not its affair. */
 let direct: pg.Pool
 let relay: HandRelay
+const logger = pino({ level: 'silent' })
+let writes: Writes
 let app: Awaited<ReturnType<typeof createApp>>
 let base: string
 
@@ -34,29 +42,25 @@ before(async () => {
   pool = openPool({ url: url.href, name: 'cart', max: 4, deadlineMs: 1_500, onIdleError: () => {} })
   direct = openPool({ url: database.url, name: 'relay', max: 2 })
   relay = new HandRelay(direct)
-  const logger = pino({ level: 'silent' })
-  app = await createApp({
+  writes = new Writes({ pool, run: new DatabaseRun(), relay, logger })
+  app = await cartApp({})
+  base = await app.listen({ host: '127.0.0.1', port: 0 })
+})
+
+async function cartApp(auth: AuthConfig) {
+  const app = await createApp({
     service: 'cart',
     logger,
     metrics: new Registry(),
     ready: async () => [],
     openapi: { title: 'Cart', description: '' },
-    access: { HOST: '127.0.0.1' },
+    access: { HOST: '127.0.0.1', ...auth },
   })
-  const writes = new Writes({ pool, run: new DatabaseRun(), relay, logger })
   const now = () => new Date('2026-11-23T14:20:19.000Z')
-  await app.register(
-    cartRoutes({
-      writes,
-      pool,
-      instance: 'cart',
-      lifecycle: 'free',
-      now,
-      random: () => 0.5,
-    }),
-  )
-  base = await app.listen({ host: '127.0.0.1', port: 0 })
-})
+  await app.register(cartRoutes({ writes, pool, instance: 'cart', lifecycle: 'free', now, random: () => 0.5 }))
+  return app
+}
+
 beforeEach(() => {
   relay.unavailable = false
   relay.wake = () => void relay.publishAll()
@@ -350,6 +354,46 @@ test('rule 2: the key counts before If-Match and before "same status"', async ()
   await update(orderId, 'sent')
   const { status, headers: answered, body } = await update(orderId, 'paid', headers)
   assert.deepEqual([status, answered.get('etag'), body.status], [200, '"2"', 'paid'])
+})
+
+test('rule 2: an Idempotency-Key belongs to who uses it: another caller with the same key is another', async () => {
+  const callers = ['a', 'b'].map((name) => ({ name, key: `ino_${unique(name)}` }))
+  const file = join(tmpdir(), unique('inorder-keys'))
+  writeFileSync(
+    file,
+    callers.map(({ name, key }) => `${name} ${digestOf(key).toString('hex')} orders:write\n`).join(''),
+  )
+  const asked = await cartApp({ API_KEYS_FILE: file })
+  rmSync(file)
+  try {
+    const key = unique('k')
+    const put = (caller: (typeof callers)[number] | undefined, orderId: string, status: string) =>
+      asked.inject({
+        method: 'PUT',
+        url: '/update-order',
+        headers: { authorization: `Bearer ${caller?.key}`, 'idempotency-key': key, prefer: 'wait=0' },
+        payload: { orderId, status },
+      })
+    const [own, others] = [unique('o'), unique('o')]
+    for (const orderId of [own, others]) await create({ orderId, itemsNum: 1 })
+    const [a, b] = callers
+    assert.match((await put(a, own, 'paid')).headers.etag as string, /"2"/)
+    const second = await put(b, others, 'cancelled')
+    assert.deepEqual([second.headers.etag, second.json().orderId, second.json().status], ['"2"', others, 'cancelled'])
+    assert.equal((await put(a, own, 'paid')).json().status, 'paid', 'a repeat has the first outcome')
+    assert.equal((await put(b, own, 'paid')).statusCode, 422, 'to b, their own first request')
+    assert.equal((await put(undefined, own, 'paid')).statusCode, 401)
+  } finally {
+    await asked.close()
+  }
+})
+
+test('rule 2: a name and a key with spaces are no other caller and key', () => {
+  const names = [
+    keyName({ operation: 'PUT /update-order jwt a', key: 'b c' }),
+    keyName({ operation: 'PUT /update-order jwt a b', key: 'c' }),
+  ]
+  assert.notEqual(names[0], names[1])
 })
 
 test('rule 2: 50 clients with one key at once: one effect', async () => {

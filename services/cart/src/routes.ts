@@ -179,9 +179,12 @@ function wrongKey(request: FastifyRequest): FieldError[] {
 }
 
 function keyOf(request: FastifyRequest): KeyUse | undefined {
-  const { method, routeOptions, body } = request
+  const { method, routeOptions, body, caller } = request
   const key = keyIn(request)
-  return key === undefined ? undefined : { key, operation: `${method} ${routeOptions.url}`, hash: requestHash(body) }
+  if (key === undefined) return undefined
+  // What one caller has done is not told to another who knows, or guesses, the key.
+  const operation = `${method} ${routeOptions.url}${caller ? ` ${caller.id}` : ''}`
+  return { key, operation, hash: requestHash(body) }
 }
 
 /** The W3C trace that the request belongs to, if it names a valid one. */

@@ -18,10 +18,15 @@ type OfOrder = { orderId: string }
  * What is asked of the carrier: a label, and to undo what has one. `publicUrl` is where those who read a label find the
  * carrier, who may not know the name that we call it by.
  */
-export function carrierEffects(pool: Pool, carrierUrl: string, publicUrl: string): Record<string, EffectKind> {
+export function carrierEffects(
+  pool: Pool,
+  carrierUrl: string,
+  publicUrl: string,
+  token?: string,
+): Record<string, EffectKind> {
   const trackedBy = (id: string) => ({ label: `${publicUrl}/labels/${encodeURIComponent(id)}`, tracking: id })
   const label: EffectKind<OfOrder, Answer> = {
-    perform: ({ payload }, call) => callOnce(`${carrierUrl}/labels`, payload, call),
+    perform: ({ payload }, call) => callOnce(`${carrierUrl}/labels`, payload, call, token),
     async settle(tx, { key: orderId }, answer) {
       const now = await find(tx, orderId)
       if (!now) throw new Error(`there is no shipment of ${orderId}`)
@@ -33,7 +38,7 @@ export function carrierEffects(pool: Pool, carrierUrl: string, publicUrl: string
     async perform({ key: orderId }, call) {
       const tracking = (await find(pool, orderId))?.tracking
       // The label was declined: there is nothing to undo.
-      return tracking ? callOnce(`${carrierUrl}/${path}`, { orderId, tracking }, call) : undefined
+      return tracking ? callOnce(`${carrierUrl}/${path}`, { orderId, tracking }, call, token) : undefined
     },
     settle: async () => {},
   })

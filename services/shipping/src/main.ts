@@ -1,4 +1,5 @@
 // The shipping service: quotes each order, gets a label from the carrier, and takes it back when the order is cancelled.
+import { bearerToken } from '@inorder/service/call.ts'
 import { runConsumer } from '@inorder/service/consumer.ts'
 import { Type } from 'typebox'
 import { carrierEffects, shippingHandler } from './handlers.ts'
@@ -11,12 +12,18 @@ await runConsumer({
   migrations: new URL('../migrations', import.meta.url),
   settings: {
     CARRIER_URL: Type.String({ format: 'http://host', pattern: '[^/]$' }),
+    CARRIER_TOKEN: Type.Optional(bearerToken),
     CARRIER_PUBLIC_URL: Type.Optional(Type.String({ format: 'http://host', pattern: '[^/]$' })),
     SHIP_ON: Type.Enum(['shipped', 'confirmed'], { default: 'shipped' }),
   },
   build: ({ settings, pool }) => ({
     handler: shippingHandler(settings.SHIP_ON),
-    effects: carrierEffects(pool, settings.CARRIER_URL, settings.CARRIER_PUBLIC_URL ?? settings.CARRIER_URL),
+    effects: carrierEffects(
+      pool,
+      settings.CARRIER_URL,
+      settings.CARRIER_PUBLIC_URL ?? settings.CARRIER_URL,
+      settings.CARRIER_TOKEN,
+    ),
     routes: () => shippingRoutes(pool),
   }),
 })

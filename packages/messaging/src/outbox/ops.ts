@@ -88,7 +88,7 @@ export const AuditEntry = Type.Object(
   {
     id: Type.Integer(),
     at: time,
-    operator: text('The header x-operator, else the remote address'),
+    operator: text('The caller; without authentication the header x-operator, else the remote address'),
     action: text(
       'redrive, discard, accept-loss, pause, resume, set-aside-redrive, set-aside-discard, release, or skipped-arrived: a version that was skipped came after all',
     ),

@@ -1,0 +1,82 @@
+// Every call of every service and sandbox, as their OpenAPI has it, asks who calls. A service answers this before it has a
+// database or Kafka, so none is needed.
+import assert from 'node:assert/strict'
+import { mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { after, suite, test } from 'node:test'
+import { pathToFileURL } from 'node:url'
+import { digestOf } from '@inorder/http/api-keys.ts'
+import { scopes } from '@inorder/http/scopes.ts'
+import { startService } from '@inorder/testing/service-process.ts'
+import { until } from '@inorder/testing/until.ts'
+import { root } from './starter.ts'
+
+const folder = mkdtempSync(join(tmpdir(), 'inorder-every-route-'))
+after(() => rmSync(folder, { recursive: true, force: true }))
+const file = join(folder, 'keys')
+const keyOf = (scope: string) => `ino_${scope.replace(':', '-')}`
+writeFileSync(file, scopes.map((scope) => `${scope} ${digestOf(keyOf(scope)).toString('hex')} ${scope}\n`).join(''))
+
+const settings = {
+  DATABASE_URL: 'postgres://nobody@127.0.0.1:1/none',
+  KAFKA_BROKERS: '127.0.0.1:1',
+  SCHEMA_REGISTRY_URL: 'http://127.0.0.1:1',
+  PAYMENT_URL: 'http://127.0.0.1:1',
+  CARRIER_URL: 'http://127.0.0.1:1',
+  LOG_LEVEL: 'silent',
+  API_KEYS_FILE: file,
+}
+
+/** What nobody needs to be known for: how the service is, and what it takes. */
+const open = [
+  '/health/live',
+  '/health/ready',
+  '/metrics',
+  '/openapi.json',
+  '/asyncapi',
+  '/asyncapi.json',
+  '/problems/{name}',
+]
+
+interface Document {
+  paths: Record<string, Record<string, { security: Record<string, string[]>[] }>>
+  components: { securitySchemes: object }
+}
+
+suite('every route asks who calls', { concurrency: 2 }, () => {
+  for (const name of readdirSync(join(root, 'services')))
+    test(name, async () => {
+      const service = await startService(pathToFileURL(join(root, 'services', name, 'src/main.ts')), settings)
+      try {
+        await until('it answers', async () => (await service.get('/health/live')).status === 200)
+        const document = (await (await service.get('/openapi.json')).json()) as Document
+        assert.deepEqual(Object.keys(document.components.securitySchemes), ['bearer'])
+        let guarded = 0
+        for (const [path, calls] of Object.entries(document.paths))
+          for (const [method, { security }] of Object.entries(calls)) {
+            const what = `${method} ${path}`
+            const status = async (headers = {}) =>
+              (await fetch(service.url + path.replaceAll(/{\w+}/g, '1'), { method: method.toUpperCase(), headers }))
+                .status
+            if (open.includes(path)) {
+              assert.deepEqual(security, [], what)
+              assert.notEqual(await status(), 401, what)
+              continue
+            }
+            guarded++
+            assert.equal(await status(), 401, what)
+            const [needed = ''] = security[0]?.bearer ?? []
+            assert.ok(security.length === 1 && scopes.some((scope) => scope === needed), what)
+            for (const scope of scopes) {
+              const answer = await status({ authorization: `Bearer ${keyOf(scope)}` })
+              if (scope === needed) assert.ok(![401, 403].includes(answer), `${what} with ${scope}: ${answer}`)
+              else assert.equal(answer, 403, `${what} with ${scope}`)
+            }
+          }
+        assert.ok(guarded > 2, `${guarded} calls`)
+      } finally {
+        await service.kill()
+      }
+    })
+})
