@@ -75,10 +75,9 @@ export async function startSecuredKafka(options: { brokers: 1 | 3; reauthenticat
   )
   process.once('exit', () => rmSync(folder, { recursive: true, force: true }))
   const open = all.map((broker) => `127.0.0.1:${broker.open}`)
-  await until('the secured Kafka takes ACLs', async () => {
-    await grantAcls(open, settings.root)
-    return true
-  })
+  const granted = () => grantAcls(open, settings.root).then(() => true)
+  // Three of them start on two processors.
+  await until('the secured Kafka takes ACLs', granted, 240_000)
   return {
     secured: all.map((broker) => `localhost:${broker.secured}`).join(','),
     mutual: `localhost:${all[0]!.mutual}`,

@@ -63,10 +63,6 @@ async function start(): Promise<SecuredRegistry> {
     SCHEMA_REGISTRY_PASSWORD: 'registry-secret',
   }
   const client = new SchemaRegistry({ url, deadlineMs: 5_000, access: registryAccess(access) })
-  await until('the secured registry answers', async () => {
-    if (server.exitCode !== null) throw new Error('it has ended')
-    await client.idOf('first', '"string"')
-    return true
-  })
+  await until('the secured registry answers', () => client.idOf('first', '"string"'), 240_000)
   return { url, certificates, settings: access }
 }
