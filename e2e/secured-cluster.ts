@@ -46,12 +46,14 @@ suite('a secured cluster', () => {
     const cart = services.get('cart')!
     const end = performance.now() + loadMs
     const versions = new Map<string, number>()
-    const ask = async (method: string, path: string, body: object) => {
+    const ask = async (method: string, path: string, body: object): Promise<Response> => {
       const headers = { 'content-type': 'application/json' }
       const answer = await fetch(cart.url + path, { method, headers, body: JSON.stringify(body) })
-      await answer.body?.cancel()
-      return answer
+      await answer.text()
+      // Nothing was stored: the cart cannot keep up.
+      return answer.status === 503 ? ask(method, path, body) : answer
     }
+    const before = new Map([...services].map(([name, service]) => [name, service.logged().length]))
     let pending = 0
     const load = async (client: number) => {
       for (let n = 0; performance.now() < end; n++) {
@@ -82,6 +84,10 @@ suite('a secured cluster', () => {
     }
     console.log(`${versions.size} orders, of which ${pending} were answered before Kafka had them`)
     for (const [name, service] of services)
-      assert.doesNotMatch(service.logged(), /Kafka is unavailable|reading the topic failed|kafka-denied/, name)
+      assert.doesNotMatch(
+        service.logged().slice(before.get(name)),
+        /Kafka is unavailable|reading the topic failed|kafka-denied/,
+        name,
+      )
   })
 })

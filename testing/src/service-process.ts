@@ -8,6 +8,11 @@ import { until } from './until.ts'
 
 const { PATH, NODE_COMPILE_CACHE } = process.env
 const running = new Set<ChildProcess>()
+/** Ends with this process, however that ends, and does not keep it alive. */
+export function endWithUs(child: ChildProcess): void {
+  child.unref()
+  running.add(child)
+}
 const killAll = () => {
   for (const child of running) child.kill('SIGKILL')
 }

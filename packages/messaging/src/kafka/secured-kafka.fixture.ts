@@ -10,6 +10,7 @@ import { readSettings } from '@inorder/stack/settings.ts'
 import { run } from '@inorder/stack/tool.ts'
 import { type Certificates, makeCertificates } from '@inorder/testing/certificates.ts'
 import { freePort } from '@inorder/testing/ports.ts'
+import { endWithUs } from '@inorder/testing/service-process.ts'
 import { until } from '@inorder/testing/until.ts'
 import { AclOperations, AclPermissionTypes, Admin, ResourcePatternTypes, ResourceTypes } from '@platformatic/kafka'
 
@@ -70,7 +71,7 @@ export async function startSecuredKafka(options: { brokers: 1 | 3; reauthenticat
       await run({ file, args: [...base, ...format, ...scram], cwd }, never)
       const args = [...base, logging, 'kafka.Kafka', 'server.properties']
       const child = spawn(file, args, { cwd, stdio: ['ignore', 'ignore', 'inherit'] })
-      process.once('exit', () => child.kill('SIGKILL'))
+      endWithUs(child)
     }),
   )
   process.once('exit', () => rmSync(folder, { recursive: true, force: true }))

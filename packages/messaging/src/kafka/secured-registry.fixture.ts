@@ -9,6 +9,7 @@ import { registry } from '@inorder/stack/registry.ts'
 import { readSettings } from '@inorder/stack/settings.ts'
 import { type Certificates, makeCertificates } from '@inorder/testing/certificates.ts'
 import { freePort } from '@inorder/testing/ports.ts'
+import { endWithUs } from '@inorder/testing/service-process.ts'
 import { until } from '@inorder/testing/until.ts'
 import { SchemaRegistry } from './registry.ts'
 import { registryAccess } from './registry-access.ts'
@@ -51,10 +52,8 @@ async function start(): Promise<SecuredRegistry> {
     QUARKUS_HTTP_AUTH_PERMISSION_ALL_POLICY: 'authenticated',
   }
   const server = spawn(command.file, command.args, { cwd: command.cwd, env, stdio: ['ignore', 'ignore', 'inherit'] })
-  process.once('exit', () => {
-    server.kill('SIGKILL')
-    rmSync(data, { recursive: true, force: true })
-  })
+  endWithUs(server)
+  process.once('exit', () => rmSync(data, { recursive: true, force: true }))
   const url = `https://localhost:${port}/apis/ccompat/v7`
   const access = {
     SCHEMA_REGISTRY_URL: url,
