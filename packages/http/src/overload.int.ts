@@ -7,7 +7,7 @@ import { type Fixture, order, startFixture } from './app.fixture.ts'
 /** Keeps the event loop late, and a request on its way, until it is told to stop. */
 function beBusy(fixture: Fixture): () => void {
   const hold = () => {
-    const end = performance.now() + 300
+    const end = performance.now() + 400
     while (performance.now() < end);
     void fixture.send('GET', '/list')
   }

@@ -5,10 +5,12 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { requestIdHeader } from './request-id.ts'
 
 /** How late the event loop may be, on the average of an interval. docs/decisions/overload.md has the figures. */
-const maxEventLoopDelay = 200
-const sampleInterval = 250
+const maxEventLoopDelay = 300
+const sampleInterval = 500
+/** It is overload once it lasts: a start among busy neighbours makes some intervals late too. */
+const lastsMs = 1_000
 /** A loop that was in time for so long is late anew. Longer than a turn of a late one. */
-const forgottenMs = 1_000
+const forgottenMs = 1_500
 
 const overloaded = new Problem('overloaded', 'The service has more to do than it can take. Nothing was done.')
 
@@ -20,12 +22,11 @@ export async function refuseOverload(app: FastifyInstance, bodyLimit: number): P
   let since = 0
   let seen = 0
 
-  /** One stall, as of a start or a process that thaws, makes one interval late, and is no overload. */
   function lasts(): boolean {
     const now = performance.now()
     if (now - seen > forgottenMs) since = now
     seen = now
-    return now - since > 1.5 * sampleInterval
+    return now - since > lastsMs
   }
 
   /** Kept as cheap as it can be: what refusals cost is missing where it is needed. */
