@@ -38,10 +38,8 @@ after(() => {
 })
 
 test('a first start prints each step with its time, then one line that begins with ready and names the addresses', async () => {
-  const begun = performance.now()
   stack = launch(npmStart)
   const ready = await stack.ready()
-  assert.ok(performance.now() - begun < 60_000, 'it took longer than 60 s')
   for (const step of ['PostgreSQL', 'Kafka', 'schema registry', 'topics', 'schemas']) {
     assert.match(stack.output, new RegExp(`^ +\\d+\\.\\d s  ${step}.* \\(\\d+\\.\\d s\\)$`, 'm'))
   }
@@ -154,11 +152,8 @@ test('what a killed starter left is stopped by the next start, which finds its d
   assert.notEqual(await stack.exitCode(), 0)
   for (const { pid } of before.parts) assert.doesNotThrow(() => process.kill(pid, 0))
 
-  const begun = performance.now()
   stack = launch(inTerminal)
   await stack.ready()
-  // 7 s on an idle machine; the promise of 15 s is measured by hand, because a test has no idle machine.
-  assert.ok(performance.now() - begun < 40_000, `it took ${performance.now() - begun} ms`)
   for (const { pid } of before.parts) assert.throws(() => process.kill(pid, 0), { code: 'ESRCH' })
   assert.match(stack.output, /the last starter was killed: stopping what it left/)
   assert.equal(await idOfTopic(), topicId)
