@@ -10,6 +10,7 @@ import { jobMetrics } from './job-metrics.ts'
 import { Jobs } from './jobs.ts'
 import { framed, modelHandler, recordOf } from './model-topic.fixture.ts'
 import { parkedEvents } from './parked-listing.ts'
+import { Pauses } from './pause-operator.ts'
 import { event as eventOf, inboxRig, lossy, newer, poison } from './rig.fixture.ts'
 import { assertComplete, caughtUp, event, service, someKeys, versions } from './running-inbox.fixture.ts'
 
@@ -165,6 +166,30 @@ test('a registry that is away is no failure: the job waits for it', async (t) =>
   assert.equal((await ended(jobs, id)).applied, 1)
 })
 
+test('while the inbox is paused a job waits; a key that is paused is left as failed', async (t) => {
+  const { keys, find, filter, ...consumer } = await parkedKeys(3)
+  find()
+  const pauses = new Pauses({ pool, logger, instance: 'test' })
+  const inbox = { what: 'inbox', name: '' } as const
+  await pauses.pause(inbox, { operator: 'ann' })
+  await pauses.pause({ what: 'key', name: keys[1]! }, { operator: 'ann' })
+  let asked = 0
+  const redrive: Consumer['operator']['redrive'] = (key, how) => {
+    asked++
+    return consumer.operator.redrive(key, how)
+  }
+  const jobs = new Jobs({ pool, instance: unique('test'), logger, redrive })
+  jobs.runner.start()
+  t.after(() => jobs.runner.close())
+  const { id } = await begun(jobs, { filter })
+  await until('it was tried again', () => asked >= 6)
+  assert.equal((await jobs.of(id))?.tried, 0)
+  await pauses.resume(inbox, { operator: 'ann' })
+  const { applied, failed } = await ended(jobs, id)
+  assert.deepEqual({ applied, failed }, { applied: 2, failed: 1 })
+  await pauses.resume({ what: 'key', name: keys[1]! }, { operator: 'ann' })
+})
+
 test('a key whose redrive ends with our own error again and again is left as failed, and holds nobody up', async (t) => {
   const handler = {
     ...modelHandler,
@@ -196,7 +221,9 @@ test('a record that belongs to no key stays: it has failed', async (t) => {
   assert.equal(failed, 1)
 })
 
-test('rule 18: a job of 200 keys under live traffic, killed twice, cancelled, continued: each is applied once, in order, and counted once', async () => {
+test('rule 18: a job of 200 keys under live traffic, killed twice, cancelled, continued: each is applied once, in order, and counted once', {
+  timeout: 240_000,
+}, async () => {
   const { topic, group, url, pool, start, stop, send, sendEvents, untilVersion } = await service()
   const keys = someKeys(200)
   // 1. Nobody knows the schema of version 2.
