@@ -10,7 +10,7 @@ const sampleInterval = 500
 /** It is overload once it lasts: a start among busy neighbours makes some intervals late too. */
 const lastsMs = 1_000
 /** A loop that was in time for so long is late anew. Longer than a turn of a late one. */
-const forgottenMs = 1_500
+const forgottenMs = 3_000
 
 const overloaded = new Problem('overloaded', 'The service has more to do than it can take. Nothing was done.')
 
