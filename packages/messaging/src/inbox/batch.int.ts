@@ -307,6 +307,6 @@ test('rules 15 to 17 and 21: any records, however they are cut into batches, end
         assert.equal(ids.count, Object.keys(keyStates).length)
       },
     ),
-    { numRuns: 150 },
+    { numRuns: 75 },
   )
 })
