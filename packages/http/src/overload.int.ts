@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import type { Socket } from 'node:net'
 import { test } from 'node:test'
+import { setTimeout as pause } from 'node:timers/promises'
 import { until } from '@inorder/testing/until.ts'
 import { type Fixture, order, startFixture } from './app.fixture.ts'
 
@@ -16,6 +17,20 @@ function beBusy(fixture: Fixture): () => void {
 }
 
 const post = 'POST /orders HTTP/1.1\r\nhost: localhost\r\nx-request-id: r-1\r\ncontent-type: application/json\r\n'
+
+test('a stall of a process that has just started refuses nothing', async (t) => {
+  const now = performance.now.bind(performance)
+  const begun = now() - 1_500
+  t.mock.method(performance, 'now', () => now() - begun)
+  const fixture = await startFixture()
+  t.after(fixture.close)
+  const end = performance.now() + 700
+  while (performance.now() < end);
+  for (let n = 0; n < 20; n++) {
+    assert.equal((await fixture.send('GET', '/list')).status, 200)
+    await pause(20)
+  }
+})
 
 test('while the event loop is late, requests are refused before their body is there; health and metrics are answered', async (t) => {
   const fixture = await startFixture()

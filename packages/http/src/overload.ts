@@ -20,7 +20,7 @@ export const alwaysAnswered = { pressureHandler: () => {}, rateLimit: false } as
 /** To be called before anything else that looks at a request. */
 export async function refuseOverload(app: FastifyInstance, bodyLimit: number): Promise<void> {
   let since = 0
-  let seen = 0
+  let seen = Number.NEGATIVE_INFINITY
 
   function lasts(): boolean {
     const now = performance.now()
