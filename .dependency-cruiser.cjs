@@ -1,6 +1,6 @@
 // Imports go one way: services -> service -> {http, contracts} -> messaging -> storage.
 // stack/, e2e/ and bench/ start services as processes; nothing imports a service.
-const tests = '\\.(unit|int|e2e|fixture)\\.ts$'
+const tests = '\\.(unit|int|e2e|mutants|fixture)\\.ts$'
 const outside = (...allowed) => ({ path: '^(packages|services|stack|testing|e2e|bench)/', pathNot: allowed })
 
 /** Production files of `from` may import from `allowed` only (and from npm). */

@@ -1,4 +1,4 @@
-// Pauses against batches that stand at their COMMIT. Inboxes broken by hand, which must fail here: pauses-mutants.int.ts.
+// Pauses against batches that stand at their COMMIT. Inboxes broken by hand, which must fail here: pauses.mutants.ts.
 import assert from 'node:assert/strict'
 import { after, test } from 'node:test'
 import { unique } from '@inorder/testing/parts.ts'

@@ -1,6 +1,6 @@
 // Random histories (random-history.fixture.ts) against the inbox and the pure model (model.fixture.ts), compared after
 // every step. INBOX_SEQUENCES=5000 runs more of them; INBOX_SEED, and the `path` that a failure prints as INBOX_PATH,
-// repeat one. The inboxes broken by hand, which must fail here: mutants.int.ts.
+// repeat one. The inboxes broken by hand, which must fail here: inbox.mutants.ts.
 import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
 import fc from 'fast-check'

@@ -1,5 +1,5 @@
 // Batches of several partitions that stand at their COMMIT until a history lets them go, and who reads the topic's keys
-// meanwhile. Inboxes broken by hand, which must fail here: topic-keys-mutants.int.ts.
+// meanwhile. Inboxes broken by hand, which must fail here: topic-keys.mutants.ts.
 import assert from 'node:assert/strict'
 import { copyFile, mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
