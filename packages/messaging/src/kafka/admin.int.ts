@@ -75,7 +75,7 @@ test('a deadline holds against a broker that takes the connection and says nothi
   ]) {
     const began = performance.now()
     await assert.rejects(question(), KafkaUnavailable)
-    assert.ok(performance.now() - began < 1_500)
+    assert.ok(performance.now() - began < 5_000)
   }
   proxy.fate = () => 'through'
   await producer.send([record(name, 0, 1)], deadline)

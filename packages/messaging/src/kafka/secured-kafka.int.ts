@@ -154,7 +154,7 @@ suite('a Kafka that wants TLS and a login', { concurrency: true }, () => {
     await assert.rejects(admin.probe(topic, deadline), KafkaDenied)
     const begun = performance.now()
     for (let n = 0; n < 20; n++) await assert.rejects(admin.probe(topic, deadline), KafkaDenied)
-    assert.ok(performance.now() - begun < 1_000)
+    assert.ok(performance.now() - begun < 8_000)
     assert.equal(told.length, 1)
     assert.match(access.missing, /^kafka \(.*KAFKA_SASL_PASSWORD.*\)$/)
     writeFileSync(file, passwordOf('cart'))
