@@ -4,7 +4,7 @@ import { createHmac, createPublicKey, randomBytes } from 'node:crypto'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { after, before, suite, test } from 'node:test'
+import { after, before, suite, type TestContext, test } from 'node:test'
 import { freePort } from '@inorder/testing/ports.ts'
 import { until } from '@inorder/testing/until.ts'
 import { CompactEncrypt, SignJWT } from 'jose'
@@ -48,6 +48,17 @@ async function believing(url: string, key: Awaited<ReturnType<typeof newKey>>): 
   const token = await signed(key)
   await until('it has the keys', async () => (await read(fixture, token)).status === 200)
   return fixture
+}
+/** An issuer of the test's own, which names the first key, and an app that believes it. */
+async function ownIssuer(t: TestContext) {
+  const [first, second] = [await newKey('first'), await newKey('second')]
+  const other = await startIssuer(first)
+  const own = await believing(other.url, first)
+  t.after(async () => {
+    await own.close()
+    await other.close()
+  })
+  return { first, second, other, own }
 }
 const apiKey = () => `ino_${randomBytes(32).toString('base64url')}`
 
@@ -202,13 +213,7 @@ suite('who calls', { concurrency: 2 }, () => {
   })
 
   test('a new key of the issuer is taken at once, and one that it does not name any more no longer', async (t) => {
-    const [first, second] = [await newKey('first'), await newKey('second')]
-    const other = await startIssuer(first)
-    const own = await believing(other.url, first)
-    t.after(async () => {
-      await own.close()
-      await other.close()
-    })
+    const { first, second, other, own } = await ownIssuer(t)
     const [old, fresh] = [await signed(first), await signed(second)]
     assert.equal((await read(own, old)).status, 200)
     assertRefused(await read(own, fresh), /does not name/)
@@ -394,13 +399,7 @@ suite('who calls, as time goes by', () => {
 
   test('a key set is fetched again every 10 minutes, whoever asks or not', async (t) => {
     t.mock.timers.enable({ apis: ['setInterval'] })
-    const [first, second] = [await newKey('first'), await newKey('second')]
-    const other = await startIssuer(first)
-    const own = await believing(other.url, first)
-    t.after(async () => {
-      await own.close()
-      await other.close()
-    })
+    const { first, second, other, own } = await ownIssuer(t)
     const old = await signed(first)
     assert.equal((await read(own, old)).status, 200)
     other.names(second)

@@ -4,6 +4,7 @@
 import { Problem } from '@inorder/contracts/problems.ts'
 import type { FastifyBaseLogger } from 'fastify'
 import { createLocalJWKSet, errors, type FlattenedJWSInput, type JWSHeaderParameters } from 'jose'
+import { boundedText } from './bounded-text.ts'
 
 const refreshMs = 600_000
 const fetchWithinMs = 3_000
@@ -90,16 +91,10 @@ async function read(url: string): Promise<string> {
   // A redirect could lead from https to http.
   const signal = AbortSignal.timeout(fetchWithinMs)
   const answer = await fetch(url, { signal, redirect: 'error', headers: { accept: 'application/json' } })
-  const pieces: Uint8Array[] = []
-  let bytes = 0
-  // Who stops reading cancels the rest.
-  for await (const piece of answer.body ?? []) {
-    bytes += piece.length
-    if (bytes > largestSet) throw new Error(`the answer has more than ${largestSet} bytes`)
-    pieces.push(piece)
-  }
+  const text = await boundedText(answer, largestSet)
+  if (text === undefined) throw new Error(`the answer has more than ${largestSet} bytes`)
   if (answer.status !== 200) throw new Error(`it answered ${answer.status}`)
-  return Buffer.concat(pieces).toString()
+  return text
 }
 
 function keysIn(text: string): Keys {

@@ -1,4 +1,5 @@
 // How an effect reaches a service of somebody else: a payment gateway, a carrier. docs/api.md has its side of it.
+import { boundedText } from '@inorder/http/bounded-text.ts'
 import { shapeOf } from '@inorder/http/validation.ts'
 import { type Call, EffectRefused, OutcomeUnknown } from '@inorder/messaging/inbox/effect.ts'
 import { activeTraceparent } from '@inorder/messaging/kafka/spans.ts'
@@ -38,7 +39,7 @@ export async function callOnce(
     signal.throwIfAborted()
     throw new OutcomeUnknown('no-answer', `${url}: ${messageOf(error)}`, { unavailable: true })
   })
-  const text = await startOf(answer).catch((error) => {
+  const text = await boundedText(answer, longestAnswer).catch((error) => {
     signal.throwIfAborted()
     throw new OutcomeUnknown('no-answer', `${url}: the answer was cut short: ${messageOf(error)}`, {
       unavailable: true,
@@ -79,18 +80,6 @@ function requestOf(url: string, body: unknown, headers: Record<string, string>):
   } catch (error) {
     throw new EffectRefused('cannot-be-sent', `${url} cannot be asked with this: ${messageOf(error)}`)
   }
-}
-
-/** Undefined when it is longer than an answer may be. The rest is not read: the connection is closed. */
-async function startOf({ body }: Response): Promise<string | undefined> {
-  const pieces: Uint8Array[] = []
-  let bytes = 0
-  for await (const piece of body ?? []) {
-    bytes += piece.length
-    if (bytes > longestAnswer) return undefined
-    pieces.push(piece)
-  }
-  return Buffer.concat(pieces).toString()
 }
 
 function parsed(text: string): unknown {

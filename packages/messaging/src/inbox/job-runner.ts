@@ -20,7 +20,7 @@ import {
   selectKeys,
 } from './job-store.ts'
 import type { Redrive, Redriven } from './ops.ts'
-import { isInboxPaused, pauseOf } from './pauses.ts'
+import { isInboxPaused } from './pauses.ts'
 
 const pollMs = 1_000
 /** A key whose redrive ends so often with an error that is no outage of the database is left as failed. */
@@ -99,12 +99,9 @@ export class JobRunner {
       if (!('refused' in answer)) return { key, failure: await this.#failureOf(answer) }
       // Its live traffic has healed it, somebody else has, or this job before its runner was killed.
       if (answer.refused === 'nothing-parked') return { key, failure: undefined }
-      // Of a paused inbox the job waits for the end; one key that is paused does not hold up the others.
-      const isPaused = answer.refused === 'paused' && (await pauseOf(pool, key))?.what === 'key'
-      if (answer.refused === 'record-gone' || isPaused)
-        return { key, failure: { key, cause: answer.refused, detail: answer.detail } }
       // A key that is paused holds the others up no more than one that fails; while the inbox is paused, all wait.
-      if (answer.refused === 'paused' && !(await isInboxPaused(pool)))
+      const isPausedKey = answer.refused === 'paused' && !(await isInboxPaused(pool))
+      if (answer.refused === 'record-gone' || isPausedKey)
         return { key, failure: { key, cause: answer.refused, detail: answer.detail } }
       logger.warn({ job: id, key, cause: answer.refused }, `a job waits and tries its key again: ${answer.detail}`)
       return undefined
