@@ -73,7 +73,7 @@ export const curves: readonly Curve[] = [
       const creates = await created(point)
       return { creates, changes: await changed({ ...point, label: `${point.label}-changes` }, point.value) }
     },
-    note: 'An index is a page deeper for each factor of about 300, and a change of any of a million orders meets a page that is not in PostgreSQL’s 128 MB.',
+    note: 'An index is a page deeper for each factor of about 300, and a change of any of a million orders, or of ten, meets a page that is not in PostgreSQL’s 128 MB.',
   },
   {
     id: 'outbox',

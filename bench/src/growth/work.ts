@@ -10,6 +10,8 @@ import type { Shop } from './shop.ts'
 const connections = 64
 /** Rows. */
 const warming = 20_000
+/** From so many new rows on autovacuum goes through the outbox. */
+const vacuumedRows = 100_000
 
 /** Requests to all carts side by side, for so long. */
 async function requests(
@@ -83,6 +85,8 @@ export async function drains(
       const before = await shop.published()
       const some = sent < 0 ? warming : rows
       await fill(database, some)
+      // What PostgreSQL does about the rows that were filled in, sooner or later, is no cost of those that are published.
+      if (some >= vacuumedRows) for (const sql of ['VACUUM ANALYZE outbox', 'CHECKPOINT']) await database.query(sql)
       const measured = meter()
       const begun = performance.now()
       await database.query('SELECT pg_notify($1, $2)', [channelName, encode({ from: 'growth', wake: true })])
