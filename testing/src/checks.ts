@@ -1,5 +1,6 @@
 // What must hold of the source without running it: types, style, direction of imports, no package host in the lock file,
-// that code, tests and pages agree with docs/protocol.md, and that pages name files that exist.
+// that code, tests and pages agree with docs/protocol.md, that pages name files that exist, and that no migration has the
+// number of another.
 import { spawn } from 'node:child_process'
 import { existsSync, globSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
@@ -34,6 +35,17 @@ const checks: Record<string, Check> = {
     )
     return gone.join('\n') || undefined
   },
+  migrations: async () => numberErrors(globSync('{packages,services,examples}/*/migrations/**/*.sql', { cwd: root })),
+}
+
+/** Of two migrations of a folder that have one number a database would get one, and no service would start. */
+export function numberErrors(paths: readonly string[]): string | undefined {
+  const byNumber = Map.groupBy(paths, (path) => /^.*\/\d{3}(?=\.do\.[\w-]+\.sql$)/.exec(path)?.[0])
+  const wrong = [...byNumber].flatMap(([number, of]) => {
+    if (number === undefined) return of.map((path) => `${path} is not named 001.do.what-it-makes.sql`)
+    return of.length > 1 ? [`${of.join(' and ')} have one number`] : []
+  })
+  return wrong.join('\n') || undefined
 }
 
 /** Of the repository; not what npm installed, nor what a stack or git keeps. */

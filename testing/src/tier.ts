@@ -17,14 +17,24 @@ export interface TierOptions {
   signal: AbortSignal
 }
 
+const untilWritten = import.meta.resolve('./until-written.ts')
+
 /** A test that was skipped or is a "todo", and a file that has no test at all, are failures: they prove nothing. */
 export function runTier({ files, entries = files, concurrency, timeout, signal }: TierOptions): Promise<Counts> {
   return new Promise((resolve, reject) => {
     let counts: Counts | undefined
     const hollow: string[] = []
     const withTests = new Set<string | undefined>()
+    const whole = new Set<string>()
     // forceExit: a handle left open in a test file must not hang the run; processes left behind are looked for after it.
-    const events = run({ files: entries, concurrency, timeout, signal, isolation: 'process', forceExit: true })
+    const options = {
+      timeout,
+      signal,
+      isolation: 'process',
+      forceExit: true,
+      execArgv: ['--import', untilWritten],
+    } as const
+    const events = run({ files: entries, concurrency, ...options })
     events.on('test:pass', ({ name, file }) => {
       // An entry without tests is reported as a test that is named like it.
       if (name === file) hollow.push(file)
@@ -32,12 +42,15 @@ export function runTier({ files, entries = files, concurrency, timeout, signal }
     })
     events.on('test:fail', ({ file }) => withTests.add(file))
     events.on('test:summary', ({ file, counts: { tests, passed, skipped, todo } }) => {
-      if (file !== undefined) return
+      if (file !== undefined) return void whole.add(file)
       if (skipped + todo > 0) console.log(`✖ ${skipped} skipped, ${todo} todo: each counts as failed`)
       // A file that runs others by importing them has no test of its own.
       const empty = entries === files ? hollow : files.filter((path) => !withTests.has(path))
       for (const path of empty) console.log(`✖ no test in ${path}`)
-      counts = { passed: passed - hollow.length, failed: tests - passed + empty.length }
+      // Its own summary is the last that a process tells.
+      const cut = entries.filter((path) => !whole.has(path) && !hollow.includes(path))
+      for (const path of cut) console.log(`✖ it ended before all of its results were told: ${path}`)
+      counts = { passed: passed - hollow.length, failed: tests - passed + empty.length + cut.length }
     })
     const output = events.compose(spec)
     output.on('data', (text) => process.stdout.write(text))

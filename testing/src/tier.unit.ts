@@ -34,6 +34,17 @@ test('the same where another file loads it, and a file without tests is found th
   assert.deepEqual(counted('', 'all.mjs'), { passed: 0, failed: 1 })
 })
 
+test('no result is lost where the runner is late to read them', () => {
+  const text = `import { spawn } from 'node:child_process'
+    import { once } from 'node:events'
+    test('the runner sleeps', async () => {
+      const awake = 'kill -STOP $0; echo; sleep 1; kill -CONT $0'
+      await once(spawn('sh', ['-c', awake, String(process.ppid)], { stdio: ['ignore', 'pipe', 'ignore'] }).stdout, 'data')
+    })
+    for (let n = 1; n < 200; n++) test('a test with a long name, the ' + n + 'th of two hundred', () => {})`
+  assert.deepEqual(counted(text), { passed: 200, failed: 0 })
+})
+
 test('whatever does not prove anything is a failure', () => {
   const proofless = {
     'a failing test': `test('a', () => { throw new Error('no') })`,
