@@ -1,5 +1,5 @@
 // What a stack's PostgreSQL did for each statement that its services ran: auto_explain writes the plans into its log.
-import { closeSync, fstatSync, openSync, readSync } from 'node:fs'
+import { closeSync, existsSync, openSync, readSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Stack } from '@inorder/testing/stack.ts'
 import pg from 'pg'
@@ -57,22 +57,29 @@ export async function explainAll(stack: Stack): Promise<void> {
   await client.end()
 }
 
-const logOf = (stack: Stack) => join(stack.data, 'logs/postgres.log')
+/** The log, and before it what was turned over: the oldest first. */
+const logsOf = ({ data }: Stack) =>
+  ['.5', '.4', '.3', '.2', '.1', '']
+    .map((end) => join(data, `logs/postgres.log${end}`))
+    .filter((path) => existsSync(path))
+    .map((path) => ({ path, size: statSync(path).size }))
 
 /** Where the log ends now. */
-export function logEnd(stack: Stack): number {
-  const file = openSync(logOf(stack), 'r')
-  const { size } = fstatSync(file)
-  closeSync(file)
-  return size
-}
+export const logEnd = (stack: Stack): number => logsOf(stack).reduce((sum, { size }) => sum + size, 0)
 
 /** What ended between two places of the log. */
 export function executed(stack: Stack, from: number, to = logEnd(stack)): Executed[] {
-  const file = openSync(logOf(stack), 'r')
   const bytes = Buffer.alloc(to - from)
-  readSync(file, bytes, 0, bytes.length, from)
-  closeSync(file)
+  let start = 0
+  for (const { path, size } of logsOf(stack)) {
+    const [first, next] = [Math.max(from, start), Math.min(to, start + size)]
+    if (first < next) {
+      const file = openSync(path, 'r')
+      readSync(file, bytes, first - from, next - first, first - start)
+      closeSync(file)
+    }
+    start += size
+  }
   // A message begins with its session's name, and goes on in lines that begin with a tab.
   const plans = bytes.toString().matchAll(/^<(.*)> LOG: {2}duration: .* plan:\n((?:\t.*\n)+)/gm)
   return [...plans].map(([, by = '', json = '']) => {

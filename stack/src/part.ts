@@ -11,6 +11,8 @@ export interface Part {
   /** One look at whether it does its work; an error counts as no. */
   isReady(): Promise<boolean>
   stop: { signal: NodeJS.Signals; limit: number }
+  /** Its log has no end: it only writes to its output. The others begin new files themselves. */
+  logGrows?: true
   /** How often the process may end before it is ready at a start of the stack; default 1. */
   attempts?: number
 }

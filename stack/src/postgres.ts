@@ -68,6 +68,7 @@ export async function postgres(options: { data: string; port: number; stopping: 
     isReady: () => isAccepting(databaseUrl(port)),
     // SIGINT is its fast shutdown; SIGTERM would wait until every client has gone.
     stop: { signal: 'SIGINT', limit: 1_500 },
+    logGrows: true,
     // After a kill -9 with busy sessions the lock file and the shared memory are there for a moment longer.
     attempts: 5,
   }

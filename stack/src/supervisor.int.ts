@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync } from 'node:fs'
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, symlinkSync, truncateSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, test } from 'node:test'
@@ -80,6 +80,19 @@ test('a full disk under its own files ends nothing: parts are started again, and
   assert.equal(lines.length, 2, lines.join(''))
   assert.match(lines[0] ?? '', /writing stack.json fails \(ENOSPC.*: the stack goes on/)
   assert.match(lines[1] ?? '', /works again/)
+})
+
+test('the log of a part that begins no new file itself is turned over at 64 MB, and the part writes on', async (t) => {
+  t.mock.timers.enable({ apis: ['setInterval'] })
+  await supervisor.start(part('chatty', `${lasting}; setInterval(() => console.log('more'), 10)`, { logGrows: true }))
+  const [path, before] = [join(data, 'logs/chatty.log'), join(data, 'logs/chatty.log.1')]
+  t.mock.timers.tick(10_000)
+  assert.equal(existsSync(before), false)
+  const size = 64 * 1024 * 1024
+  truncateSync(path, size)
+  t.mock.timers.tick(10_000)
+  assert.ok(statSync(before).size >= size)
+  await until('it has written more', () => /^(more\n)+$/.test(log('chatty')))
 })
 
 test('a part whose log cannot be opened is started without one', async () => {

@@ -5,7 +5,7 @@ import { type ChildProcess, spawn } from 'node:child_process'
 import { closeSync, mkdirSync, openSync, readFileSync } from 'node:fs'
 import { dirname } from 'node:path'
 import { setTimeout as pause } from 'node:timers/promises'
-import { turnOver } from '@inorder/http/log-output.ts'
+import { copyOver, turnOver } from '@inorder/http/log-output.ts'
 import { Bookkeeping } from './bookkeeping.ts'
 import { StartFailure, Stopped } from './failure.ts'
 import { startedAt } from './identity.ts'
@@ -19,6 +19,8 @@ const readyLimit = 90_000
 const firstPause = 100
 const longestPause = 10_000
 const healthyAfter = 30_000
+/** How often a log that grows is looked at. */
+const logLookMs = 10_000
 
 export class Supervisor {
   private readonly data: string
@@ -37,6 +39,7 @@ export class Supervisor {
   async start(part: Part): Promise<void> {
     // A file for each start, and those of the last ones: what they said is there to look at.
     this.logging.try(() => turnOver(this.logPath(part)))
+    if (part.logGrows) setInterval(() => this.logging.try(() => copyOver(this.logPath(part))), logLookMs).unref()
     for (let attempt = 1; ; attempt++) {
       const child = this.launch(part)
       const ended = await this.readyOrEnded(part, child)

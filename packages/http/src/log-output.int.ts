@@ -1,13 +1,23 @@
 import assert from 'node:assert/strict'
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { existsSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import {
+  closeSync,
+  existsSync,
+  mkdtempSync,
+  openSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+  writeSync,
+} from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { text } from 'node:stream/consumers'
 import { after, test } from 'node:test'
 import { fileURLToPath } from 'node:url'
-import { turnOver } from './log-output.ts'
+import { copyOver, turnOver } from './log-output.ts'
 
 const folder = mkdtempSync(join(tmpdir(), 'inorder-logs-'))
 after(() => rmSync(folder, { recursive: true, force: true }))
@@ -62,5 +72,25 @@ test('a turn that was killed half-way is made good by the next, which drops no f
   assert.deepEqual(
     [1, 2, 3].map((n) => readFileSync(`${path}.${n}`, 'utf8')),
     [path, `${path}.1`, `${path}.3`],
+  )
+})
+
+test('a file that another process has open is copied, and cut, once it is large: what is written later goes on in it', () => {
+  const path = fresh()
+  const writer = openSync(path, 'a')
+  try {
+    writeSync(writer, 'a line of before\n')
+    copyOver(path, 1_000)
+    assert.deepEqual(filesOf(path), [path])
+    for (let turn = 1; turn <= 7; turn++) {
+      copyOver(path, 10)
+      writeSync(writer, `a line of turn ${turn}\n`)
+    }
+  } finally {
+    closeSync(writer)
+  }
+  assert.deepEqual(
+    filesOf(path).map((file) => readFileSync(file, 'utf8')),
+    [2, 3, 4, 5, 6, 7].map((turn) => `a line of turn ${turn}\n`),
   )
 })

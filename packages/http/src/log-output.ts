@@ -3,7 +3,17 @@
 // The process that writes the file renames it between two writes. So no line is lost, and a kill at any point leaves whole
 // files. Rejected: a pipe through the starter, which would stop a service whose starter is frozen, and lose its lines when
 // the starter is killed; copying and truncating, which loses what is written in between.
-import { closeSync, existsSync, fstatSync, openSync, renameSync, writeSync } from 'node:fs'
+import {
+  appendFileSync,
+  closeSync,
+  existsSync,
+  fstatSync,
+  ftruncateSync,
+  openSync,
+  readSync,
+  renameSync,
+  writeSync,
+} from 'node:fs'
 
 const largest = 64 * 1024 * 1024
 const kept = 5
@@ -63,8 +73,36 @@ export class LogOutput {
 /** The file becomes `path.1`, what had that name `path.2`, and so on up to the first free name; `path.5` is overwritten. */
 export function turnOver(path: string): void {
   if (!existsSync(path)) return
+  makeRoom(path)
+  renameSync(path, `${path}.1`)
+}
+
+/**
+ * The same for a file of that size which another process goes on writing to, as it can begin no other: it is copied, and cut.
+ * What that process writes in the microseconds between the last read and the cut is lost.
+ */
+export function copyOver(path: string, size = largest): void {
+  if (!existsSync(path)) return
+  const from = openSync(path, 'r+')
+  try {
+    if (fstatSync(from).size < size) return
+    makeRoom(path)
+    const to = openSync(`${path}.1`, 'w')
+    try {
+      const piece = Buffer.allocUnsafe(1024 * 1024)
+      for (let read = readSync(from, piece); read > 0; read = readSync(from, piece))
+        appendFileSync(to, piece.subarray(0, read))
+      ftruncateSync(from)
+    } finally {
+      closeSync(to)
+    }
+  } finally {
+    closeSync(from)
+  }
+}
+
+function makeRoom(path: string): void {
   let free = 1
   while (free < kept && existsSync(`${path}.${free}`)) free++
   for (let n = free; n > 1; n--) renameSync(`${path}.${n - 1}`, `${path}.${n}`)
-  renameSync(path, `${path}.1`)
 }
