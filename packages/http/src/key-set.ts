@@ -2,9 +2,9 @@
 // no other can be had: an outage of the issuer does not shut the services.
 //   none -> fetched -> fetched again: every 10 min, and for a token that names a key which is not in it
 import { Problem } from '@inorder/contracts/problems.ts'
+import { boundedText } from '@inorder/storage/bounded-text.ts'
 import type { FastifyBaseLogger } from 'fastify'
 import { createLocalJWKSet, errors, type FlattenedJWSInput, type JWSHeaderParameters } from 'jose'
-import { boundedText } from './bounded-text.ts'
 
 const refreshMs = 600_000
 const fetchWithinMs = 3_000
@@ -91,7 +91,7 @@ async function read(url: string): Promise<string> {
   // A redirect could lead from https to http.
   const signal = AbortSignal.timeout(fetchWithinMs)
   const answer = await fetch(url, { signal, redirect: 'error', headers: { accept: 'application/json' } })
-  const text = await boundedText(answer, largestSet)
+  const text = await boundedText(answer.body, largestSet)
   if (text === undefined) throw new Error(`the answer has more than ${largestSet} bytes`)
   if (answer.status !== 200) throw new Error(`it answered ${answer.status}`)
   return text

@@ -1,8 +1,8 @@
 // How an effect reaches a service of somebody else: a payment gateway, a carrier. docs/api.md has its side of it.
-import { boundedText } from '@inorder/http/bounded-text.ts'
 import { shapeOf } from '@inorder/http/validation.ts'
 import { type Call, EffectRefused, OutcomeUnknown } from '@inorder/messaging/inbox/effect.ts'
 import { activeTraceparent } from '@inorder/messaging/kafka/spans.ts'
+import { boundedText } from '@inorder/storage/bounded-text.ts'
 import { type Static, Type } from 'typebox'
 
 /** The two answers that count. All else leaves open whether the receiver has done it. */
@@ -39,7 +39,7 @@ export async function callOnce(
     signal.throwIfAborted()
     throw new OutcomeUnknown('no-answer', `${url}: ${messageOf(error)}`, { unavailable: true })
   })
-  const text = await boundedText(answer, longestAnswer).catch((error) => {
+  const text = await boundedText(answer.body, longestAnswer).catch((error) => {
     signal.throwIfAborted()
     throw new OutcomeUnknown('no-answer', `${url}: the answer was cut short: ${messageOf(error)}`, {
       unavailable: true,

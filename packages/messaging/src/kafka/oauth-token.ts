@@ -1,4 +1,5 @@
 // Tokens for SASL/OAUTHBEARER by client credentials (RFC 6749, 4.4).
+import { boundedText } from '@inorder/storage/bounded-text.ts'
 
 /** The token server answered: it does not know this client. */
 export class TokenRefused extends Error {
@@ -19,6 +20,7 @@ interface Credentials {
 }
 
 const deadlineMs = 5_000
+const longestAnswer = 64 * 1024
 /** Of what a token lives. The client logs in anew after 0.8 of it, and must have another one then. */
 const usedFor = 0.7
 /** Of a token of which the server does not say it. */
@@ -48,7 +50,7 @@ export function tokenSource(credentials: Credentials): () => Promise<string> {
 async function askForToken({ url, clientId, clientSecret, scope }: Credentials) {
   const basic = Buffer.from([clientId, clientSecret()].map(encodeURIComponent).join(':')).toString('base64')
   let status: number
-  let body: unknown
+  let given: string | undefined
   try {
     const answer = await fetch(url, {
       method: 'POST',
@@ -59,19 +61,29 @@ async function askForToken({ url, clientId, clientSecret, scope }: Credentials) 
       signal: AbortSignal.timeout(deadlineMs),
     })
     status = answer.status
-    body = await answer.json().catch(() => undefined)
+    given = await boundedText(answer.body, longestAnswer)
   } catch (error) {
     const { message, cause } = error as Error
     const why = cause instanceof Error ? cause.message : message
     throw new TokenUnavailable(`KAFKA_OAUTH_TOKEN_URL does not answer: ${why}`, { cause: error })
   }
-  const { access_token: text, expires_in: seconds = shortLifeSeconds, error } = Object(body)
+  if (given === undefined)
+    throw new TokenUnavailable(`KAFKA_OAUTH_TOKEN_URL answers ${status} with more than ${longestAnswer} bytes`)
+  const { access_token: text, expires_in: seconds = shortLifeSeconds, error } = Object(parsed(given))
   if ([400, 401, 403].includes(status))
     throw new TokenRefused(
-      `KAFKA_OAUTH_TOKEN_URL refuses the client (${status}${/^\w+$/.test(error) ? ` ${error}` : ''}): ` +
+      `KAFKA_OAUTH_TOKEN_URL refuses the client (${status}${typeof error === 'string' && /^\w+$/.test(error) ? ` ${error}` : ''}): ` +
         'mend KAFKA_OAUTH_CLIENT_ID, KAFKA_OAUTH_CLIENT_SECRET and KAFKA_OAUTH_SCOPE',
     )
   if (status !== 200 || typeof text !== 'string' || text === '')
     throw new TokenUnavailable(`KAFKA_OAUTH_TOKEN_URL answers ${status} without a token`)
   return { text, seconds: Number(seconds) || shortLifeSeconds }
+}
+
+function parsed(text: string): unknown {
+  try {
+    return JSON.parse(text)
+  } catch {
+    return undefined
+  }
 }

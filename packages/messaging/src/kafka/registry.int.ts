@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
-import { createServer } from 'node:http'
 import { test } from 'node:test'
 import { registryUrl, unique } from '@inorder/testing/parts.ts'
+import { answering, endless, type Given, trickling } from './answering.fixture.ts'
 import { RegistryUnavailable, SchemaRegistry, UnknownSchema } from './registry.ts'
 
 const registry = () => new SchemaRegistry({ url: registryUrl(), deadlineMs: 5_000 })
@@ -15,23 +15,9 @@ const decimal = (scale: number) => ({
 })
 
 /** A registry that answers as it is told, and counts. */
-async function pretended(answer: () => { status: number; body: string } | undefined, deadlineMs = 5_000) {
-  let asked = 0
-  const server = createServer((_request, response) => {
-    asked++
-    const given = answer()
-    if (given) response.writeHead(given.status, { 'content-type': 'application/json' }).end(given.body)
-  })
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
-  const { port } = server.address() as { port: number }
-  return {
-    registry: new SchemaRegistry({ url: `http://127.0.0.1:${port}`, deadlineMs }),
-    asked: () => asked,
-    close: () => {
-      server.closeAllConnections()
-      server.close()
-    },
-  }
+async function pretended(answer: () => Given | undefined, deadlineMs = 5_000) {
+  const server = await answering(answer)
+  return { ...server, registry: new SchemaRegistry({ url: server.url, deadlineMs }) }
 }
 
 test('a schema gets an id, the same one for everybody, and is found by it', async () => {
@@ -74,7 +60,23 @@ test('whatever else a registry answers, or if it answers nothing, it counts as a
     await assert.rejects(fake.registry.schemaOf(1), RegistryUnavailable, JSON.stringify(answer))
     await assert.rejects(fake.registry.schemaOf(1), RegistryUnavailable)
     assert.equal(fake.asked(), 2)
-    fake.close()
+    await fake.close()
+  }
+})
+
+test('an answer that is too long, or does not end, is given up', async () => {
+  const answers: [Given['body'], RegExp][] = [
+    [endless, /^GET \/schemas\/ids\/1: the answer has more than 4194304 bytes: mend SCHEMA_REGISTRY_URL$/],
+    [trickling, /^GET \/schemas\/ids\/1: no whole answer within 500 ms$/],
+  ]
+  for (const [body, told] of answers) {
+    const fake = await pretended(() => ({ status: 200, body }), body === endless ? 20_000 : 500)
+    await assert.rejects(fake.registry.schemaOf(1), (error: Error) => {
+      assert.ok(error instanceof RegistryUnavailable)
+      assert.match(error.message, told)
+      return true
+    })
+    await fake.close()
   }
 })
 
@@ -85,5 +87,5 @@ test('what was learnt is not asked again, but only so much is kept', async () =>
   for (let id = 2; id <= 1_002; id++) await fake.registry.schemaOf(id)
   await fake.registry.schemaOf(1)
   assert.equal(fake.asked(), 1_003)
-  fake.close()
+  await fake.close()
 })

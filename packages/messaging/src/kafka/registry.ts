@@ -3,7 +3,7 @@
 import { once } from 'node:events'
 import { request as http, type IncomingMessage } from 'node:http'
 import { request as https } from 'node:https'
-import { text } from 'node:stream/consumers'
+import { boundedText } from '@inorder/storage/bounded-text.ts'
 import { assertDecimalsUnchanged } from './decimal-guard.ts'
 import type { RegistryAccess } from './registry-access.ts'
 
@@ -32,6 +32,8 @@ const contentType = 'application/vnd.schemaregistry.v1+json'
 const unknownSubject = 40401
 const unknownId = 40403
 const maxCached = 1_000
+/** Kafka keeps Confluent's schemas, of 1 MiB at most by default; as JSON text one may be twice as long. */
+const longestAnswer = 4 * 1024 * 1024
 
 export class SchemaRegistry {
   readonly #url: string
@@ -96,9 +98,10 @@ export class SchemaRegistry {
 
   async #ask(method: string, path: string, body?: object): Promise<RegistryAnswer> {
     const asked = `${method} ${path}`
+    const signal = AbortSignal.timeout(this.#deadlineMs)
     let answer: RegistryAnswer
     try {
-      const { status, text } = await this.#exchange(method, path, body && JSON.stringify(body))
+      const { status, text } = await this.#exchange(method, path, body && JSON.stringify(body), signal)
       answer = { asked, status, body: [401, 403].includes(status) ? undefined : JSON.parse(text) }
     } catch (error) {
       const { message, code = '' } = error as NodeJS.ErrnoException
@@ -107,7 +110,8 @@ export class SchemaRegistry {
           `the certificate of the schema registry is not trusted (${code}): mend SCHEMA_REGISTRY_CA_FILE, or the host in SCHEMA_REGISTRY_URL`,
           { cause: error },
         )
-      throw new RegistryUnavailable(`${asked}: ${message}`, { cause: error })
+      const why = signal.aborted ? `no whole answer within ${this.#deadlineMs} ms` : message
+      throw new RegistryUnavailable(`${asked}: ${why}`, { cause: error })
     }
     const { status } = answer
     if (status === 401 || status === 403)
@@ -118,20 +122,21 @@ export class SchemaRegistry {
   }
 
   /** `fetch` of Node takes no certificates of a CA of one's own. */
-  async #exchange(method: string, path: string, body: string | undefined) {
+  async #exchange(method: string, path: string, body: string | undefined, signal: AbortSignal) {
     const { authorization, ca } = this.#access
     const headers = {
       accept: contentType,
       ...(authorization && { authorization: authorization() }),
       ...(body && { 'content-type': contentType }),
     }
-    const signal = AbortSignal.timeout(this.#deadlineMs)
     const send = this.#url.startsWith('https:') ? https : http
     // A connection of its own: what is asked is kept, so that there is little to ask.
     const request = send(this.#url + path, { method, headers, signal, agent: false, ...(ca && { ca }) })
     request.end(body)
     const [response] = (await once(request, 'response')) as [IncomingMessage]
-    return { status: response.statusCode ?? 0, text: await text(response) }
+    const text = await boundedText(response, longestAnswer)
+    if (text === undefined) throw new Error(`the answer has more than ${longestAnswer} bytes: mend SCHEMA_REGISTRY_URL`)
+    return { status: response.statusCode ?? 0, text }
   }
 }
 
