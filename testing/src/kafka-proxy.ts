@@ -21,6 +21,7 @@ export interface KafkaRequest {
 
 export const produceCall = 0
 export const listOffsetsCall = 2
+export const metadataCall = 3
 
 export async function kafkaProxy(broker: string): Promise<KafkaProxy> {
   const [host, port] = broker.split(':') as [string, string]

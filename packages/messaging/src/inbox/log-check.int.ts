@@ -1,6 +1,8 @@
 // Rule 19: the log is not what the positions say it is.
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { type Fate, kafkaProxy, listOffsetsCall, metadataCall } from '@inorder/testing/kafka-proxy.ts'
+import { brokers } from '@inorder/testing/parts.ts'
 import { until } from '@inorder/testing/until.ts'
 import { pino } from 'pino'
 import { Registry } from 'prom-client'
@@ -9,6 +11,7 @@ import {
   admin,
   assertComplete,
   caughtUp,
+  cleanups,
   event,
   makeAgain,
   service,
@@ -20,14 +23,18 @@ import {
 const loss = (answer: Awaited<ReturnType<TestInbox['ops']['acceptLoss']>>) =>
   'refused' in answer ? answer.refused : answer
 
-/** A logger, and the alarms of this name that it was given. */
-function alarmed(alarm: string) {
-  const alarms: Record<string, unknown>[] = []
+/** A logger, and those of the lines given to it that are looked for. */
+function logged(isMeant: (line: Record<string, unknown>) => boolean) {
+  const lines: Record<string, unknown>[] = []
   const write = (text: string) => {
     const line = JSON.parse(text)
-    if (line.alarm === alarm) alarms.push(line)
+    if (isMeant(line)) lines.push(line)
   }
-  return { alarms, logger: pino({}, { write }) }
+  return { lines, logger: pino({}, { write }) }
+}
+const alarmed = (name: string) => {
+  const { lines: alarms, logger } = logged(({ alarm }) => alarm === name)
+  return { alarms, logger }
 }
 
 test('rule 19: a topic that is deleted and made again is read from its start, by the inbox that runs, with one alarm', async () => {
@@ -188,6 +195,38 @@ test('rule 19: records that go before the client has fetched them are not taken 
   await until('partition 0 stands still', () => inbox.missing()[0] === `records of ${topic.name}/0`)
   const [stopped] = await inbox.positions()
   assert.ok(stopped!.next < stopped!.end!, `at ${stopped?.next} of ${stopped?.end}`)
+})
+
+test('rule 19: records that are read while the log is asked where it ends are not past its end', async () => {
+  const { start, sendEvents, untilVersion } = await service()
+  const proxy = await kafkaProxy(brokers())
+  cleanups.push(() => proxy.close())
+  const { lines: gaps, logger } = logged(({ err }) => (err as Error & { type: string })?.type === 'OffsetGap')
+  const keys = someKeys(100)
+  const inbox = await start({ brokers: [proxy.address], logger })
+  await sendEvents(keys, [1])
+  await untilVersion(keys, 1)
+  await caughtUp(inbox)
+
+  const asked = Promise.withResolvers<void>()
+  const read = Promise.withResolvers<void>()
+  let comparisons = 0
+  proxy.fate = async ({ call, bytes }): Promise<Fate> => {
+    // Of the two questions the one for the ends, -1.
+    if (call === listOffsetsCall && bytes.includes(Buffer.alloc(8, 0xff))) comparisons++
+    // What follows the answer.
+    if (call === metadataCall && comparisons === 1) {
+      asked.resolve()
+      await read.promise
+    }
+    return 'through'
+  }
+  await asked.promise
+  await sendEvents(keys, [2])
+  await untilVersion(keys, 2)
+  read.resolve()
+  await until('the log is compared once more', () => comparisons > 1)
+  assert.deepEqual(gaps, [])
 })
 
 test('a service that comes to a log without its beginning starts where the log does', async () => {

@@ -153,9 +153,10 @@ export class Reader<State, Event> {
   /** Before records are applied, and every few seconds. Throws what makes the stream useless. */
   async #compare(stream: RecordStream): Promise<void> {
     const { log } = this.#options
-    const { starts } = stream
-    const state = await log.state(stream.topicId, (starts ?? stream.reached).keys())
-    const verdict = verdictOf(state, stream)
+    // As it is before the log is asked: under load the next records are read before that has answered where it ends.
+    const { topicId, partitions, starts, reached, stopped } = stream
+    const state = await log.state(topicId, (starts ?? reached).keys())
+    const verdict = verdictOf(state, { topicId, partitions, starts, reached, stopped })
     switch (verdict.do) {
       case 'ok':
       case 'stop':
