@@ -1,11 +1,12 @@
 // sslmode and what belongs to it, against a server that wants TLS of some roles: it means what libpq says.
 import assert from 'node:assert/strict'
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before, test } from 'node:test'
 import { type Certificates, makeCertificates } from '@inorder/testing/certificates.ts'
 import { serverUrl } from '@inorder/testing/parts.ts'
+import { speakTls } from '@inorder/testing/postgres-tls.ts'
 import { until } from '@inorder/testing/until.ts'
 import pg from 'pg'
 import { clientOf, connectionOf } from './connection.ts'
@@ -21,12 +22,6 @@ const rules = `
 hostssl   all tls_password    all scram-sha-256
 hostnossl all tls_password    all reject
 hostssl   all tls_certificate all cert`
-
-/** Written by the server, as it must own them. */
-async function writeFile(name: string, content: string, command = `umask 077; cat > ${name}`): Promise<void> {
-  const lines = content.trim().split('\n').map(pg.escapeLiteral).join('), (')
-  await server.query(`COPY (SELECT * FROM (VALUES (${lines})) AS lines) TO PROGRAM ${pg.escapeLiteral(command)}`)
-}
 
 before(async () => {
   await server.connect()
@@ -75,12 +70,7 @@ test('a server without TLS: who prefers it goes without, who demands it is refus
 })
 
 test('a server that wants TLS: each mode trusts what libpq would, and what is wrong names the setting', async () => {
-  await writeFile('server.key', readFileSync(certificates.server.key, 'utf8'))
-  await writeFile('server.crt', readFileSync(certificates.server.cert, 'utf8'))
-  await writeFile('clients.pem', readFileSync(ca, 'utf8'))
-  await writeFile('pg_hba.conf', rules, '{ cat; cat pg_hba.conf; } > pg_hba.new && mv pg_hba.new pg_hba.conf')
-  for (const setting of ["ssl_ca_file = 'clients.pem'", 'ssl = on']) await server.query(`ALTER SYSTEM SET ${setting}`)
-  await server.query('SELECT pg_reload_conf()')
+  await speakTls(server, certificates, rules)
   await until('the server speaks TLS', () => isEncrypted(url({ sslmode: 'require' })))
 
   const asks: [Record<string, string>, string][] = [
