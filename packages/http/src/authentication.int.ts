@@ -148,6 +148,8 @@ suite('who calls', { concurrency: 2 }, () => {
       [/its nbf is wrong/, { nbf: seconds(300) }],
       [/names nobody/, { sub: '' }],
       [/names nobody/, { sub: 'a\nb' }],
+      [/names nobody/, { sub: 'a\u2028b' }],
+      [/names nobody/, { sub: '\ud83d' }],
       [/names nobody/, { sub: 'a'.repeat(256) }],
     ]
     for (const [told, wrong] of claims) assertRefused(await read(fixture, await signed(key, wrong)), told)

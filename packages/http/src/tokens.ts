@@ -53,10 +53,13 @@ export class Tokens {
   }
 }
 
-/** A subject; of a token without one, the client or at least the issuer. */
+/**
+ * A subject; of a token without one, the client or at least the issuer. It goes into the audit and into headers of events:
+ * nobody is called what is no text, or would end a line.
+ */
 function callerIn({ sub, client_id, azp, iss, scope, scp }: JWTPayload): Caller | undefined {
   const name = sub ?? client_id ?? azp ?? iss
-  if (typeof name !== 'string' || !/^\P{Cc}{1,255}$/u.test(name)) return undefined
+  if (typeof name !== 'string' || !/^[^\p{Cc}\p{Cs}\p{Zl}\p{Zp}]{1,255}$/u.test(name)) return undefined
   const listed = scope ?? scp
   const given = typeof listed === 'string' ? listed.split(' ') : Array.isArray(listed) ? listed : []
   return { name, id: `jwt ${name}`, scopes: new Set(given) }

@@ -1,10 +1,15 @@
 // The cart as a process, with the real relay, Kafka and registry.
 import assert from 'node:assert/strict'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { dirname, join } from 'node:path'
 import { after, before, test } from 'node:test'
 import { lifecycle } from '@inorder/contracts/lifecycle.ts'
+import { digestOf } from '@inorder/http/api-keys.ts'
 import { freshDatabase, unique } from '@inorder/testing/parts.ts'
 import { type TcpProxy, tcpProxy } from '@inorder/testing/tcp-proxy.ts'
 import { until } from '@inorder/testing/until.ts'
+import { readOrders } from './restored.fixture.ts'
 import { startCart } from './running-cart.fixture.ts'
 
 let database: Awaited<ReturnType<typeof freshDatabase>>
@@ -15,14 +20,34 @@ after(() => database.drop())
 
 const start = (env?: Record<string, string>) => startCart(database.url, env)
 
-test('two instances on one database: each answers 201 for its own orders', async () => {
-  const carts = await Promise.all(['cart', 'cart-2'].map((INSTANCE) => start({ INSTANCE })))
+test('two instances on one database: each answers 201 for its own orders; an event says who asked, where callers are asked', async (t) => {
+  const keys = join(mkdtempSync(join(tmpdir(), 'inorder-cart-')), 'keys')
+  t.after(() => rmSync(dirname(keys), { recursive: true }))
+  const key = 'ino_of-the-shop'
+  writeFileSync(keys, `café-1 ${digestOf(key).toString('hex')} orders:write`)
+  const carts = await Promise.all([start({ INSTANCE: 'cart' }), start({ INSTANCE: 'cart-2', API_KEYS_FILE: keys })])
   await Promise.all(carts.map(({ ready }) => ready()))
+  const headers = { authorization: `Bearer ${key}` }
+  const orderIds: string[] = []
   for (const { post } of carts) {
-    await until('it hears of its events', async () => (await post(unique('o'))).status === 201)
-    const answer = await post(unique('o'), { prefer: 'wait=30' })
+    await until('it hears of its events', async () => (await post(unique('o'), headers)).status === 201)
+    const orderId = unique('o')
+    const answer = await post(orderId, { ...headers, prefer: 'wait=30' })
     assert.deepEqual([answer.status, answer.headers.get('event-delivery')], [201, 'delivered'])
+    orderIds.push(orderId)
   }
+  const actors = new Map<string, string | undefined>()
+  await readOrders(async (records) => {
+    for (const record of records) {
+      const actor = record.headers.find(([name]) => String(name) === 'inorder-actor')?.[1]
+      actors.set(String(record.key), actor?.toString())
+    }
+  })
+  assert.deepEqual(
+    orderIds.map((orderId) => actors.get(orderId)),
+    [undefined, 'café-1'],
+  )
+  assert.ok(orderIds.every((orderId) => actors.has(orderId)))
   assert.deepEqual(await Promise.all(carts.map(({ stop }) => stop())), [0, 0])
 })
 

@@ -154,7 +154,12 @@ export const cartRoutes =
 
     async function write(request: FastifyRequest, reply: FastifyReply, command: Command): Promise<Order> {
       const prefers = parsePrefer(request.headers.prefer?.toString())
-      const source = { origin: instance, requestId: request.id, traceparent: activeTraceparent() ?? traceOf(request) }
+      const source = {
+        origin: instance,
+        requestId: request.id,
+        traceparent: activeTraceparent() ?? traceOf(request),
+        actor: request.caller?.name,
+      }
       const asked = { command, key: keyOf(request), ...source }
       // Only a failure of the write itself means that nothing is stored.
       const answer = await writes.write(asked, prefers).catch(fail)
