@@ -72,20 +72,18 @@ export const listJobs = (db: Tx, limit: number, before?: number) =>
     before ?? null,
   ])
 
+/** Where there is one: no other session changes it before this transaction has ended. */
+export const lockJob = (tx: Tx, id: number) => jobOf(tx, `SELECT ${columns} FROM job WHERE id = $1 FOR UPDATE`, [id])
+
 export const cancelJob = (db: Tx, id: number) =>
-  jobOf(
-    db,
-    `UPDATE job SET state = 'cancelled', updated_at = now() WHERE id = $1 AND state IN ('running', 'stopped')
-     RETURNING ${columns}`,
-    [id],
-  )
+  jobOf(db, `UPDATE job SET state = 'cancelled', updated_at = now() WHERE id = $1 RETURNING ${columns}`, [id])
 
 export const continueJob = (db: Tx, id: number) =>
   jobOf(
     db,
     `UPDATE job SET state = 'running', tried_before = tried, failed_before = failed, last_failure = NULL,
        leased_until = '-infinity', updated_at = now()
-     WHERE id = $1 AND state IN ('stopped', 'cancelled') RETURNING ${columns}`,
+     WHERE id = $1 RETURNING ${columns}`,
     [id],
   )
 

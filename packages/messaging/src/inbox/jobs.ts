@@ -1,6 +1,7 @@
 // Redrives of many keys as jobs that are stored, as an operator sees them. Nothing is redriven in a request.
 import { sqlState } from '@inorder/storage/sqlstate.ts'
-import { transaction } from '@inorder/storage/transaction.ts'
+import { type Tx, transaction } from '@inorder/storage/transaction.ts'
+import { addAudit } from '../outbox/audit.ts'
 import { type List, listOf, type Refused } from '../outbox/ops.ts'
 import { JobRunner, type JobRunnerOptions } from './job-runner.ts'
 import {
@@ -9,6 +10,7 @@ import {
   continueJob,
   findJob,
   listJobs,
+  lockJob,
   runningJob,
   type StoredJob,
   selectKeys,
@@ -51,22 +53,43 @@ export class Jobs {
 
   /** The keys under way are done with; no other is begun. One that has ended stays as it is. */
   async cancel(id: number, operator: string): Promise<Job | undefined> {
-    const { pool, logger } = this.#options
-    const cancelled = await cancelJob(pool, id)
-    if (cancelled) logger.info({ job: id, operator }, 'a job was cancelled')
-    return cancelled ? shown(cancelled) : this.of(id)
+    const job = await this.#change('cancel', ['running', 'stopped'], cancelJob, id, operator)
+    return job && shown(job)
   }
 
   /** With the keys that it has not tried. One that runs, or is done, stays as it is. */
   async continue(id: number, operator: string): Promise<Job | Refused | undefined> {
+    if (!(await this.of(id))) return undefined
+    return this.#unlessOneRuns(
+      async () => (await this.#change('continue', ['stopped', 'cancelled'], continueJob, id, operator))!,
+    )
+  }
+
+  /** Of a job that is in one of these states, and in the audit; another one stays as it is. */
+  async #change(
+    what: 'cancel' | 'continue',
+    from: readonly Job['state'][],
+    change: (tx: Tx, id: number) => Promise<StoredJob | undefined>,
+    id: number,
+    operator: string,
+  ): Promise<StoredJob | undefined> {
     const { pool, logger } = this.#options
-    const before = await this.of(id)
-    if (before?.state !== 'stopped' && before?.state !== 'cancelled') return before
-    return this.#unlessOneRuns(async () => {
-      const job = await continueJob(pool, id)
-      if (job) logger.info({ job: id, operator }, 'a job was continued')
-      return job ?? (await findJob(pool, id))!
+    const { before, after } = await transaction(pool, async (tx) => {
+      const before = await lockJob(tx, id)
+      if (!before || !from.includes(before.state)) return { before, after: undefined }
+      const after = (await change(tx, id))!
+      const act = {
+        operator,
+        action: `job-${what}`,
+        key: `@job:${id}`,
+        before: standing(before),
+        after: standing(after),
+      }
+      await addAudit(tx, 'parking_audit', [{ ...act, answer: {} }])
+      return { before, after }
     })
+    if (after) logger.info({ job: id, operator }, `a job was ${what === 'cancel' ? 'cancelled' : 'continued'}`)
+    return after ?? before
   }
 
   /** Of two that come at once the index of the running job lets one through. */
@@ -83,6 +106,9 @@ export class Jobs {
     }
   }
 }
+
+/** As the audit has it: not the filter, which may name thousands of keys. */
+const standing = ({ state, total, tried, failed }: StoredJob) => ({ job: { state, total, tried, failed } })
 
 const shown = ({ id, state, by, filter, dryRun, canary, ratePerSecond, stopAfter, ...job }: StoredJob): Job => ({
   id,

@@ -80,6 +80,12 @@ const Audited = Type.Partial(
       additionalProperties: true,
       description: 'An item of /ops/pauses',
     }),
+    job: Type.Object({
+      state: Type.String(),
+      total: Type.Integer(),
+      tried: Type.Integer(),
+      failed: Type.Integer(),
+    }),
   }),
 )
 
@@ -90,9 +96,11 @@ export const AuditEntry = Type.Object(
     at: time,
     operator: text('The caller; without authentication the header x-operator, else the remote address'),
     action: text(
-      'redrive, discard, accept-loss, pause, resume, set-aside-redrive, set-aside-discard, release, or skipped-arrived: a version that was skipped came after all',
+      'redrive, discard, accept-loss, pause, resume, job-cancel, job-continue, set-aside-redrive, set-aside-discard, release, or skipped-arrived: a version that was skipped came after all',
     ),
-    key: text('@topic:partition where a loss was accepted; @inbox, @effects or @effects:kind where that was paused'),
+    key: text(
+      '@topic:partition where a loss was accepted; @inbox, @effects or @effects:kind where that was paused; @job:id of a job',
+    ),
     event: textOrNull('Of a discard, or what came after all'),
     reason: textOrNull('Of a discard, a release or a pause'),
     before: Audited,
