@@ -32,7 +32,12 @@ module.exports = {
     only('storage-stands-alone', '^packages/storage/'),
     only('messaging-on-storage', '^packages/messaging/', '^packages/storage/'),
     only('contracts-on-what-a-topic-is', '^packages/contracts/', '^packages/messaging/src/kafka/'),
-    only('http-knows-no-messaging', '^packages/http/', '^packages/contracts/', '^packages/storage/src/(settings|bounded-text).ts$'),
+    only(
+      'http-knows-no-messaging',
+      '^packages/http/',
+      '^packages/contracts/',
+      '^packages/storage/src/(settings|bounded-text).ts$',
+    ),
     ...ladder('^packages/messaging/src/', 'kafka', 'outbox', 'inbox', 'effects'),
     only('service-above-the-packages', '^packages/service/', '^packages/'),
     {
