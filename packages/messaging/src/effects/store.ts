@@ -1,5 +1,6 @@
 // The effect table, as the runner claims, removes and parks its rows.
 import { columns } from '@inorder/storage/columns.ts'
+import { distinct } from '@inorder/storage/distinct.ts'
 import type { Tx } from '@inorder/storage/transaction.ts'
 import type { StoredEffect } from '../inbox/effect.ts'
 import { inForce } from '../inbox/pauses.ts'
@@ -16,13 +17,8 @@ export interface Claim extends StoredEffect, Trail {
 // The table is often empty, and PostgreSQL may have been told so when it last looked: each join would read all of it when a
 // million effects wait. So rows are looked up one by one (OFFSET 0 keeps it so), and met again by their place.
 
-/** The kinds of which something is due, running or failing, and a NULL; one after the other by the index on them. */
-const someKind = `some_kind AS (
-       (SELECT kind FROM effect WHERE due_at IS NOT NULL ORDER BY kind LIMIT 1)
-       UNION ALL
-       SELECT (SELECT kind FROM effect WHERE due_at IS NOT NULL AND kind > some_kind.kind ORDER BY kind LIMIT 1)
-       FROM some_kind WHERE some_kind.kind IS NOT NULL
-     )`
+/** The kinds of which something is due, running or failing, and a NULL. */
+const someKind = distinct('some_kind', 'kind', 'effect WHERE due_at IS NOT NULL')
 
 /**
  * Leases what is due, the longest due first. What others are claiming in this moment is skipped, which can swap no two

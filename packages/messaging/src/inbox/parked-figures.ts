@@ -1,4 +1,5 @@
 // What is parked, as the metrics show it.
+import { distinct } from '@inorder/storage/distinct.ts'
 import type { Tx } from '@inorder/storage/transaction.ts'
 import { shownDetail } from './parked-groups.ts'
 
@@ -14,16 +15,9 @@ export const mostRows = 10_000
 
 const detail = shownDetail('detail')
 
-// The causes one by one, by the index of what holds keys up; of each so many rows. The order is the index's: by another one
-// a cause is met through all that stands behind, when nobody has analysed the table.
+// Of each cause so many rows, by the index of what holds keys up.
 const figures = `
-WITH RECURSIVE causes (cause) AS (
-  (SELECT cause FROM parked WHERE state <> 'behind' ORDER BY cause, ${detail} LIMIT 1)
-  UNION ALL
-  SELECT (
-    SELECT p.cause FROM parked AS p WHERE state <> 'behind' AND p.cause > causes.cause ORDER BY p.cause, ${detail} LIMIT 1
-  ) FROM causes WHERE causes.cause IS NOT NULL
-)
+WITH RECURSIVE ${distinct('causes', 'cause', `parked WHERE state <> 'behind'`, `cause, ${detail}`)}
 SELECT causes.cause, held.* FROM causes CROSS JOIN LATERAL (
   SELECT count(DISTINCT r.key)::int AS keys, extract(epoch FROM now() - min(r.parked_at))::float8 AS oldest
   FROM (
