@@ -1,6 +1,7 @@
 import type { ConnectionOptions, SASLOptions } from '@platformatic/kafka'
 import { isDenial } from './access-denied.ts'
 import { KafkaRefused } from './errors.ts'
+import { OnceAMinute } from './once-a-minute.ts'
 
 interface Denial {
   error: Error
@@ -10,7 +11,6 @@ interface Denial {
 
 /** Between two attempts at what was denied: an account may be locked for trying too often. */
 const pauseMs = 10_000
-const sameAlarmMs = 60_000
 
 /**
  * How a process gets at a Kafka that wants TLS or a login, and what it was denied there. Shared by its clients: what is
@@ -24,7 +24,7 @@ export class KafkaAccess {
   /** Told of each denial, once a minute while it lasts. */
   onDenied: (cause: string) => void = () => {}
   readonly #denials = new Map<string, Denial>()
-  readonly #toldAt = new Map<string, number>()
+  readonly #told = new OnceAMinute<string>()
 
   constructor({ tls, sasl, login = 'KAFKA_SASL_USERNAME' }: Partial<Pick<KafkaAccess, 'tls' | 'sasl' | 'login'>> = {}) {
     this.tls = tls
@@ -59,10 +59,7 @@ export class KafkaAccess {
   }
 
   #deny(kind: string, error: Error): void {
-    const now = performance.now()
-    this.#denials.set(kind, { error, at: now })
-    if (now - (this.#toldAt.get(error.message) ?? Number.NEGATIVE_INFINITY) < sameAlarmMs) return
-    this.#toldAt.set(error.message, now)
-    this.onDenied(error.message)
+    this.#denials.set(kind, { error, at: performance.now() })
+    if (this.#told.mayTell(error.message)) this.onDenied(error.message)
   }
 }
