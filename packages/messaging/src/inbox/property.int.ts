@@ -79,7 +79,7 @@ after(() => rig.close())
 
 test('I3, I5, I6 and I7: any history leaves what the model says, after each of its steps', async () => {
   const seed = Number(process.env.INBOX_SEED ?? Date.now() % 2 ** 31)
-  const numRuns = Number(process.env.INBOX_SEQUENCES ?? 100)
+  const numRuns = Number(process.env.INBOX_SEQUENCES ?? 60)
   // On a slow day fewer are enough; all of them when they are asked for.
   const interruptAfterTimeLimit = process.env.INBOX_SEQUENCES ? 2 ** 30 : 40_000
   console.log(`INBOX_SEED=${seed} INBOX_SEQUENCES=${numRuns}`)
