@@ -137,9 +137,8 @@ export const orderRoutes =
         },
       },
       async ({ query: { status = null, customerId = null, after = '', limit } }) => {
-        const found = await list(pool, { status, customerId, after, limit: limit + 1 })
-        const items = found.slice(0, limit).map(details)
-        return { items, next: found.length > limit ? (items.at(-1)?.orderId ?? null) : null }
+        const { orders, next } = await list(pool, { status, customerId, after, limit })
+        return { items: orders.map(details), next }
       },
     )
   }

@@ -6,7 +6,7 @@ import { openPool } from '@inorder/storage/pool.ts'
 import { freshDatabase } from '@inorder/testing/parts.ts'
 import type { Pool } from 'pg'
 import type { ReceivedOrder } from './order.ts'
-import { find, list, save, versionsOf } from './store.ts'
+import { find, list, type OrderPage, save, versionsOf } from './store.ts'
 
 let database: Awaited<ReturnType<typeof freshDatabase>>
 let pool: Pool
@@ -65,7 +65,7 @@ test('the list is sorted by code point, filtered, and goes on after an id', asyn
   const ids = ['list-B', 'list-a', 'list-é', 'list-\u{1f40d}']
   await saveAll(...ids.map((id, n) => received(id, { customerId: 'lister', status: n % 2 ? 'paid' : 'new' })))
   const listed = async (over: Partial<Parameters<typeof list>[1]>) =>
-    (await list(pool, { status: null, customerId: 'lister', after: '', limit: 10, ...over })).map(
+    (await list(pool, { status: null, customerId: 'lister', after: '', limit: 10, ...over })).orders.map(
       (o) => o.order.orderId,
     )
   assert.deepEqual(await listed({}), ids)
@@ -74,6 +74,20 @@ test('the list is sorted by code point, filtered, and goes on after an id', asyn
   assert.deepEqual(await listed({ status: 'paid' }), ['list-a', 'list-\u{1f40d}'])
   assert.deepEqual(await listed({ customerId: 'nobody' }), [])
   assert.ok((await listed({ customerId: null, limit: 100 })).length > ids.length)
+})
+
+test('of a customer with very many orders a page of one status ends where it has looked at 10,000', async () => {
+  await pool.query(`
+    INSERT INTO orders SELECT 'big-' || lpad(n::text, 5, '0'), 1, CASE WHEN n % 4000 = 0 THEN 'odd' ELSE 'new' END, 'big', 0,
+      json_build_object('orderId', 'big-' || lpad(n::text, 5, '0'))
+    FROM generate_series(1, 25000) AS n`)
+  const pages: string[][] = []
+  for (let after: string | null = ''; after !== null; ) {
+    const page: OrderPage = await list(pool, { status: 'odd', customerId: 'big', after, limit: 10 })
+    pages.push(page.orders.map(({ order }) => order.orderId))
+    after = page.next
+  }
+  assert.deepEqual(pages, [['big-04000', 'big-08000'], ['big-12000', 'big-16000', 'big-20000'], ['big-24000']])
 })
 
 test('among many orders a page is read from an index, whatever its filters', async () => {
