@@ -78,7 +78,7 @@ export async function createApp({ logger, metrics, ready, stopping, openapi, acc
   })
   stopping?.addEventListener('abort', () => connections.drain(), { once: true })
   app.addHook('preClose', async () => connections.stop())
-  await refuseOverload(app, bodyLimit)
+  await refuseOverload(app, bodyLimit, metrics)
   await answerHeaders(app)
   checkAccess(app, access)
   app.addHook('onRoute', ({ schema }) => {

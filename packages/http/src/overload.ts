@@ -1,8 +1,17 @@
-// A process that cannot keep up says so: 503 `overloaded`, before the request's body is read.
+// A process that cannot keep up says so: 503 `overloaded`, before the request's body is read. It cannot where its event loop
+// is late, or where a route says that what it would begin has too much before it.
 import underPressure from '@fastify/under-pressure'
 import { Problem } from '@inorder/contracts/problems.ts'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
+import { Counter, type Registry } from 'prom-client'
 import { requestIdHeader } from './request-id.ts'
+
+declare module 'fastify' {
+  interface FastifyContextConfig {
+    /** Whether what this route begins would wait for too long. Asked at each request. */
+    isBehind?: () => boolean
+  }
+}
 
 /** How late the event loop may be, on the average of an interval. docs/decisions/overload.md has the figures. */
 const maxEventLoopDelay = 300
@@ -18,7 +27,14 @@ const overloaded = new Problem('overloaded', 'The service has more to do than it
 export const alwaysAnswered = { pressureHandler: () => {}, rateLimit: false } as const
 
 /** To be called before anything else that looks at a request. */
-export async function refuseOverload(app: FastifyInstance, bodyLimit: number): Promise<void> {
+export async function refuseOverload(app: FastifyInstance, bodyLimit: number, metrics: Registry): Promise<void> {
+  const refused = new Counter({
+    name: 'inorder_http_overloaded_total',
+    help: 'Requests that were refused before they were read, because of a late event loop or of a queue',
+    labelNames: ['cause'],
+    registers: [metrics],
+  })
+  for (const cause of ['event-loop', 'queue']) refused.inc({ cause }, 0)
   let since = 0
   let seen = Number.NEGATIVE_INFINITY
 
@@ -30,16 +46,23 @@ export async function refuseOverload(app: FastifyInstance, bodyLimit: number): P
   }
 
   /** Kept as cheap as it can be: what refusals cost is missing where it is needed. */
-  function refuse(request: FastifyRequest, reply: FastifyReply): undefined {
-    if (!lasts()) return undefined
+  function refusal(cause: 'event-loop' | 'queue', request: FastifyRequest, reply: FastifyReply): Buffer {
+    refused.inc({ cause })
     const { headers, id, url } = request
     // Node reads a small body and throws it away; a large one is read as for any early answer (read-on.ts).
     if (headers['transfer-encoding'] !== undefined || Number(headers['content-length'] ?? 0) > bodyLimit)
       throw overloaded
     reply.code(503).header(requestIdHeader, id).headers(overloaded.headers).type('application/problem+json')
-    const body = Buffer.from(JSON.stringify(overloaded.body(url.split('?', 1)[0] ?? url, id)))
-    // The plugin sends what it is given; its types do not say so.
-    return body as never
+    return Buffer.from(JSON.stringify(overloaded.body(url.split('?', 1)[0] ?? url, id)))
   }
-  await app.register(underPressure, { maxEventLoopDelay, sampleInterval, pressureHandler: refuse })
+  await app.register(underPressure, {
+    maxEventLoopDelay,
+    sampleInterval,
+    // The plugin sends what it is given; its types do not say so.
+    pressureHandler: (request, reply) => (lasts() ? (refusal('event-loop', request, reply) as never) : undefined),
+  })
+  app.addHook('onRequest', (request, reply, done) => {
+    if (request.routeOptions.config.isBehind?.()) reply.send(refusal('queue', request, reply))
+    else done()
+  })
 }

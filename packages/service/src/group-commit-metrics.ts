@@ -5,7 +5,7 @@ export function groupCommitMetrics(registry: Registry, queued: () => number): Hi
   const registers = [registry]
   new Gauge({
     name: 'inorder_group_commit_queue',
-    help: 'Writes that wait for a group; a large one counts as several, and more than 10,000 are refused',
+    help: 'Writes that wait for a group; a large one counts as several',
     registers,
     collect() {
       this.set(queued())

@@ -7,7 +7,7 @@
 // never share one. A request that is continued outside its group stays the first of its key, but keeps no place in flight:
 // only those behind it wait for it.
 
-/** The bounded queue, of all or of the request's key, is full: nothing was done, try later. */
+/** The bounded queue, of all or of the request's key, is full, or takes too long: nothing was done, try later. */
 export class QueueFull extends Error {
   override name = 'QueueFull'
 }
@@ -30,7 +30,7 @@ export interface GroupCommitOptions<Request, Result> {
   /**
    * Asked when a group or a continued request failed, of the requests that are in no group yet: whether it is too late to
    * try another. They are rejected with Overdue, or with the error of the continued request that they followed. While
-   * groups succeed nobody is refused, however long the queue.
+   * groups succeed nobody who waits is refused, however long the queue.
    */
   isOverdue?(request: Request): boolean
   maxGroup: number
@@ -38,6 +38,8 @@ export interface GroupCommitOptions<Request, Result> {
   maxQueued: number
   /** Of one key, with its request in flight: what waits behind one of them cannot fill the queue of all. Default: `maxQueued`. */
   maxOfKey?: number
+  /** For how long a new request may be expected to wait for its group. Default: for ever. */
+  maxWaitMs?: number
 }
 
 interface Queued<Request, Result> {
@@ -59,7 +61,11 @@ export class GroupCommit<Request, Result> {
   readonly #queues = new Map<string, KeyQueue<Request, Result>>()
   readonly #ready: Queued<Request, Result>[] = []
   #queued = 0
+  /** Of the ready ones, the weight. */
+  #readyWeight = 0
   #inFlight = 0
+  /** How long the last group took; 0: it failed, or there was none, so that nothing is known. */
+  #groupMs = 0
   #scheduled = false
 
   constructor(options: GroupCommitOptions<Request, Result>) {
@@ -71,9 +77,21 @@ export class GroupCommit<Request, Result> {
     return this.#queued
   }
 
+  /**
+   * Whether a new request would wait longer than `maxWaitMs`, if the groups before it take as long as the last one did.
+   * What fits in the next group is never refused: nobody would be answered sooner for it. Nor does what waits behind its
+   * own key count, as it delays no other.
+   */
+  get isBehind(): boolean {
+    const { maxGroup, maxInFlight, maxWaitMs = Number.POSITIVE_INFINITY } = this.#options
+    const groups = this.#readyWeight / maxGroup
+    return groups > 1 && (groups / maxInFlight) * this.#groupMs > maxWaitMs
+  }
+
   /** Resolves with the request's outcome once its group is committed. Rejects with QueueFull, or with the group's error. */
   submit(request: Request): Promise<Result> {
     const { maxQueued, maxOfKey = maxQueued } = this.#options
+    if (this.isBehind) return Promise.reject(new QueueFull('what waits already takes too long'))
     if (this.#queued >= maxQueued) return Promise.reject(new QueueFull('too many requests are waiting'))
     const key = this.#options.key(request)
     const queue = this.#queues.get(key)
@@ -94,6 +112,7 @@ export class GroupCommit<Request, Result> {
 
   #makeReady(queued: Queued<Request, Result>): void {
     this.#ready.push(queued)
+    this.#readyWeight += queued.weight
     if (this.#scheduled) return
     this.#scheduled = true
     // Not at once: what else arrived in this turn of the event loop then shares the group.
@@ -118,6 +137,7 @@ export class GroupCommit<Request, Result> {
     while (this.#ready[0] && isOverdue?.(this.#ready[0].request)) {
       const queued = this.#ready.shift()!
       this.#queued -= queued.weight
+      this.#readyWeight -= queued.weight
       queued.reject(new Overdue('the group before it failed, and it has waited too long for another'))
       this.#letGo(queued)
     }
@@ -130,18 +150,23 @@ export class GroupCommit<Request, Result> {
     do weight += this.#ready[count++]!.weight
     while (count < this.#ready.length && weight + this.#ready[count]!.weight <= this.#options.maxGroup)
     this.#queued -= weight
+    this.#readyWeight -= weight
     return this.#ready.splice(0, count)
   }
 
   async #commit(group: readonly Queued<Request, Result>[]): Promise<void> {
+    const begun = performance.now()
     try {
       const outcomes = await this.#options.run(group.map((queued) => queued.request))
+      this.#groupMs = performance.now() - begun
       for (const [i, queued] of group.entries()) {
         const outcome = outcomes[i]!
         if (outcome instanceof Promise) void this.#continue(queued, outcome)
         else this.#answer(queued, outcome)
       }
     } catch (error) {
+      // What is unavailable is to be called so, not slow.
+      this.#groupMs = 0
       for (const queued of group) queued.reject(error)
       for (const queued of group) this.#letGo(queued)
       this.#refuseOverdue()

@@ -263,3 +263,57 @@ test('what has waited too long is refused when a group fails, and never while gr
   flights.shift()!.end()
   assert.deepEqual(await Promise.all([follower, behind[1]]), [5, 7])
 })
+
+test('who would wait for longer than maxWaitMs at the pace of the last group is refused, and nobody who waits', async (t) => {
+  let now = 0
+  t.mock.method(performance, 'now', () => now)
+  const { commits, flights } = recorder({ maxGroup: 2, maxInFlight: 1, maxWaitMs: 500 })
+  const end = async (ms: number) => {
+    await turn()
+    now += ms
+    flights.shift()!.end()
+    await turn()
+  }
+  const answers = [commits.submit(request(0, 'a'))]
+  await end(300)
+  answers.push(commits.submit(request(1, 'b')))
+  await turn()
+  // Two behind the one in flight: the next group has them.
+  answers.push(commits.submit({ id: 2, key: 'c', weight: 2 }))
+  assert.equal(commits.isBehind, false)
+  // With a third it is 1.5 groups of 300 ms: still in time. What waits behind its own key delays nobody.
+  answers.push(commits.submit(request(3, 'd')), commits.submit({ id: 4, key: 'd', weight: 100 }))
+  assert.equal(commits.isBehind, false)
+  answers.push(commits.submit(request(5, 'e')))
+  assert.equal(commits.isBehind, true)
+  await assert.rejects(commits.submit(request(6, 'f')), QueueFull)
+  // 1 is done, and 2 in flight: 3 and 5 are one group.
+  await end(2_000)
+  assert.equal(commits.isBehind, false)
+  while (flights.length > 0) await end(1)
+  assert.deepEqual(await Promise.all(answers), [0, 1, 2, 3, 4, 5])
+})
+
+test('after a group that failed it is not known what takes how long, and nobody is refused for it', async (t) => {
+  let now = 0
+  t.mock.method(performance, 'now', () => now)
+  const { commits, flights } = recorder({ maxGroup: 1, maxInFlight: 1, maxWaitMs: 500 })
+  const first = commits.submit(request(1, 'a'))
+  await turn()
+  const answers = [2, 3, 4].map((id) => commits.submit(request(id, `o${id}`)))
+  now = 1_000
+  flights.shift()!.end()
+  await first
+  await turn()
+  assert.equal(commits.isBehind, true)
+  const away = assert.rejects(answers.shift()!, /away/)
+  flights.shift()!.end(new Error('away'))
+  await away
+  assert.equal(commits.isBehind, false)
+  answers.push(commits.submit(request(5, 'o5')))
+  for (const answer of answers) {
+    await turn()
+    flights.shift()!.end()
+    await answer
+  }
+})

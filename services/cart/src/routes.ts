@@ -66,9 +66,11 @@ export const cartRoutes =
   ({ writes, pool, instance, lifecycle, now, random }: CartRoutes): FastifyPluginAsyncTypebox =>
   async (app) => {
     inChapter(app, 'orders')
+    const config = { isBehind: () => writes.isBehind }
     app.post(
       '/create-order',
       {
+        config,
         attachValidation: true,
         schema: {
           operationId: 'createOrder',
@@ -98,6 +100,7 @@ export const cartRoutes =
     app.put(
       '/update-order',
       {
+        config,
         attachValidation: true,
         schema: {
           operationId: 'updateOrder',

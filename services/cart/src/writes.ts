@@ -42,6 +42,8 @@ const connectionsForLocks = 3
 /** Short, so that with more that wait for a lock than are tried at once each has its turn. */
 const turnMs = 200
 
+/** So long a new write may have to wait for its group; docs/decisions/overload.md has the figures. */
+const longestWaitMs = 500
 const deletedWithinMs = 100
 
 /** `until`: so long it waits for its group, or for a lock (`performance.now()`). */
@@ -96,6 +98,7 @@ export class Writes {
       maxInFlight: 2,
       maxQueued: 10_000,
       maxOfKey: 1_000,
+      maxWaitMs: longestWaitMs,
     })
     this.#lockTurns = new GroupCommit({
       key: keyOf,
@@ -110,6 +113,11 @@ export class Writes {
   /** How much waits for a group; a large write counts as several. */
   get queued(): number {
     return this.#groups.queued
+  }
+
+  /** Whether a new write would be refused with QueueFull, as too much waits before it. */
+  get isBehind(): boolean {
+    return this.#groups.isBehind
   }
 
   /**
