@@ -104,13 +104,13 @@ test('ORDER_LIFECYCLE=strict: an illegal move is 409 and names the legal ones, a
     return [from, allowed]
   }
   assert.deepEqual(await refused(await cart.post(orderId, {}, 'shipped')), [null, lifecycle.first])
-  assert.equal((await cart.post(orderId)).status, 201)
+  assert.equal((await cart.post(orderId, { prefer: 'wait=30' })).status, 201)
   const key = { 'idempotency-key': unique('k') }
   const first = await refused(await cart.put(orderId, 'delivered', key))
   assert.deepEqual(first, ['new', lifecycle.moves.new])
   assert.deepEqual(await refused(await cart.put(orderId, 'gift-wrapped')), first)
   for (const status of ['confirmed', 'confirmed', 'shipped'])
-    assert.equal((await cart.put(orderId, status)).status, 200)
+    assert.equal((await cart.put(orderId, status, { prefer: 'wait=30' })).status, 200)
   assert.deepEqual(await refused(await cart.put(orderId, 'delivered', key)), first)
   assert.equal(await cart.stop(), 0)
 })
