@@ -68,6 +68,8 @@ for (const { name, port } of services) {
       assert.deepEqual(given.sort(), wanted.sort())
       // In its container it listens on every address, which without this ends it.
       assert.equal(defaults(String(container.environment?.INSECURE_LISTEN)), 'yes')
+      // Its port is open on this machine, where browsers are: a foreign name is refused, its own in the network is not.
+      assert.equal(defaults(String(container.environment?.ALLOWED_HOSTS)), name)
     })
 
     test('Node has the heap flags of npm start', () => {

@@ -76,6 +76,9 @@ suite('who is answered', () => {
       for (const host of ['shop.example', 'SHOP.EXAMPLE:80', 'cart:3001', 'localhost'])
         assert.equal(await status({ host }), 201, host)
       for (const host of ['cart:3002', 'evil.example']) assert.equal(await status({ host }), 421, host)
+      // Where it listens for others too, they may come by its address.
+      for (const host of ['172.18.0.5:3001', '[fd00::5]:3001'])
+        assert.equal(await status({ host }), HOST === '0.0.0.0' ? 201 : 421, host)
       assert.equal(await status({ origin: 'http://127.0.0.1:3000' }), 201)
       assert.equal(await status({ origin: 'http://127.0.0.1:3001' }), 403)
     }

@@ -2,6 +2,7 @@
 // somebody else's, open in a browser here, may not: neither under a name that its owner made lead here (DNS rebinding,
 // 421), nor by a write that the browser sends for it (403).
 import type { IncomingMessage } from 'node:http'
+import { isIP } from 'node:net'
 import { Problem } from '@inorder/contracts/problems.ts'
 import type { FastifyInstance, FastifyRequest } from 'fastify'
 import { sendProblem } from './errors.ts'
@@ -25,7 +26,8 @@ const mostRemembered = 100
 export function checkAccess(app: Pick<FastifyInstance, 'addHook'>, access: Access): void {
   const hosts = listed(access.ALLOWED_HOSTS)
   const origins = listed(access.ALLOWED_ORIGINS)
-  const checksHosts = isLoopback(access.HOST) || hosts.length > 0
+  const isLocal = isLoopback(access.HOST)
+  const checksHosts = isLocal || hosts.length > 0
   const checksOrigins = checksHosts || origins.length > 0
   const names = new Set([...loopbackNames, access.HOST.toLowerCase(), ...hosts])
   /** Host headers that were found good: nearly every request has the same one. */
@@ -47,6 +49,8 @@ export function checkAccess(app: Pick<FastifyInstance, 'addHook'>, access: Acces
     const { name, port } = authority.exec(host)?.groups ?? {}
     if (!name || Number(port ?? 0) > 65_535) return malformed('a Host that is no name with a port')
     if (!checksHosts || names.has(name.toLowerCase()) || names.has(host.toLowerCase())) return undefined
+    // Off loopback it may have any address, by which replicas are scraped; nobody can make an address lead somewhere else.
+    if (!isLocal && isIP(name.replace(/^\[|\]$/g, ''))) return undefined
     return new Problem(
       'misdirected-request',
       'The service does not answer under the name in Host. Who runs it lists further names in ALLOWED_HOSTS.',
