@@ -11,8 +11,8 @@ const longestKey = 512
 /** The record, or a reference in its place. Its key stays where it may be a usable one, which then is held. */
 export function bounded(record: SourceRecord): SourceRecord {
   if (record.reference) return record
+  if (bytesOf(record) <= largestRecord) return record
   const bytes = (record.key?.length ?? 0) + (record.value?.length ?? 0)
-  if (bytes + lengthOf(record.headers) <= largestRecord) return record
   const { partition, offset, timestamp, key } = record
   const detail = `key and value have ${bytes} bytes: with the headers more than ${largestRecord}. They stay in the log alone`
   const reference = { cause: 'too-large', detail, bytes, sha256: digestOf(record) } as const
@@ -27,9 +27,10 @@ export function bounded(record: SourceRecord): SourceRecord {
   }
 }
 
-const lengthOf = (headers: SourceRecord['headers']): number => {
-  let bytes = 0
-  for (const [key, value] of headers) bytes += key.length + (value?.length ?? 0)
+/** Key, value and headers. */
+export function bytesOf({ key, value, headers }: Pick<SourceRecord, 'key' | 'value' | 'headers'>): number {
+  let bytes = (key?.length ?? 0) + (value?.length ?? 0)
+  for (const [name, text] of headers) bytes += name.length + (text?.length ?? 0)
   return bytes
 }
 

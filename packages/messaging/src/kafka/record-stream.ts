@@ -1,5 +1,6 @@
 import type { MessagesStream } from '@platformatic/kafka'
 import { within } from './deadline.ts'
+import { bytesOf } from './large-records.ts'
 import type { LogConsumer, Unread } from './log-consumer.ts'
 import type { SourceRecord, Span } from './record.ts'
 
@@ -19,10 +20,11 @@ export interface Taken {
   readonly outOfSequence: boolean
 }
 
-/** `next`: the offset behind it, where that is not the one above its own: it stands for a batch that cannot be read. */
-type Buffered = SourceRecord & { readonly next?: bigint }
-
-const bytesOf = ({ key, value }: SourceRecord): number => (key?.length ?? 0) + (value?.length ?? 0)
+/**
+ * `size`: its bytes, counted once. `next`: the offset behind it, where that is not the one above its own: it stands for a
+ * batch that cannot be read.
+ */
+type Buffered = SourceRecord & { readonly size: number; readonly next?: bigint }
 
 /** An open transaction of somebody else: what stands behind its first record is read when it ends. */
 export interface OpenTransaction {
@@ -154,21 +156,22 @@ export class RecordStream {
     let bytes = 0
     for (const records of this.#buffer.values()) {
       count += records.length
-      for (const record of records) bytes += bytesOf(record)
+      for (const { size } of records) bytes += size
     }
     while (count < bufferedRecords && bytes < bufferedBytes) {
       const message = this.#stream.read()
       if (message === null) return
-      const { partition, offset, timestamp, headerEntries: headers } = message
+      const { partition, offset, timestamp, key = null, value = null, headerEntries: headers } = message
       if (this.#stopped.has(partition)) continue
       const { reference, next } = message.metadata as Partial<Unread>
-      const read = { partition, offset, timestamp, key: message.key ?? null, value: message.value ?? null, headers }
+      const size = bytesOf({ key, value, headers })
+      const read = { partition, offset, timestamp, key, value, headers, size }
       const record: Buffered = reference && next ? { ...read, reference, next } : read
       const buffered = this.#buffer.get(partition)
       if (buffered) buffered.push(record)
       else this.#buffer.set(partition, [record])
       count++
-      bytes += bytesOf(record)
+      bytes += size
     }
   }
 
