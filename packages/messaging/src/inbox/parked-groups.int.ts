@@ -108,3 +108,13 @@ test('of much that is parked the first 1 MiB is shown as it came, and one event 
   )
   assert.deepEqual(shown, [1_000_000, 100_000, undefined])
 })
+
+test('what its headers hold counts as much', async () => {
+  const o = unique('o')
+  const { operator, commitRecords } = consumer()
+  const headers = [[Buffer.from('h'), Buffer.alloc(600_000, 'x')]] as const
+  const large = (place: number) => ({ ...recordOf(poison(place, o)), headers })
+  await commitRecords([large(0), large(1), large(2)], 0, 3)
+  const shown = (await operator.of(o))!.events.map(({ headers }) => headers?.length)
+  assert.deepEqual(shown, [1, 1, undefined])
+})

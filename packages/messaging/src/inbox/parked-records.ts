@@ -8,7 +8,7 @@ import type { ParkedDetail, ParkedRecordShown } from './ops.ts'
 import { stateOf } from './parked-listing.ts'
 import { type ParkedRow, parkedRecord, withinBytes } from './parked-store.ts'
 
-/** Of key and value together, and one record at least. */
+/** Of key, value and headers together, and one record at least. */
 const mostBytes = 1024 * 1024
 const mostRecords = 1_000
 const headFirst = `state <> 'head', seq`

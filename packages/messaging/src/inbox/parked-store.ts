@@ -113,8 +113,9 @@ export async function findParked(
   return rows[0] && parkedRecord(rows[0])
 }
 
-/** Length of a row's bytes, which does not unpack them. */
-const length = 'coalesce(octet_length(record_key), 0) + coalesce(octet_length(record_value), 0)'
+/** Length of a row's bytes. Key and value are not unpacked for it; headers are, which a producer can pack to nothing. */
+const length =
+  'coalesce(octet_length(record_key), 0) + coalesce(octet_length(record_value), 0) + octet_length(headers::text)'
 
 /** Of rows `from`, with their bytes: the first ones that are not over `bytes` together, and one at least; `found` is how many `from` has. */
 export const withinBytes = (from: string, sequence: string, bytes = '$4'): string => `

@@ -3,7 +3,7 @@
 
 /** Records of one key in one step; `least` is what a batch takes of a key whatever else it heals. */
 export const stepSize = { together: 500, oneByOne: 50, least: 4 }
-/** Of key and value; the first record is taken whatever its size. */
+/** Of key, value and headers; the first record is taken whatever its size. */
 export const stepBytes = 8 * 1024 * 1024
 
 export interface Share {
