@@ -9,6 +9,7 @@ type Walk = (cursor: Cursor) => void
 class Cursor {
   readonly body: Buffer
   at = 0
+  #entries = 0
 
   constructor(body: Buffer) {
     this.body = body
@@ -44,7 +45,10 @@ class Cursor {
     }
   }
 
-  /** Blocks of an array or a map: no more entries than bytes are left. */
+  /**
+   * Blocks of an array or a map: no more entries than bytes are left; and of all blocks together no more than the body has
+   * bytes, since an entry may have none (a null, a record without fields), and 1 MiB holds 300,000 blocks.
+   */
   blocks(entry: Walk): void {
     for (let count = this.long(); count !== 0; count = this.long()) {
       if (count < 0) {
@@ -53,6 +57,9 @@ class Cursor {
       }
       if (count > this.body.length - this.at)
         throw new RangeError(`${count} entries in ${this.body.length - this.at} bytes`)
+      this.#entries += count
+      if (this.#entries > this.body.length)
+        throw new RangeError(`${this.#entries} entries in ${this.body.length} bytes`)
       while (count-- > 0) entry(this)
     }
   }
