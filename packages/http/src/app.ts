@@ -10,7 +10,7 @@ import { buildInfo } from './build-info.ts'
 import { Connections } from './connections.ts'
 import { docs } from './docs.ts'
 import { answerError } from './errors.ts'
-import { health } from './health.ts'
+import { health, shared } from './health.ts'
 import { assertPlainUtf8, parseJson } from './json-body.ts'
 import { otherMethods } from './methods.ts'
 import { refuseOverload } from './overload.ts'
@@ -92,9 +92,10 @@ export async function createApp({ logger, metrics, ready, stopping, openapi, acc
   buildInfo(metrics)
   const requestTimes = requestMetrics(app)
   await app.register(docs, { ...openapi, asksWhoCalls: asksWhoCalls(access) })
+  const missing = shared(ready)
   await app.register(health, {
-    ready: async () => (connections.stopping ? ['stopping'] : ready()),
-    metrics: async () => `${await metrics.metrics()}\n${requestTimes()}`,
+    ready: async () => (connections.stopping ? ['stopping'] : missing()),
+    metrics: shared(async () => `${await metrics.metrics()}\n${requestTimes()}`),
   })
   await app.register(problemPages)
   return app

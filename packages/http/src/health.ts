@@ -5,6 +5,20 @@ import { answersOf, plainText } from './answers.ts'
 import { alwaysAnswered } from './overload.ts'
 import { inChapter } from './schemas.ts'
 
+/**
+ * Looks again only when the last look is over; who asks meanwhile has its answer. These calls are anybody's, under any
+ * load, and whatever RATE_LIMIT says: a thousand of them at once must cost no more than one.
+ */
+export function shared<T>(look: () => Promise<T>): () => Promise<T> {
+  let looking: Promise<T> | undefined
+  return () => {
+    looking ??= look().finally(() => {
+      looking = undefined
+    })
+    return looking
+  }
+}
+
 const status = Type.Literal('ok')
 const isAlive = Type.Object({ status }, { title: 'Alive' })
 const isReady = Type.Object({ status, missing: Type.Array(Type.String()) }, { title: 'Ready' })
