@@ -109,6 +109,22 @@ test('of much that is parked the first 1 MiB is shown as it came, and one event 
   assert.deepEqual(shown, [1_000_000, 100_000, undefined])
 })
 
+test('of one key no more than 10,000 events are listed, the head first', async () => {
+  const o = unique('o')
+  const { operator, commitRecords } = consumer()
+  await commitRecords([recordOf(poison(0, o))], 0, 1)
+  await pool.query(
+    `INSERT INTO parked (key, keyless, topic_id, partition, record_offset, topic, state, cause, detail, headers, recorded_ms, attempts)
+     SELECT key, false, topic_id, partition, n, topic, 'behind', 'behind', '', '[]', 0, 0
+     FROM parked, generate_series(1, 10000) AS n WHERE key = $1`,
+    [o],
+  )
+  for (const { events } of [(await operator.of(o))!, (await operator.stateOf(o))!]) {
+    assert.equal(events.length, 10_000)
+    assert.equal(events[0]?.state, 'head')
+  }
+})
+
 test('what its headers hold counts as much', async () => {
   const o = unique('o')
   const { operator, commitRecords } = consumer()

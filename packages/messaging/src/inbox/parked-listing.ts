@@ -50,10 +50,13 @@ export async function keysHeldBy(pool: Pool, cause: string, limit: number): Prom
   return rows
 }
 
-/** What is parked of one key: what holds it up first, then in order of arrival. */
+/** Of one key: whoever may change an order can have any number of events wait behind its head. */
+const mostShown = 10_000
+
+/** What is parked of one key, its first events: what holds it up, then in order of arrival. */
 export async function parkedEvents(pool: Pool, key: string): Promise<ParkedEvent[]> {
   const { rows } = await pool.query<ShownRow>(
-    `SELECT ${columns} FROM parked WHERE key = $1 ORDER BY state <> 'head', seq`,
+    `SELECT ${columns} FROM parked WHERE key = $1 ORDER BY state <> 'head', seq LIMIT ${mostShown}`,
     [key],
   )
   return rows.map(shown)
