@@ -65,10 +65,19 @@ export async function startTracing({
   return () => provider.shutdown()
 }
 
-/** A share of all traces. Of a caller's trace the caller has decided; but not off loopback, where anybody may call. */
+/**
+ * A share of all traces. Of a caller's trace the caller has decided; but not off loopback, where anybody may call: neither
+ * by its flag nor by its id, by which the SDK's own sampler of a share decides.
+ */
 export function samplerOf(sdk: typeof Sdk, { HOST, OTEL_TRACES_SAMPLER_ARG }: TracingOptions['config']): Sdk.Sampler {
-  const root = new sdk.TraceIdRatioBasedSampler(Number(OTEL_TRACES_SAMPLER_ARG ?? 1))
-  const ofCallers = isLoopback(HOST) ? {} : { remoteParentSampled: root, remoteParentNotSampled: root }
+  const share = Number(OTEL_TRACES_SAMPLER_ARG ?? 1)
+  const root = new sdk.TraceIdRatioBasedSampler(share)
+  const { RECORD_AND_SAMPLED, NOT_RECORD } = sdk.SamplingDecision
+  const byChance: Sdk.Sampler = {
+    shouldSample: () => ({ decision: Math.random() < share ? RECORD_AND_SAMPLED : NOT_RECORD }),
+    toString: () => `ByChance{${share}}`,
+  }
+  const ofCallers = isLoopback(HOST) ? {} : { remoteParentSampled: byChance, remoteParentNotSampled: byChance }
   return new sdk.ParentBasedSampler({ root, ...ofCallers })
 }
 

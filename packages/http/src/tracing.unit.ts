@@ -4,10 +4,16 @@ import { ROOT_CONTEXT, SpanKind, TraceFlags, trace } from '@opentelemetry/api'
 import * as sdk from '@opentelemetry/sdk-trace-base'
 import { samplerOf } from './tracing.ts'
 
-const traceId = '0af7651916cd43dd8448eb211c80319c'
+const anyTrace = '0af7651916cd43dd8448eb211c80319c'
 
 /** Whether a request of such a caller is sampled. */
-function samples(HOST: string, share: string, flag: 'sampled' | 'not sampled' | undefined, isRemote = true): boolean {
+function samples(
+  HOST: string,
+  share: string,
+  flag: 'sampled' | 'not sampled' | undefined,
+  isRemote = true,
+  traceId = anyTrace,
+): boolean {
   const traceFlags = flag === 'sampled' ? TraceFlags.SAMPLED : TraceFlags.NONE
   const parent = trace.setSpanContext(ROOT_CONTEXT, { traceId, spanId: 'b7ad6b7169203331', traceFlags, isRemote })
   const sampler = samplerOf(sdk, { HOST, OTEL_TRACES_SAMPLER_ARG: share })
@@ -27,6 +33,13 @@ test("on loopback a caller decides; elsewhere the share does, whatever the calle
   assert.equal(samples('127.0.0.1', '1', 'not sampled'), false)
   assert.equal(samples('10.0.0.1', '0', 'sampled'), false)
   assert.equal(samples('10.0.0.1', '1', 'not sampled'), true)
+})
+
+test('elsewhere a caller is not sampled more often for the id of its trace', () => {
+  // Whose four parts are 0 together, below any share.
+  const chosen = '00000001000000010000000000000000'
+  const sampled = Array.from({ length: 1_000 }, () => samples('10.0.0.1', '0.001', 'sampled', true, chosen))
+  assert.ok(sampled.filter(Boolean).length < 20)
 })
 
 test('what one of our services has decided holds everywhere', () => {
