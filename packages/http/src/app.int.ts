@@ -298,7 +298,11 @@ suite('what every service answers alike', () => {
     assert.doesNotMatch(page.text, /(src|href)="(https?:)?\/\//)
     assert.match(page.text, /"withDefaultFonts":\s*false/)
     const [, script = ''] = page.text.match(/<script src="([^"]+)"/) ?? []
-    assert.equal((await get(`/docs/${script}`)).status, 200)
+    const [first, second] = [await get(`/docs/${script}`), await get(`/docs/${script}`)]
+    assert.deepEqual([first.status, second.status], [200, 200])
+    assert.match(String(first.headers['content-type']), /javascript/)
+    assert.equal(Number(first.headers['content-length']), Buffer.byteLength(first.text))
+    assert.equal(second.text, first.text)
   })
 
   test('every problem has its page, at its type', async () => {

@@ -146,15 +146,25 @@ async function pages(app: FastifyInstance, { asksWhoCalls, ...info }: Info): Pro
     document ??= withComponents(withOptionalBodies(app.swagger()))
     return document
   })
-  await app.register(scalar, {
-    routePrefix: '/docs',
-    hooks: {
-      onRequest: (_request, reply, done) => {
-        reply.header('content-security-policy', contentSecurityPolicy)
-        done()
+  await app.register(async (scope) => {
+    // As a text the script, 5 MB that anybody may ask for, would be encoded anew for each answer, and kept for each who does
+    // not read theirs.
+    let script: Buffer | undefined
+    scope.addHook('onSend', async (request, _reply, payload) => {
+      if (typeof payload !== 'string' || !request.routeOptions.url?.endsWith('.js')) return payload
+      script ??= Buffer.from(payload)
+      return script
+    })
+    await scope.register(scalar, {
+      routePrefix: '/docs',
+      hooks: {
+        onRequest: (_request, reply, done) => {
+          reply.header('content-security-policy', contentSecurityPolicy)
+          done()
+        },
       },
-    },
-    configuration: { url: '/openapi.json', withDefaultFonts: false, telemetry: false, agent: { disabled: true } },
+      configuration: { url: '/openapi.json', withDefaultFonts: false, telemetry: false, agent: { disabled: true } },
+    })
   })
 }
 
