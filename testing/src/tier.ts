@@ -12,7 +12,7 @@ export interface TierOptions {
   /** What is run instead of the files, and imports them. */
   entries?: string[]
   concurrency: number
-  /** Of one test, in ms. */
+  /** Of one test, and of one suite with all of its tests, in ms. */
   timeout: number
   signal: AbortSignal
 }
