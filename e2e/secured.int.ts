@@ -2,6 +2,7 @@
 // the ACLs of deploy/kafka, a registry with TLS and a password, and the database roles of deploy/postgres.
 import '../packages/messaging/src/kafka/secured-kafka.int.ts'
 import '../packages/messaging/src/kafka/secured-registry.int.ts'
+import './doctor.int.ts'
 import assert from 'node:assert/strict'
 import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'

@@ -1,14 +1,11 @@
 // `npm run migrate -- cart`: brings a service's database (DATABASE_URL) to its newest migrations, as the role that owns them.
 // The service itself then runs with MIGRATE=off, under a role that owns nothing (deploy/postgres).
-import { join } from 'node:path'
-import { inboxMigrations } from '@inorder/messaging/inbox/migrations.ts'
-import { outboxMigrations } from '@inorder/messaging/outbox/migrations.ts'
 import { databaseDenial } from '@inorder/storage/database-denied.ts'
 import { migrate } from '@inorder/storage/migrate.ts'
 import { BadConfig, secretOf } from '@inorder/storage/settings.ts'
 import { StartFailure } from './failure.ts'
+import { migrationsOf } from './migrations.ts'
 import { services } from './services.ts'
-import { root } from './settings.ts'
 
 const withDatabase = services.filter(({ database }) => database).map(({ name }) => name)
 const [name = ''] = process.argv.slice(2)
@@ -17,8 +14,7 @@ try {
     throw new StartFailure(`npm run migrate -- <service>: one of ${withDatabase.join(', ')}`)
   const url = secretOf(process.env, 'DATABASE_URL')
   if (!url) throw new StartFailure(`set DATABASE_URL: the database of ${name}`)
-  const own = { name, path: join(root, 'services', name, 'migrations') }
-  await migrate(url, [own, ...(name === 'cart' ? outboxMigrations : inboxMigrations)])
+  await migrate(url, migrationsOf(name))
   console.log(`the database of ${name} has its newest migrations`)
 } catch (error) {
   const isClear = error instanceof StartFailure || error instanceof BadConfig

@@ -1,7 +1,5 @@
 // `npm run raise-partitions -- 12`: gives the topic of the order events more partitions while orders are taken. Killed
 // half-way it leaves publishing paused; run again it goes on from there.
-import { readFileSync } from 'node:fs'
-import { join } from 'node:path'
 import { setTimeout as pause } from 'node:timers/promises'
 import { orderEvents } from '@inorder/contracts/order-events.ts'
 import type { KafkaAccess } from '@inorder/messaging/kafka/access.ts'
@@ -14,6 +12,7 @@ import { BadConfig } from '@inorder/storage/settings.ts'
 import { databaseOf } from './databases.ts'
 import { StartFailure } from './failure.ts'
 import { say } from './output.ts'
+import { addressesOf } from './running.ts'
 import { readSettings } from './settings.ts'
 
 const deadlineMs = 10_000
@@ -86,24 +85,14 @@ function readCount([text = '']: string[]): number {
   return Number(text)
 }
 
-/** Of the stack that runs, or as they are given. `DATABASE_URL` is the server's; the cart's database is on it. */
+/** `DATABASE_URL` is the server's; the cart's database is on it. */
 function addresses(): { brokers: string[]; access: KafkaAccess | undefined; database: string } {
-  const { data, given } = readSettings(process.env)
-  const parts = given.kafka && given.database ? [] : runningParts(data)
-  const addressesOf = (name: RegExp) => parts.filter((part) => name.test(part.name)).map(({ address }) => address)
-  const server = given.database ?? `postgres://postgres@${addressesOf(/^postgres$/)[0]}/postgres`
+  const settings = readSettings(process.env)
+  const { brokers, server } = addressesOf(settings)
   return {
-    brokers: given.kafka?.split(',') ?? addressesOf(/^kafka/),
+    brokers: brokers(),
     // That of a stack of ours is open.
-    access: given.kafka ? kafkaAccess(process.env) : undefined,
-    database: databaseOf(server, 'inorder_cart'),
-  }
-}
-
-function runningParts(data: string): { name: string; address: string }[] {
-  try {
-    return JSON.parse(readFileSync(join(data, 'stack.json'), 'utf8')).parts
-  } catch {
-    throw new StartFailure(`no stack runs in ${data}: start it, or name KAFKA_BROKERS and DATABASE_URL`)
+    access: settings.given.kafka ? kafkaAccess(process.env) : undefined,
+    database: databaseOf(server(), 'inorder_cart'),
   }
 }

@@ -17,6 +17,14 @@ export class MigrationChanged extends Error {
 /** The database lacks migrations, and this process was told not to make them up. */
 export class MigrationsMissing extends Error {
   override readonly name = 'MigrationsMissing'
+  /** `cart 2 to 3`. */
+  readonly lacking: readonly string[]
+  constructor(lacking: readonly string[]) {
+    super(
+      `the database lacks migrations (${lacking.join(', ')}), and MIGRATE is off: npm run migrate -- <service>, as their owner`,
+    )
+    this.lacking = lacking
+  }
 }
 
 const lock = 7_016_001
@@ -49,10 +57,7 @@ export function assertMigrated(url: string, folders: readonly Migrations[]): Pro
       const wanted = await one.getMaxVersion()
       if (version < wanted) lacking.push(`${folder.name} ${version + 1} to ${wanted}`)
     }
-    if (lacking.length > 0)
-      throw new MigrationsMissing(
-        `the database lacks migrations (${lacking.join(', ')}), and MIGRATE is off: npm run migrate -- <service>, as their owner`,
-      )
+    if (lacking.length > 0) throw new MigrationsMissing(lacking)
   })
 }
 

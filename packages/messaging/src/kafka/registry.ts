@@ -34,6 +34,8 @@ const unknownId = 40403
 const maxCached = 1_000
 /** Kafka keeps Confluent's schemas, of 1 MiB at most by default; as JSON text one may be twice as long. */
 const longestAnswer = 4 * 1024 * 1024
+/** Every schema of a subject can be read with every other one. */
+export const fullCompatibility = 'FULL_TRANSITIVE'
 
 export class SchemaRegistry {
   readonly #url: string
@@ -67,13 +69,23 @@ export class SchemaRegistry {
     })
   }
 
+  /** The id under which a subject has this schema; undefined: it does not. Unlike `idOf` it registers nothing. */
+  async registeredId(subject: string, schema: string): Promise<number | undefined> {
+    const found = await this.#ask('POST', `/subjects/${encodeURIComponent(subject)}`, { schema })
+    return found.status === 404 ? undefined : field(found, 'id', isNumber)
+  }
+
+  /** What is demanded of a subject's new schemas; undefined: nothing that is its own. */
+  async compatibilityOf(subject: string): Promise<string | undefined> {
+    const found = await this.#ask('GET', `/config/${encodeURIComponent(subject)}`)
+    return found.status === 404 ? undefined : field(found, 'compatibilityLevel', isText)
+  }
+
   /** Has the registry demand of each new schema of the subject that it can be read with every other, and reads every other. */
   async demandFullCompatibility(subject: string): Promise<void> {
-    const level = 'FULL_TRANSITIVE'
+    if ((await this.compatibilityOf(subject)) === fullCompatibility) return
     const path = `/config/${encodeURIComponent(subject)}`
-    const current = await this.#ask('GET', path)
-    if (current.status === 200 && field(current, 'compatibilityLevel', isText) === level) return
-    field(await this.#ask('PUT', path, { compatibility: level }), 'compatibility', isText)
+    field(await this.#ask('PUT', path, { compatibility: fullCompatibility }), 'compatibility', isText)
   }
 
   async #register(subject: string, schema: string): Promise<number> {
