@@ -7,6 +7,7 @@ import { auditExpiry } from '@inorder/messaging/outbox/audit-expiry.ts'
 import { type Outbox, openOutbox } from '@inorder/messaging/outbox/open-outbox.ts'
 import type { PublishedTopic } from '@inorder/messaging/outbox/relay.ts'
 import type { Static, TObject } from 'typebox'
+import { inClearText } from './clear-text.ts'
 
 export type ServiceConfig = Static<TObject<ReturnType<typeof serviceConfig>>>
 
@@ -18,6 +19,7 @@ export function openParts(
   const access = kafkaAccess(process.env)
   access.onDenied = (cause) =>
     logger.error({ alarm: 'kafka-denied', cause }, 'Kafka denies this service something; it is tried again every 10 s')
+  for (const line of inClearText(config, process.env)) logger.warn(line)
   const outbox = openOutbox({
     url: config.DATABASE_URL,
     brokers: config.KAFKA_BROKERS.split(','),
