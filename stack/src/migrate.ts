@@ -17,7 +17,9 @@ try {
   await migrate(url, migrationsOf(name))
   console.log(`the database of ${name} has its newest migrations`)
 } catch (error) {
+  const { message, stack } = error as Error
+  const denial = databaseDenial(error)
   const isClear = error instanceof StartFailure || error instanceof BadConfig
-  console.error(isClear ? error.message : (databaseDenial(error) ?? (error as Error).stack))
+  console.error(isClear ? message : denial ? `${denial}: ${message}` : stack)
   process.exitCode = 1
 }

@@ -82,7 +82,7 @@ export class Startup {
     const denied = error instanceof MigrationsMissing ? error.message : databaseDenial(error)
     if (denied && denied !== this.#databaseDenied)
       this.#options.logger.error(
-        { alarm: 'database-denied', cause: denied },
+        { alarm: 'database-denied', cause: denied, err: error },
         'the service cannot work with its database: it answers 503 and tries again until that is mended',
       )
     this.#databaseDenied = denied

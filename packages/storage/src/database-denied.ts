@@ -21,7 +21,11 @@ const ofTheHandshake: [RegExp, string][] = [
 
 const withoutTls = 'The server does not support SSL connections'
 
-/** Why waiting does not help, in words that name the setting; undefined where it may help, or where nothing is known. */
+/**
+ * Why waiting does not help, in words that name the setting; undefined where it may help, or where nothing is known. It is
+ * shown to anybody in /health/ready, so that of a server's error it holds the SQLSTATE alone: the message names roles,
+ * databases and addresses.
+ */
 export function databaseDenial(error: unknown): string | undefined {
   if (error instanceof AggregateError) return error.errors.map(databaseDenial).find(Boolean)
   if (!(error instanceof Error)) return undefined
@@ -29,7 +33,7 @@ export function databaseDenial(error: unknown): string | undefined {
   const state = sqlState(error)
   if (state !== undefined) {
     const why = ofTheServer[state]
-    return why && denied(why, error.message.replaceAll(/\s+/g, ' '))
+    return why && denied(why, `SQLSTATE ${state}`)
   }
   if (error.message === withoutTls) return denied('it has no TLS: mend sslmode in DATABASE_URL', 'no TLS')
   const { code = '' } = error as NodeJS.ErrnoException
