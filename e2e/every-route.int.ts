@@ -4,11 +4,11 @@ import assert from 'node:assert/strict'
 import { mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { after, suite, test } from 'node:test'
-import { pathToFileURL } from 'node:url'
+import { after, before, suite, test } from 'node:test'
 import { digestOf } from '@inorder/http/api-keys.ts'
 import { scopes } from '@inorder/http/scopes.ts'
-import { startService } from '@inorder/testing/service-process.ts'
+import { freePort } from '@inorder/testing/ports.ts'
+import { type ServiceProcess, startService } from '@inorder/testing/service-process.ts'
 import { until } from '@inorder/testing/until.ts'
 import { root } from './starter.ts'
 
@@ -52,36 +52,43 @@ async function statusOf(url: string, method: string, headers: Record<string, str
 }
 
 suite('every route asks who calls', { concurrency: 2 }, () => {
-  for (const name of readdirSync(join(root, 'services')))
+  const names = readdirSync(join(root, 'services'))
+  const ports = new Map<string, number>()
+  let all: ServiceProcess
+  before(async () => {
+    await Promise.all(names.map(async (name) => ports.set(name, await freePort())))
+    const main = new URL('./services-in-one.fixture.ts', import.meta.url)
+    all = await startService(main, { ...settings, PORTS: JSON.stringify(Object.fromEntries(ports)) })
+  })
+  after(() => all.kill())
+
+  for (const name of names)
     test(name, async () => {
-      const service = await startService(pathToFileURL(join(root, 'services', name, 'src/main.ts')), settings)
-      try {
-        await until('it answers', async () => (await service.get('/health/live')).status === 200)
-        const document = (await (await service.get('/openapi.json')).json()) as Document
-        assert.deepEqual(Object.keys(document.components.securitySchemes), ['bearer'])
-        let guarded = 0
-        for (const [path, calls] of Object.entries(document.paths))
-          for (const [method, { security }] of Object.entries(calls)) {
-            const what = `${method} ${path}`
-            const status = (headers = {}) => statusOf(service.url + path.replaceAll(/{\w+}/g, '1'), method, headers)
-            if (open.includes(path)) {
-              assert.deepEqual(security, [], what)
-              assert.notEqual(await status(), 401, what)
-              continue
-            }
-            guarded++
-            assert.equal(await status(), 401, what)
-            const [needed = ''] = security[0]?.bearer ?? []
-            assert.ok(security.length === 1 && scopes.some((scope) => scope === needed), what)
-            for (const scope of scopes) {
-              const answer = await status({ authorization: `Bearer ${keyOf(scope)}` })
-              if (scope === needed) assert.ok(![401, 403].includes(answer), `${what} with ${scope}: ${answer}`)
-              else assert.equal(answer, 403, `${what} with ${scope}`)
-            }
+      const url = `http://127.0.0.1:${ports.get(name)}`
+      const document = (await until(`${name} answers`, async () =>
+        (await fetch(`${url}/openapi.json`)).json(),
+      )) as Document
+      assert.deepEqual(Object.keys(document.components.securitySchemes), ['bearer'])
+      let guarded = 0
+      for (const [path, calls] of Object.entries(document.paths))
+        for (const [method, { security }] of Object.entries(calls)) {
+          const what = `${method} ${path}`
+          const status = (headers = {}) => statusOf(url + path.replaceAll(/{\w+}/g, '1'), method, headers)
+          if (open.includes(path)) {
+            assert.deepEqual(security, [], what)
+            assert.notEqual(await status(), 401, what)
+            continue
           }
-        assert.ok(guarded > 2, `${guarded} calls`)
-      } finally {
-        await service.kill()
-      }
+          guarded++
+          assert.equal(await status(), 401, what)
+          const [needed = ''] = security[0]?.bearer ?? []
+          assert.ok(security.length === 1 && scopes.some((scope) => scope === needed), what)
+          for (const scope of scopes) {
+            const answer = await status({ authorization: `Bearer ${keyOf(scope)}` })
+            if (scope === needed) assert.ok(![401, 403].includes(answer), `${what} with ${scope}: ${answer}`)
+            else assert.equal(answer, 403, `${what} with ${scope}`)
+          }
+        }
+      assert.ok(guarded > 2, `${guarded} calls`)
     })
 })
