@@ -46,7 +46,7 @@ suite(`${orders} orders, seed ${seed}`, () => {
   const stored = new Map<string, string[]>()
 
   before(async () => {
-    stack = await sharedStack({ args: ['--instances', '2'], env: traced })
+    stack = await sharedStack({ args: ['--instances', '2'], env: await traced() })
     shop = new Shop(stack, { carts: ['cart', 'cart-2'] })
     for (let n = 0; n < items; n++) await putStock(n, onHand)
   })
@@ -93,7 +93,7 @@ suite(`${orders} orders, seed ${seed}`, () => {
   }
 
   test('I11: orders are taken while services are killed', { timeout: 3_600_000 }, async (t: TestContext) => {
-    const queue = Array.from({ length: orders }, (_, n) => `o-${n}`)
+    const queue = Array.from({ length: orders }, (_, n) => `campaign-${n}`)
     let done = false
     const working = Promise.all(Array.from({ length: clients }, () => client(queue))).finally(() => {
       done = true

@@ -36,11 +36,15 @@ const server = createServer(async (request, response) => {
 })
 // It keeps no test process from ending.
 server.listen(0, '127.0.0.1').unref()
-await once(server, 'listening')
+const listening = once(server, 'listening')
 
 /** Of the environment of a stack. Only the requests of which their caller says so are sampled. */
-export const traced = {
-  OTEL_EXPORTER_OTLP_ENDPOINT: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
-  OTEL_TRACES_SAMPLER_ARG: '0',
-  OTEL_BSP_SCHEDULE_DELAY: '500',
+export async function traced() {
+  // Not where this file is loaded: suites that import it would come behind those that do not.
+  await listening
+  return {
+    OTEL_EXPORTER_OTLP_ENDPOINT: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
+    OTEL_TRACES_SAMPLER_ARG: '0',
+    OTEL_BSP_SCHEDULE_DELAY: '500',
+  }
 }

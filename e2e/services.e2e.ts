@@ -44,7 +44,7 @@ suite('one order in all services', () => {
   let stack: Stack
   let shop: Shop
   before(async () => {
-    stack = await sharedStack({ env: traced })
+    stack = await sharedStack({ env: await traced() })
     shop = new Shop(stack)
     const stock = await send(`${stack.url('inventory')}/stock/pen`, { method: 'PUT', body: { onHand: 1_000 } })
     assert.equal(stock.status, 200, stock.text)

@@ -40,8 +40,8 @@ function withFormatsTold<Schema>(schema: Schema): Schema {
 
 /** What the code of a route asks of these, which reads them itself. */
 const toldHeaders: Record<string, object> = {
-  'if-match': { pattern: entityTags },
-  'if-none-match': { pattern: entityTags },
+  'if-match': { pattern: entityTags, examples: ['*'] },
+  'if-none-match': { pattern: entityTags, examples: ['"99"'] },
   'idempotency-key': { minLength: 1, maxLength: 255 },
 }
 function withHeadersTold(headers: TObject): TObject {

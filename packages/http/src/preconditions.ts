@@ -33,8 +33,8 @@ function namedIn(header: string, compared: string): Named | undefined {
   })
 }
 
-/** What the two headers take, for OpenAPI. */
-export const entityTags = `^(?:\\*|${list.source.slice(1, -1)})$`
+/** What the two headers take, for OpenAPI: as they are usually written. */
+export const entityTags = '^(\\*|(W/)?"[!#-~]*"(, ?(W/)?"[!#-~]*")*)$'
 
 /** The ETag of a version. */
 export const entityTag = (version: number): string => `"${version}"`

@@ -68,12 +68,12 @@ export function runSandbox({ name, port, actions }: { name: string; port: number
           return body
         },
       )
-      for (const action of actions) {
+      for (const [n, action] of actions.entries()) {
         const headers = Type.Object({
           'idempotency-key': Type.String({
             minLength: 1,
             maxLength: 255,
-            examples: ['7b0c8f0e-5a1e-4c55-9d5f-0f3a5a1c2b11:0'],
+            examples: [`7b0c8f0e-5a1e-4c55-9d5f-0f3a5a1c2b11:${n}`],
           }),
         })
         app.post(
