@@ -79,13 +79,16 @@ export class Copy {
     return this.run(process.execPath, script, ...args)
   }
 
-  /** Checks the types of these; what tsc says where they are wrong. */
+  /** Checks the types of these; what tsc says where they are wrong. Once more it looks only at what has changed since. */
   typeErrors(...include: string[]): string {
     this.write('tsconfig.page.json', JSON.stringify({ extends: './tsconfig.json', include }))
     try {
       return this.node(
         'node_modules/typescript/lib/tsc.js',
         '--noEmit',
+        '--incremental',
+        '--tsBuildInfoFile',
+        join(this.folder, 'types.tsbuildinfo'),
         '--pretty',
         'false',
         '-p',
