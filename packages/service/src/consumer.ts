@@ -10,6 +10,7 @@ import type { EffectKind } from '@inorder/messaging/inbox/effect.ts'
 import type { Handler } from '@inorder/messaging/inbox/handler.ts'
 import { type Applied, Inbox } from '@inorder/messaging/inbox/inbox.ts'
 import { copiesOf } from '@inorder/messaging/inbox/parked-copies.ts'
+import { isolatingRefusals } from '@inorder/messaging/kafka/refused-schemas.ts'
 import type { Pool } from 'pg'
 import type { Logger } from 'pino'
 import { type Static, type TObject, type TProperties, Type } from 'typebox'
@@ -69,6 +70,7 @@ export function runConsumer<State, Settings extends TProperties = Record<never, 
       if (effects) onClose('effects', () => effects.close())
       const inbox = new Inbox(orderEvents, consumer.handler, {
         ...parts,
+        registry: isolatingRefusals(registry, orderEvents.subject),
         group: name,
         groupInstanceId: config.GROUP_INSTANCE_ID,
         onApplied: (applied) => {

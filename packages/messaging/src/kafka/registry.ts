@@ -81,6 +81,15 @@ export class SchemaRegistry {
     return found.status === 404 ? undefined : field(found, 'compatibilityLevel', isText)
   }
 
+  /** Whether it gives the subject's newest schema away now: nothing that was learnt before counts. */
+  async gives(subject: string): Promise<boolean> {
+    const latest = `/subjects/${encodeURIComponent(subject)}/versions/latest`
+    return this.#ask('GET', latest).then(
+      (answer) => answer.status === 200 && isText(member(answer.body, 'schema')),
+      () => false,
+    )
+  }
+
   /** Has the registry demand of each new schema of the subject that it can be read with every other, and reads every other. */
   async demandFullCompatibility(subject: string): Promise<void> {
     if ((await this.compatibilityOf(subject)) === fullCompatibility) return
@@ -95,7 +104,7 @@ export class SchemaRegistry {
     assertDecimalsUnchanged(await this.#versions(path), schema)
     const created = await this.#ask('POST', `${path}/versions`, { schema })
     if (created.status === 409 || created.status === 422)
-      throw new Error(`the registry refuses the schema for ${subject}: ${JSON.stringify(created.body)}`)
+      throw new Error(`the registry refuses the schema for ${subject}: ${shown(created.body)}`)
     return field(created, 'id', isNumber)
   }
 
@@ -178,4 +187,6 @@ function field<Value>(answer: RegistryAnswer, name: string, is: (value: unknown)
 
 const codeOf = ({ status, body }: RegistryAnswer): unknown => (status === 404 ? member(body, 'error_code') : undefined)
 const unexpected = ({ asked, status, body }: RegistryAnswer) =>
-  new RegistryUnavailable(`${asked}: unexpected answer ${status} ${JSON.stringify(body)}`)
+  new RegistryUnavailable(`${asked}: unexpected answer ${status} ${shown(body)}`)
+/** The message is in each line of each try. */
+const shown = (body: unknown): string => String(JSON.stringify(body)).slice(0, 500)
