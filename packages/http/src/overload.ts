@@ -45,24 +45,33 @@ export async function refuseOverload(app: FastifyInstance, bodyLimit: number, me
     return now - since > lastsMs
   }
 
-  /** Kept as cheap as it can be: what refusals cost is missing where it is needed. */
-  function refusal(cause: 'event-loop' | 'queue', request: FastifyRequest, reply: FastifyReply): Buffer {
+  /** Kept as cheap as it can be: what refusals cost is missing where it is needed. So one write, past Fastify's reply. */
+  function refuse(cause: 'event-loop' | 'queue', request: FastifyRequest, reply: FastifyReply): void {
     refused.inc({ cause })
     const { headers, id, url } = request
     // Node reads a small body and throws it away; a large one is read as for any early answer (read-on.ts).
     if (headers['transfer-encoding'] !== undefined || Number(headers['content-length'] ?? 0) > bodyLimit)
       throw overloaded
-    reply.code(503).header(requestIdHeader, id).headers(overloaded.headers).type('application/problem+json')
-    return Buffer.from(JSON.stringify(overloaded.body(url.split('?', 1)[0] ?? url, id)))
+    const text = JSON.stringify(overloaded.body(url.split('?', 1)[0] ?? url, id))
+    reply.hijack()
+    reply.raw
+      .writeHead(503, {
+        ...overloaded.headers,
+        [requestIdHeader]: id,
+        'content-type': 'application/problem+json',
+        'content-length': Buffer.byteLength(text),
+      })
+      .end(text)
   }
   await app.register(underPressure, {
     maxEventLoopDelay,
     sampleInterval,
-    // The plugin sends what it is given; its types do not say so.
-    pressureHandler: (request, reply) => (lasts() ? (refusal('event-loop', request, reply) as never) : undefined),
+    pressureHandler: (request, reply) => {
+      if (lasts()) refuse('event-loop', request, reply)
+    },
   })
   app.addHook('onRequest', (request, reply, done) => {
-    if (request.routeOptions.config.isBehind?.()) reply.send(refusal('queue', request, reply))
+    if (request.routeOptions.config.isBehind?.()) refuse('queue', request, reply)
     else done()
   })
 }
