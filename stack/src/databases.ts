@@ -3,6 +3,7 @@ import { clientOf } from '@inorder/storage/connection.ts'
 import pg from 'pg'
 import { StartFailure } from './failure.ts'
 
+/** Somebody else has made it in the meantime. */
 const duplicateDatabase = '42P04'
 
 /** Whether the server takes connections. */
@@ -11,11 +12,13 @@ export async function isAccepting(url: string): Promise<boolean> {
   return true
 }
 
-/** Makes the databases that are missing. Sorted by byte (LOCALE C): ids come out the same on every machine. */
+/** Makes the databases that are missing: where none is, the role needs no right to make any. Sorted by byte (LOCALE C): ids come out the same on every machine. */
 export async function makeDatabases(url: string, names: string[]): Promise<void> {
   try {
     await onServer(url, async (client) => {
-      for (const name of names) {
+      const { rows } = await client.query('SELECT datname FROM pg_database')
+      const there = new Set(rows.map(({ datname }) => datname))
+      for (const name of names.filter((name) => !there.has(name))) {
         try {
           await client.query(
             `CREATE DATABASE ${pg.escapeIdentifier(name)} TEMPLATE template0 ENCODING 'UTF8' LOCALE 'C'`,

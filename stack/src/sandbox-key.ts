@@ -2,6 +2,7 @@
 import { createHash, randomBytes } from 'node:crypto'
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { secretOf } from '@inorder/storage/settings.ts'
 import { StartFailure } from './failure.ts'
 
 export interface SandboxKey {
@@ -11,8 +12,8 @@ export interface SandboxKey {
 }
 
 export function sandboxKey(data: string, env: NodeJS.ProcessEnv): SandboxKey | undefined {
-  const { API_KEYS_FILE, AUTH_JWKS_URL } = env
-  if (!API_KEYS_FILE && !AUTH_JWKS_URL) return undefined
+  const { API_KEYS_FILE } = env
+  if (!API_KEYS_FILE && !secretOf(env, 'AUTH_JWKS_URL')) return undefined
   const key = `ino_${randomBytes(32).toString('base64url')}`
   const line = `services ${createHash('sha256').update(key).digest('hex')} orders:write`
   const file = join(data, 'sandbox-keys')

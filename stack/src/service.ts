@@ -84,7 +84,9 @@ export function service(options: { instance: Instance; settings: Settings; surro
           ? { DATABASE_URL: databaseOf(surroundings.database, service.database), DATABASE_URL_FILE: '' }
           : standsIn),
         KAFKA_BROKERS: surroundings.kafka,
+        KAFKA_BROKERS_FILE: '',
         SCHEMA_REGISTRY_URL: surroundings.registry,
+        SCHEMA_REGISTRY_URL_FILE: '',
         HOST: host,
         // The console's page writes to the services.
         ALLOWED_ORIGINS: [process.env.ALLOWED_ORIGINS, `http://${host}:${consolePort + settings.offset}`]

@@ -91,6 +91,8 @@ test('instances share a database and know who they are; every service knows wher
       GATEWAY_URL: 'http://127.0.0.1:4006',
     },
   )
+  const { DATABASE_URL_FILE, KAFKA_BROKERS_FILE, SCHEMA_REGISTRY_URL_FILE } = environment('cart-2')
+  assert.deepEqual([DATABASE_URL_FILE, KAFKA_BROKERS_FILE, SCHEMA_REGISTRY_URL_FILE], ['', '', ''])
   assert.equal(environment('gateway').DATABASE_URL, undefined)
   assert.equal(environment('gateway').DATA_FILE, join(settings.data, 'gateway.jsonl'))
 })

@@ -31,10 +31,12 @@ const usage = 'npm start -- --instances <1 to 5> --brokers <1 or 3>'
 
 export function readSettings(env: NodeJS.ProcessEnv, args: string[] = []): Settings {
   const { instances = '1', brokers } = readArguments(args)
-  if (brokers && env.KAFKA_BROKERS) {
+  const [database, kafka, registry] = ['DATABASE_URL', 'KAFKA_BROKERS', 'SCHEMA_REGISTRY_URL'].map((name) =>
+    secretOf(env, name),
+  )
+  if (brokers && kafka) {
     throw new StartFailure('--brokers and KAFKA_BROKERS exclude each other: Kafka is either started or given')
   }
-  const database = secretOf(env, 'DATABASE_URL')
   return {
     instances: oneOf('instances', instances, ['1', '2', '3', '4', '5']),
     brokers: oneOf('brokers', brokers ?? '1', ['1', '3']),
@@ -46,10 +48,8 @@ export function readSettings(env: NodeJS.ProcessEnv, args: string[] = []): Setti
     services: readServices(env.INORDER_SERVICES).filter(({ standsInFor }) => !standsInFor || !env[standsInFor]),
     given: {
       ...(database && { database: readUrl('DATABASE_URL', database, ['postgres:', 'postgresql:']) }),
-      ...(env.KAFKA_BROKERS && { kafka: readBrokers(env.KAFKA_BROKERS) }),
-      ...(env.SCHEMA_REGISTRY_URL && {
-        registry: readUrl('SCHEMA_REGISTRY_URL', env.SCHEMA_REGISTRY_URL, ['http:', 'https:']),
-      }),
+      ...(kafka && { kafka: readBrokers(kafka) }),
+      ...(registry && { registry: readUrl('SCHEMA_REGISTRY_URL', registry, ['http:', 'https:']) }),
     },
   }
 }

@@ -1,4 +1,7 @@
 import assert from 'node:assert/strict'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { test } from 'node:test'
 import { readSettings } from './settings.ts'
 
@@ -21,17 +24,21 @@ test('given nothing, every part is started, with its data in .local', () => {
   assert.deepEqual(given, {})
 })
 
-test('what is given stands in for the part', () => {
+test('what is given stands in for the part', (t) => {
   const env = {
     DATABASE_URL: 'postgres://me@db.example/',
     KAFKA_BROKERS: 'a:9092,b:9092',
     SCHEMA_REGISTRY_URL: 'http://r.example/apis/ccompat/v7',
   }
-  assert.deepEqual(readSettings(env).given, {
-    database: env.DATABASE_URL,
-    kafka: env.KAFKA_BROKERS,
-    registry: env.SCHEMA_REGISTRY_URL,
+  const given = { database: env.DATABASE_URL, kafka: env.KAFKA_BROKERS, registry: env.SCHEMA_REGISTRY_URL }
+  assert.deepEqual(readSettings(env).given, given)
+  const folder = mkdtempSync(join(tmpdir(), 'inorder-settings-'))
+  t.after(() => rmSync(folder, { recursive: true }))
+  const inFiles = Object.entries(env).map(([name, value]) => {
+    writeFileSync(join(folder, name), value)
+    return [`${name}_FILE`, join(folder, name)]
   })
+  assert.deepEqual(readSettings(Object.fromEntries(inFiles)).given, given)
 })
 
 test('a bad value is named, in one line', () => {

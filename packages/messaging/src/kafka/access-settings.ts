@@ -34,7 +34,7 @@ function tlsOf(env: NodeJS.ProcessEnv) {
 }
 
 function saslOf(env: NodeJS.ProcessEnv): SASLOptions | undefined {
-  const { KAFKA_SASL_MECHANISM, KAFKA_OAUTH_TOKEN_URL: url, KAFKA_OAUTH_SCOPE: scope } = env
+  const { KAFKA_SASL_MECHANISM } = env
   const isGiven = (name: string) => secretOf(env, name) !== undefined
   if (!KAFKA_SASL_MECHANISM) {
     const given = [...password, ...oauth].find(isGiven)
@@ -51,6 +51,7 @@ function saslOf(env: NodeJS.ProcessEnv): SASLOptions | undefined {
   const secret = (name: string) => () => secretOf(env, name) as string
   if (mechanism !== 'OAUTHBEARER')
     return { mechanism, username: secret('KAFKA_SASL_USERNAME')(), password: secret('KAFKA_SASL_PASSWORD') }
+  const [url, scope] = [secretOf(env, 'KAFKA_OAUTH_TOKEN_URL'), secretOf(env, 'KAFKA_OAUTH_SCOPE')]
   if (!isSafe(url)) badConfig('KAFKA_OAUTH_TOKEN_URL must be an https URL without a login (http on loopback only)')
   const clientSecret = secret('KAFKA_OAUTH_CLIENT_SECRET')
   const clientId = secret('KAFKA_OAUTH_CLIENT_ID')()

@@ -40,6 +40,9 @@ test('a password is the setting, or what is in the file that it names now', () =
   assert.equal(password(), ' new ')
   assert.equal(kafkaAccess(plain).login, 'KAFKA_SASL_USERNAME and KAFKA_SASL_PASSWORD')
   assert.equal(kafkaAccess(oauth).login, 'KAFKA_OAUTH_CLIENT_ID and KAFKA_OAUTH_CLIENT_SECRET')
+  const { KAFKA_OAUTH_TOKEN_URL = '', ...withoutUrl } = oauth
+  const inFiles = { ...withoutUrl, KAFKA_OAUTH_TOKEN_URL_FILE: file('url', KAFKA_OAUTH_TOKEN_URL) }
+  assert.equal(kafkaAccess(inFiles).login, 'KAFKA_OAUTH_CLIENT_ID and KAFKA_OAUTH_CLIENT_SECRET')
 })
 
 test('what is half given, or is for something else, is one line that names the setting and shows no value', () => {
@@ -60,6 +63,7 @@ test('what is half given, or is for something else, is one line that names the s
     [{ ...plain, KAFKA_SASL_PASSWORD_FILE: missing }, /KAFKA_SASL_PASSWORD_FILE names a file/],
     [{ ...plain, KAFKA_SASL_PASSWORD_FILE: file('p', 'secret') }, /are both set/],
     [{ ...plain, KAFKA_SASL_PASSWORD: '', KAFKA_SASL_PASSWORD_FILE: file('empty', '\n') }, /names an empty file/],
+    [{ ...oauth, KAFKA_OAUTH_SCOPE: 'secret', KAFKA_OAUTH_SCOPE_FILE: file('scope', 'secret') }, /are both set/],
     [{ ...plain, KAFKA_OAUTH_CLIENT_ID: 'secret' }, /KAFKA_OAUTH_CLIENT_ID is set, and PLAIN does not use it/],
     [{ ...oauth, KAFKA_OAUTH_CLIENT_SECRET: '' }, /KAFKA_OAUTH_CLIENT_SECRET is not set, and OAUTHBEARER needs it/],
     [{ ...oauth, KAFKA_OAUTH_TOKEN_URL: 'http://id.example/secret' }, /KAFKA_OAUTH_TOKEN_URL must be an https URL/],
@@ -68,6 +72,7 @@ test('what is half given, or is for something else, is one line that names the s
   const ofRegistry: [NodeJS.ProcessEnv, RegExp][] = [
     [{ SCHEMA_REGISTRY_USERNAME: 'secret' }, /SCHEMA_REGISTRY_PASSWORD belong together/],
     [{ SCHEMA_REGISTRY_URL: 'http://me:secret@r/' }, /SCHEMA_REGISTRY_URL holds a login/],
+    [{ SCHEMA_REGISTRY_URL_FILE: file('registry', 'http://me:secret@r/') }, /SCHEMA_REGISTRY_URL holds a login/],
     [
       { SCHEMA_REGISTRY_USERNAME: 'me', SCHEMA_REGISTRY_PASSWORD: 'secret', SCHEMA_REGISTRY_TOKEN: 'secret' },
       /SCHEMA_REGISTRY_TOKEN and SCHEMA_REGISTRY_USERNAME are both set/,

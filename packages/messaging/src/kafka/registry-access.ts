@@ -12,7 +12,7 @@ export function registryAccess(env: NodeJS.ProcessEnv): RegistryAccess {
   const [username, password, token] = ['USERNAME', 'PASSWORD', 'TOKEN'].map((name) =>
     secretOf(env, `SCHEMA_REGISTRY_${name}`),
   )
-  const { username: user, password: own } = URL.parse(env.SCHEMA_REGISTRY_URL ?? '') ?? {}
+  const { username: user, password: own } = URL.parse(secretOf(env, 'SCHEMA_REGISTRY_URL') ?? '') ?? {}
   if (user || own)
     badConfig('SCHEMA_REGISTRY_URL holds a login: give it as SCHEMA_REGISTRY_USERNAME and SCHEMA_REGISTRY_PASSWORD')
   if ((username === undefined) !== (password === undefined))
