@@ -9,6 +9,7 @@ import { until } from '@inorder/testing/until.ts'
 import { Admin } from '@platformatic/kafka'
 import { untilQuiet } from './arrival.ts'
 import { Load } from './load.ts'
+import { assertUnreached, turkish } from './odd-shell.ts'
 import { restartedStack, sharedStack } from './shared-stack.ts'
 import { Shop, versionOf } from './shop.ts'
 import { sql } from './sql.ts'
@@ -23,12 +24,12 @@ suite('restored', () => {
   /** Files of Kafka, and a copy of them as they were at the first stop. */
   const kafka = () => join(stack.data, 'kafka')
   const backup = () => join(stack.data, 'backup')
-  async function restart(meanwhile: () => void): Promise<void> {
-    stack = await restartedStack(meanwhile)
+  async function restart(meanwhile: () => void, env?: Record<string, string>): Promise<void> {
+    stack = await restartedStack(meanwhile, env)
     shop = new Shop(stack)
   }
 
-  test('everything is there after the stack was stopped and started, and versions go on', async () => {
+  test('everything is there after the stack was stopped, and started in a Turkish shell with settings of all parts; versions go on', async () => {
     for (const [n, status] of ['new', 'paid', 'sent'].entries()) {
       const answer = n === 0 ? await shop.create('stopped') : await shop.update('stopped', status)
       assert.equal(versionOf(answer), n + 1)
@@ -36,7 +37,8 @@ suite('restored', () => {
     }
     const ids = await shop.topicIds()
     const before = await detailsOf(ids.orderIds)
-    await restart(() => cpSync(kafka(), backup(), { recursive: true }))
+    await restart(() => cpSync(kafka(), backup(), { recursive: true }), turkish)
+    await assertUnreached(stack)
     assert.deepEqual(await shop.topicIds(), ids)
     assert.deepEqual(await detailsOf(ids.orderIds), before)
     assert.equal(versionOf(await shop.inCart('stopped')), 3)
