@@ -21,6 +21,7 @@ const registry = new SchemaRegistry({ url: registryUrl(), deadlineMs: 5_000 })
 const producer = new SerialProducer(cluster, 0)
 let database: Awaited<ReturnType<typeof freshDatabase>>
 let service: ChildProcess
+let logged = ''
 let url: string
 
 before(async () => {
@@ -46,8 +47,11 @@ async function start(): Promise<void> {
   await new Promise((resolve) => listener.close(resolve))
   const parts = { DATABASE_URL: database.url, KAFKA_BROKERS: brokers(), SCHEMA_REGISTRY_URL: registryUrl() }
   service = spawn(process.execPath, [fileURLToPath(new URL('main.ts', import.meta.url))], {
-    env: { PATH: process.env.PATH, PORT: String(port), LOG_LEVEL: 'silent', ...parts },
-    stdio: ['ignore', 'ignore', 'inherit'],
+    env: { PATH: process.env.PATH, PORT: String(port), LOG_LEVEL: 'info', ...parts },
+    stdio: ['ignore', 'pipe', 'inherit'],
+  })
+  service.stdout?.on('data', (text) => {
+    logged += text
   })
   url = `http://127.0.0.1:${port}`
   await until('it is ready', async () => (await fetch(`${url}/health/ready`)).status === 200)
@@ -91,6 +95,12 @@ test('stock is set, read, and not set below what is reserved', async () => {
   const five = { itemId, onHand: 5, reserved: 0, available: 5 }
   assert.deepEqual(await answered(await put(itemId, { onHand: 5 })), { status: 200, body: five })
   assert.deepEqual(await answered(await get(stockPath(itemId))), { status: 200, body: five })
+
+  const line = await until('its line is in the log', async () => {
+    return logged.split('\n').find((text) => text.includes('stock of an item was set'))
+  })
+  const { level, operator, ...told } = JSON.parse(line)
+  assert.deepEqual([level, operator, told.itemId, told.onHand], ['info', '127.0.0.1', itemId, 5])
 
   const orderId = unique('o /ü')
   await publish(orderId, 'new', [{ itemId, quantity: 3 }])

@@ -1,6 +1,7 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import { Problem } from '@inorder/contracts/problems.ts'
 import { answersOf } from '@inorder/http/answers.ts'
+import { operatorOf } from '@inorder/http/operator.ts'
 import { inChapter } from '@inorder/http/schemas.ts'
 import { transaction } from '@inorder/storage/transaction.ts'
 import type { Pool } from 'pg'
@@ -42,9 +43,13 @@ export const inventoryRoutes =
           },
         },
       },
-      async ({ params: { itemId }, body: { onHand } }) => {
+      async (request) => {
+        const { itemId } = request.params
+        const { onHand } = request.body
         const set = await transaction(pool, (tx) => setOnHand(tx, itemId, onHand))
         if (!set) throw new Problem('stock-reserved', `More than ${onHand} of ${itemId} are reserved.`)
+        const operator = operatorOf(request)
+        request.log.info({ itemId, onHand, operator, request_id: request.id }, 'the stock of an item was set')
         allocator.wake()
         return stock(set)
       },
