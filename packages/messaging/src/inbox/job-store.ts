@@ -15,10 +15,13 @@ export interface StoredJob extends JobProgress {
   readonly updatedAt: Date
 }
 
-const columns = `job.id::float8, job.state, job.operator AS by, job.filter, job.dry_run AS "dryRun", job.canary,
+const columnsWith = (
+  filter: string,
+) => `job.id::float8, job.state, job.operator AS by, ${filter} AS filter, job.dry_run AS "dryRun", job.canary,
   job.rate_per_second AS "ratePerSecond", job.stop_after AS "stopAfter", job.selected_to IS NULL AS "isSelected",
   job.total, job.tried, job.failed, job.tried_before AS "triedBefore", job.failed_before AS "failedBefore",
   job.last_failure AS "lastFailure", job.started_at AS "startedAt", job.updated_at AS "updatedAt"`
+const columns = columnsWith('job.filter')
 
 const jobsOf = async (db: Tx, text: string, values: unknown[]): Promise<StoredJob[]> =>
   (await db.query<StoredJob>(text, values)).rows
@@ -65,9 +68,12 @@ export const findJob = (db: Tx, id: number) => jobOf(db, `SELECT ${columns} FROM
 
 export const runningJob = (db: Tx) => jobOf(db, `SELECT ${columns} FROM job WHERE state = 'running'`, [])
 
+/** Without the keys of their filters: a page could hold ten million of them. */
+const listed = columnsWith(`job.filter - 'keys'`)
+
 /** The newest first. */
 export const listJobs = (db: Tx, limit: number, before?: number) =>
-  jobsOf(db, `SELECT ${columns} FROM job WHERE $2::bigint IS NULL OR id < $2 ORDER BY id DESC LIMIT $1`, [
+  jobsOf(db, `SELECT ${listed} FROM job WHERE $2::bigint IS NULL OR id < $2 ORDER BY id DESC LIMIT $1`, [
     limit,
     before ?? null,
   ])

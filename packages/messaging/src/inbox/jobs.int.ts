@@ -145,6 +145,8 @@ test('it stops after so many keys that are still held; a dry run finds the same,
 
 test('of two that are asked for at once one begins; another is continued only when none runs', async () => {
   const { filter, ...consumer } = await parkedKeys(2)
+  const lines: { msg: string; filter?: object }[] = []
+  const logger = pino({}, { write: (line) => lines.push(JSON.parse(line)) })
   const jobs = new Jobs({ pool, instance: 'none', logger, redrive: (key, how) => consumer.operator.redrive(key, how) })
   const answers = await Promise.all([1, 2].map(() => jobs.add({ operator: 'ann', filter })))
   const [first] = answers.flatMap((answer) => ('id' in answer ? answer : []))
@@ -152,6 +154,11 @@ test('of two that are asked for at once one begins; another is continued only wh
   assert.ok(first && refused)
   assert.equal(refused.refused, 'job-running')
   assert.match(refused.detail, new RegExp(`/ops/jobs/${first.id}\\b`))
+  const { keys, ...rest } = filter
+  const told = lines.filter(({ msg }) => msg === 'a job begins').map((line) => line.filter)
+  assert.deepEqual(told, [{ ...rest, keys: 2, firstKeys: keys }])
+  const listed = (await jobs.list({ limit: 1 })).items[0]
+  assert.deepEqual([listed?.filter, (await jobs.of(first.id))?.filter], [rest, filter], 'keys are in the one alone')
   await jobs.cancel(first.id, 'ann')
   const second = await begun(jobs, { filter })
   const held = await jobs.continue(first.id, 'ann')

@@ -35,12 +35,14 @@ export class Jobs {
         const id = await addJob(tx, request)
         return (await selectKeys(tx, { id, filter: request.filter }))!
       })
-      logger.info({ job: job.id, ...request, total: job.total }, 'a job begins')
+      const { keys, ...filter } = request.filter
+      const first = keys && { keys: keys.length, firstKeys: keys.slice(0, 10) }
+      logger.info({ job: job.id, ...request, filter: { ...filter, ...first }, total: job.total }, 'a job begins')
       return job
     })
   }
 
-  /** The newest first. */
+  /** The newest first, without the keys of their filters. */
   async list({ limit, after }: { limit: number; after?: number }): Promise<List<Job>> {
     const jobs = await listJobs(this.#options.pool, limit + 1, after)
     return listOf(jobs.map(shown), limit, ({ id }) => String(id))
