@@ -6,7 +6,7 @@ import { closed, limit, pageOf, text } from '@inorder/http/schemas.ts'
 import type { EffectOps } from '@inorder/messaging/effects/operator.ts'
 import { HeldEffect, ReleasedAll, ShownEffect } from '@inorder/messaging/effects/ops.ts'
 import { Type } from 'typebox'
-import { cause, dryRun, opsRoute, redriveCauseBody } from './ops-route.ts'
+import { cause, dryRun, opsRoute } from './ops-route.ts'
 
 const OfKey = Type.Object({ key: Type.String(), effects: Type.Array(ShownEffect) }, { title: 'EffectsOfKey' })
 
@@ -19,15 +19,20 @@ const discardBody = closed(
   { effect, reason },
   { title: 'DiscardEffect', examples: [{ effect: '7b0c8f0e-5a1e-4c55-9d5f-0f3a5a1c2b11:0', reason: why }] },
 )
+const after = Type.Optional(text(128))
+const redriveCauseBody = closed(
+  { cause, dryRun, after },
+  { title: 'RedriveEffects', examples: [{ cause: 'status-404', dryRun: true }] },
+)
 const discardCauseBody = closed(
-  { cause, reason, dryRun },
+  { cause, reason, dryRun, after },
   { title: 'DiscardCause', examples: [{ cause: 'status-404', reason: why, dryRun: true }] },
 )
 const querystring = closed({
   state: Type.Enum(['parked', 'failing'], { default: 'parked' }),
   cause: Type.Optional(cause),
   limit,
-  after: Type.Optional(text(128)),
+  after,
 })
 
 export function effectRoutes(effects: EffectOps): FastifyPluginAsyncTypebox {
@@ -92,13 +97,13 @@ export function effectRoutes(effects: EffectOps): FastifyPluginAsyncTypebox {
       '/ops/effects/redrive',
       opsRoute(
         'redriveEffectsByCause',
-        'Try all effects now that are parked, or fail, with one cause',
+        'Try all effects now that are parked, or fail, with one cause, 1,000 orders in a call',
         { body: redriveCauseBody },
         ReleasedAll,
       ),
       (request) => {
-        const { cause, dryRun = false } = request.body
-        return effects.releaseAll(cause, { operator: operatorOf(request), dryRun })
+        const { cause, dryRun = false, ...more } = request.body
+        return effects.releaseAll(cause, { operator: operatorOf(request), dryRun, ...more })
       },
     )
 
@@ -106,13 +111,13 @@ export function effectRoutes(effects: EffectOps): FastifyPluginAsyncTypebox {
       '/ops/effects/discard',
       opsRoute(
         'discardEffectsByCause',
-        'Give up all effects that are parked, or fail, with one cause',
+        'Give up all effects that are parked, or fail, with one cause, 1,000 orders in a call',
         { body: discardCauseBody },
         ReleasedAll,
       ),
       (request) => {
-        const { cause, reason, dryRun = false } = request.body
-        return effects.releaseAll(cause, { operator: operatorOf(request), reason, dryRun })
+        const { cause, dryRun = false, ...more } = request.body
+        return effects.releaseAll(cause, { operator: operatorOf(request), dryRun, ...more })
       },
     )
   }

@@ -115,10 +115,10 @@ test('all of one cause are redriven or discarded, or it is only told what would 
   const post = (what: string, payload: object) => app.inject({ method: 'POST', url: `/ops/effects/${what}`, payload })
   const answer = await post('redrive', { cause: 'no-such-card' })
   assert.deepEqual(answer.json().totals, { keys: 1, released: 1, failed: 0 })
-  await post('discard', { cause: 'no-such-card', reason: 'paid by hand', dryRun: true })
+  await post('discard', { cause: 'no-such-card', reason: 'paid by hand', dryRun: true, after: 'o-1' })
   assert.deepEqual(structuredClone(asked), [
     ['no-such-card', { operator: '127.0.0.1', dryRun: false }],
-    ['no-such-card', { operator: '127.0.0.1', reason: 'paid by hand', dryRun: true }],
+    ['no-such-card', { operator: '127.0.0.1', reason: 'paid by hand', dryRun: true, after: 'o-1' }],
   ])
   for (const [what, body] of [
     ['redrive', {}],

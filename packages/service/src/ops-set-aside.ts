@@ -7,13 +7,14 @@ import { closed, limit, pageOf, text } from '@inorder/http/schemas.ts'
 import { SetAside, SetAsideDiscarded, SetAsideOfKey, SetAsideRedriven } from '@inorder/messaging/outbox/ops.ts'
 import { SetAsideOperator, type SetAsideOps, type SetAsideOptions } from '@inorder/messaging/outbox/set-aside.ts'
 import { Type } from 'typebox'
-import { cause, done, keyParams, opsRoute, redriveBody, redriveCauseBody } from './ops-route.ts'
+import { cause, done, dryRun, keyParams, opsRoute, redriveBody } from './ops-route.ts'
 
-const querystring = closed({
-  cause: Type.Optional(cause),
-  limit,
-  after: Type.Optional(Type.String({ pattern: '^[0-9]{1,18}$' })),
-})
+const after = Type.Optional(Type.String({ pattern: '^[0-9]{1,18}$' }))
+const querystring = closed({ cause: Type.Optional(cause), limit, after })
+const redriveCauseBody = closed(
+  { cause, dryRun, after },
+  { title: 'RedriveSetAsides', examples: [{ cause: 'record-too-large', dryRun: true }] },
+)
 const event = Type.String({ pattern: '^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$', description: 'The event id' })
 const discardBody = closed(
   { event, reason: text(1000) },
@@ -85,13 +86,13 @@ export function setAsideRoutes(ops: SetAsideOps): FastifyPluginAsyncTypebox {
       '/ops/set-aside/redrive',
       opsRoute(
         'redriveSetAsideByCause',
-        'Try to publish all events again that are set aside for one cause',
+        'Try to publish all events again that are set aside for one cause, 1,000 in a call',
         { body: redriveCauseBody },
         SetAsideRedriven,
       ),
       (request) => {
-        const { cause, dryRun = false } = request.body
-        return ops.redriveAll(cause, { operator: operatorOf(request), dryRun })
+        const { cause, dryRun = false, ...more } = request.body
+        return ops.redriveAll(cause, { operator: operatorOf(request), dryRun, ...more })
       },
     )
 

@@ -73,11 +73,11 @@ test('one key or all of a cause are redriven, or it is only told what would happ
     app.inject({ method: 'POST', url: `/ops/set-aside/${path}`, ...(payload && { payload }) })
   assert.deepEqual((await post('o-1/redrive')).json(), redriven)
   await post('o-1/redrive', { dryRun: true })
-  assert.deepEqual((await post('redrive', { cause: 'record-too-large' })).json(), redriven)
+  assert.deepEqual((await post('redrive', { cause: 'record-too-large', after: '7' })).json(), redriven)
   assert.deepEqual(structuredClone(asked), [
     ['o-1', { operator: '127.0.0.1', dryRun: false }],
     ['o-1', { operator: '127.0.0.1', dryRun: true }],
-    ['record-too-large', { operator: '127.0.0.1', dryRun: false }],
+    ['record-too-large', { operator: '127.0.0.1', dryRun: false, after: '7' }],
   ])
   assert.equal((await post('healthy/redrive')).statusCode, 404)
   assert.equal((await post('redrive', {})).statusCode, 400)

@@ -6,7 +6,7 @@ import type { Pool } from 'pg'
 import type { Logger } from 'pino'
 import { inForce } from '../inbox/pauses.ts'
 import { lockRows } from '../inbox/store.ts'
-import { actOnAll } from '../outbox/act-on-all.ts'
+import { actOnAll, mostInOneCall } from '../outbox/act-on-all.ts'
 import { addAudit, discardAnswer } from '../outbox/audit.ts'
 import { type List, listOf } from '../outbox/ops.ts'
 import type { HeldEffect, ReleasedAll, ShownEffect } from './ops.ts'
@@ -98,25 +98,30 @@ export class EffectOperator {
     return true
   }
 
-  /** Every key that a parked or failing effect holds up for this cause. */
-  async releaseAll(cause: string, { dryRun, ...action }: Action & { dryRun: boolean }): Promise<ReleasedAll> {
+  /** By key, what a parked or failing effect holds up for this cause: 1,000 keys; `after` is the `next` of the call before. */
+  async releaseAll(
+    cause: string,
+    { dryRun, after = '', ...action }: Action & { dryRun: boolean; after?: string },
+  ): Promise<ReleasedAll> {
     const { rows } = await this.#pool.query<Row>(
-      `SELECT ${columns} FROM effect WHERE cause = $1 AND failing_since IS NOT NULL ORDER BY key`,
-      [cause],
+      `SELECT ${columns} FROM effect WHERE cause = $1 AND failing_since IS NOT NULL AND key > $2
+       ORDER BY key LIMIT ${mostInOneCall + 1}`,
+      [cause, after],
     )
+    const { items: found, next } = listOf(rows, mostInOneCall, ({ key }) => key)
     const item = ({ key, effect, kind, state, detail }: Row) => ({ key, effect, kind, state, detail })
     const keysOf = (some: readonly Row[]) => some.map(({ key }) => key)
     // In the meantime some may have been done, or fail with another cause.
-    const { items, done, failed } = await actOnAll(rows, item, (some) =>
+    const { items, done, failed } = await actOnAll(found, item, (some) =>
       dryRun ? some : release(this.#pool, keysOf(some), action, (row) => row.cause === cause),
     )
     const totals = { keys: items.length, released: done, failed }
     if (!dryRun) {
       const what = action.reason === undefined ? 'redriven' : 'discarded'
-      this.#logger.warn({ cause, ...action, ...totals }, `all effects with one cause were ${what}`)
+      this.#logger.warn({ cause, ...action, ...totals, next }, `effects with one cause were ${what}`)
       this.#wake()
     }
-    return { items, next: null, totals }
+    return { items, next, totals }
   }
 }
 

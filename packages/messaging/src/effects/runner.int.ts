@@ -442,6 +442,23 @@ test('an operator tries a failing effect now, or gives it up under a running att
   await runner.close()
 })
 
+test('of more than 1,000 keys that one cause holds up the first ones are done, and the answer says where to go on', async () => {
+  const runner = rig.runner(hang)
+  const cause = unique('cause')
+  await rig.pool.query(
+    `INSERT INTO effect (key, version, n, event_id, kind, payload, cause, detail, failing_since, parked_at)
+     SELECT $1 || n, 1, 1, $1 || n, 'call', '{}', $1, '', now(), now() FROM generate_series(10000, 11000) AS n`,
+    [cause],
+  )
+  const action = { operator: 'anna', reason: 'a test', dryRun: true }
+  const { totals, next } = await runner.ops.releaseAll(cause, action)
+  assert.deepEqual([totals.keys, next], [1_000, `${cause}10999`])
+  const rest = await runner.ops.releaseAll(cause, { ...action, dryRun: false, after: next! })
+  assert.deepEqual([rest.totals.released, rest.items[0]?.key, rest.next], [1, `${cause}11000`, null])
+  assert.equal((await rig.pool.query('DELETE FROM effect WHERE cause = $1', [cause])).rowCount, 1_000)
+  await runner.close()
+})
+
 test('an effect that has not failed is neither redriven nor discarded', async () => {
   const o = unique('o')
   await rig.apply([event(o, 1)])

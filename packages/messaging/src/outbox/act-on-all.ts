@@ -1,3 +1,5 @@
+/** What a call waits for: of more it does the first ones, and its `next` says where to go on. */
+export const mostInOneCall = 1_000
 /** So many rows are locked at once. */
 const together = 100
 

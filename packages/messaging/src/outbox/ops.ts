@@ -10,7 +10,7 @@ const orNull =
 export const textOrNull = orNull<string>('string')
 export const integerOrNull = orNull<number>('integer')
 
-/** What became of everything that one cause holds up; `totals` beside how many failed. */
+/** What became of what one cause holds up; `totals` beside how many failed. */
 export const allOf = <Item extends TProperties, Totals extends TProperties>(
   title: string,
   item: Item,
@@ -21,7 +21,7 @@ export const allOf = <Item extends TProperties, Totals extends TProperties>(
       items: Type.Array(
         Type.Object({ ...item, error: Type.Optional(text('Why nothing was done with it; try again')) }),
       ),
-      next: Type.Null(),
+      next: textOrNull('What to pass as after, where it is taken: there are more'),
       totals: Type.Object({ ...totals, failed: Type.Integer({ description: 'Those with an error' }) }),
     },
     { title },

@@ -105,6 +105,17 @@ test('rule 9: what is set aside is listed, and redriven from any instance goes o
   assert.equal((await operator.audit({ limit: 10, after: Number(next) })).items.length, 1)
 })
 
+test('of more than 1,000 events that are set aside for one cause the oldest are redriven, and the answer says where to go on', async () => {
+  await rig.add(Array.from({ length: 1_001 }, (_, n) => rig.record({ key: Buffer.from(`o-${n}`) })))
+  await rig.pool.query(`UPDATE outbox SET set_aside_at = now(), cause = 'record-too-large'`)
+  const operator = operatorOf({ wake() {} })
+  const { totals, next } = await operator.redriveAll('record-too-large', { ...tried, dryRun: true })
+  assert.equal(totals.redriven, 1_000)
+  const rest = await operator.redriveAll('record-too-large', { ...tried, after: next! })
+  assert.deepEqual([rest.totals.redriven, rest.next], [1, null])
+  assert.equal((await operator.list({})).items.length, 1_000)
+})
+
 test('rule 9: what is discarded is kept, audited and said to be missing; what waits behind it goes out', async () => {
   const lines: Record<string, unknown>[] = []
   const operator = operatorOf(await rig.relay(), lines)

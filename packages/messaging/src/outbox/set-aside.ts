@@ -3,7 +3,7 @@
 import { transaction } from '@inorder/storage/transaction.ts'
 import type { Pool } from 'pg'
 import type { Logger } from 'pino'
-import { actOnAll } from './act-on-all.ts'
+import { actOnAll, mostInOneCall } from './act-on-all.ts'
 import { addAudit, auditEntries, discardAnswer } from './audit.ts'
 import type { AuditEntry, List, Refused, SetAside, SetAsideDiscarded, SetAsideOfKey, SetAsideRedriven } from './ops.ts'
 import { dropRows } from './recovery-store.ts'
@@ -49,12 +49,13 @@ export class SetAsideOperator {
 
   /** Undefined: nothing of this key is set aside. */
   async redrive(key: string, redrive: Redrive): Promise<SetAsideRedriven | undefined> {
-    const { items } = await this.list({ key })
-    return items.length > 0 ? this.#redrive(items, redrive) : undefined
+    const found = await this.list({ key })
+    return found.items.length > 0 ? this.#redrive(found, redrive) : undefined
   }
 
-  async redriveAll(cause: string, redrive: Redrive): Promise<SetAsideRedriven> {
-    return this.#redrive((await this.list({ cause })).items, redrive)
+  /** The oldest 1,000 of the cause; `after` is the `next` of the call before. */
+  async redriveAll(cause: string, { after, ...redrive }: Redrive & { after?: string }): Promise<SetAsideRedriven> {
+    return this.#redrive(await this.list({ cause, limit: mostInOneCall, ...(after && { after }) }), redrive)
   }
 
   async discard(
@@ -92,15 +93,15 @@ export class SetAsideOperator {
     return auditEntries(this.#options.pool, query, 'outbox_audit')
   }
 
-  async #redrive(rows: readonly SetAside[], { operator, dryRun }: Redrive): Promise<SetAsideRedriven> {
+  async #redrive({ items: rows, next }: List<SetAside>, { operator, dryRun }: Redrive): Promise<SetAsideRedriven> {
     const { relay, logger } = this.#options
     const { items, done, failed } = await actOnAll(rows, shown, (some) => (dryRun ? some : this.#retry(some, operator)))
     if (!dryRun) {
       relay.wake()
       const keys = items.slice(0, 10).map(({ key }) => key)
-      logger.info({ operator, events: items.length, failed, keys }, 'events that were set aside are tried again')
+      logger.info({ operator, events: items.length, failed, keys, next }, 'events that were set aside are tried again')
     }
-    return { items, next: null, totals: { events: items.length, redriven: done, failed } }
+    return { items, next, totals: { events: items.length, redriven: done, failed } }
   }
 
   #retry(rows: readonly SetAside[], operator: string): Promise<SetAside[]> {
