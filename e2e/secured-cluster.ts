@@ -1,93 +1,152 @@
-// `npm run test:secured`: all services against three brokers with TLS, SCRAM and ACLs whose logins hold for 10 s, a registry
-// with TLS and a password, each under its own role in PostgreSQL. Orders for a minute: nothing is lost, reordered or reported.
+// `npm run test:secured`: all services where everything asks who comes. An order goes its whole way; for a minute, in which each
+// login to Kafka ends six times, nothing is lost, reordered or reported; and whatever is wrong is refused by a line that says
+// what. Its last lines are the table of docs/decisions/secured.md.
 import assert from 'node:assert/strict'
 import { after, before, suite, test } from 'node:test'
-import { startSecuredKafka } from '@inorder/messaging/kafka/secured-kafka.fixture.ts'
-import { securedRegistry } from '@inorder/messaging/kafka/secured-registry.fixture.ts'
-import type { ServiceProcess } from '@inorder/testing/service-process.ts'
-import { type Stack, startStack } from '@inorder/testing/stack.ts'
+import { setTimeout as pause } from 'node:timers/promises'
+import { kafkaAccess } from '@inorder/messaging/kafka/access-settings.ts'
+import { KafkaAdmin } from '@inorder/messaging/kafka/admin.ts'
+import { readLog } from '@inorder/messaging/kafka/log-reader.ts'
 import { until } from '@inorder/testing/until.ts'
-import { commonSettings, loginOf, makeDatabase, script, startSecured } from './secured-services.ts'
+import { refusedCallers, refusedServices } from './secured-refusals.ts'
+import { runSql } from './secured-services.ts'
+import { type Name, names, type SecuredStack, startSecuredStack } from './secured-stack.ts'
 
 const loadMs = Number(process.env.SECURED_LOAD_MS ?? 60_000)
-const clients = 16
+const clients = 8
+const consumers = names.filter((name) => name !== 'cart')
 
 suite('a secured cluster', () => {
-  const services = new Map<string, ServiceProcess>()
-  let stack: Stack
+  let stack: SecuredStack
+  let tokens: { read: string; write: string; operate: string }
+  const refused: string[] = []
 
   before(async () => {
-    const [kafka, registry] = await Promise.all([
-      startSecuredKafka({ brokers: 3, reauthenticateMs: 10_000 }),
-      securedRegistry(),
-    ])
-    const common = commonSettings(kafka, registry)
-    await script('stack/src/prepare.ts', [], { ...common, ...loginOf('setup') })
-    // The starter gets at them with the same settings.
-    stack = await startStack({ env: { ...common, ...loginOf('setup'), INORDER_SERVICES: 'payment,carrier' } })
-    process.env.TEST_DATABASE_URL = `postgres://postgres@${stack.address('postgres')}/postgres`
-    process.env.TEST_KAFKA_BROKERS = kafka.secured
-    process.env.TEST_SCHEMA_REGISTRY_URL = registry.url
-    const sandboxes = { PAYMENT_URL: stack.url('payment'), CARRIER_URL: stack.url('carrier') }
-    for (const name of ['cart', 'order', 'inventory', 'billing', 'shipping']) {
-      const database = await makeDatabase(name)
-      await database.migrate()
-      const env = { ...common, ...sandboxes, ...loginOf(name), DATABASE_URL: database.url }
-      services.set(name, await startSecured(name, env))
-    }
-    await Promise.all([...services.values()].map((service) => service.ready()))
+    stack = await startSecuredStack()
+    const [read, write, operate] = await Promise.all(
+      ['orders:read', 'orders:write', 'operate'].map((s) => stack.tokenOf(s)),
+    )
+    tokens = { read: read!, write: write!, operate: operate! }
   })
   after(async () => {
-    await Promise.all([...services.values()].map((service) => service.stop()))
     await stack?.stop()
+    console.log(['| wrong is | answered, or `missing` of `/health/ready` |', '|---|---|', ...refused].join('\n'))
+  })
+
+  let again = 0
+  /** Again, when it says, where a service is behind. */
+  async function send(name: Name, token: string | undefined, method: string, path: string, body?: object) {
+    const headers = {
+      ...(token && { authorization: `Bearer ${token}` }),
+      ...(body && { 'content-type': 'application/json' }),
+    }
+    for (;;) {
+      const answer = await fetch(stack.serviceOf(name).url + path, { method, headers, body: JSON.stringify(body) })
+      const text = await answer.text()
+      const retryAfter = answer.headers.get('retry-after')
+      if (answer.status !== 503 || retryAfter === null) return { status: answer.status, text }
+      again++
+      await pause(Number(retryAfter) * 1_000)
+    }
+  }
+  const get = async (name: Name, path: string) => {
+    const { status, text } = await send(name, tokens.read, 'GET', path)
+    assert.equal(status, 200, `${name} ${path}: ${status} ${text}`)
+    return JSON.parse(text)
+  }
+  const write = async (method: string, path: string, body: object, ...expected: number[]) => {
+    const { status, text } = await send('cart', tokens.write, method, path, body)
+    assert.ok(expected.includes(status), `${method} ${path}: ${status} ${text}`)
+    return status
+  }
+  const reaches = (name: Name, path: string, status: string) =>
+    until(`${name}: ${path} is ${status}`, async () => (await get(name, path)).status === status)
+
+  test('an order goes its whole way through all services, each of which asks who calls', async () => {
+    const put = await send('inventory', tokens.operate, 'PUT', '/stock/lamp', { onHand: 5 })
+    assert.equal(put.status, 200, put.text)
+    const items = [{ itemId: 'lamp', quantity: 2, price: 9.99 }]
+    await write('POST', '/create-order', { orderId: 'whole-way', customerId: 'ann', items }, 201, 202)
+    await reaches('inventory', '/reservations/whole-way', 'reserved')
+    for (const status of ['confirmed', 'shipped'])
+      await write('PUT', '/update-order', { orderId: 'whole-way', status }, 200, 202)
+    await reaches('order', '/order-details?orderId=whole-way&minVersion=3&wait=20', 'shipped')
+    await reaches('inventory', '/reservations/whole-way', 'shipped')
+    await reaches('billing', '/invoices/whole-way', 'charged')
+    await reaches('shipping', '/shipments/whole-way', 'dispatched')
   })
 
   test('logins that hold for 10 s, a minute of orders: nothing is lost, reordered or reported', async () => {
-    const cart = services.get('cart')!
+    const before = new Map(names.map((name) => [name, stack.serviceOf(name).logged().length]))
     const end = performance.now() + loadMs
-    const versions = new Map<string, number>()
-    const ask = async (method: string, path: string, body: object): Promise<Response> => {
-      const headers = { 'content-type': 'application/json' }
-      const answer = await fetch(cart.url + path, { method, headers, body: JSON.stringify(body) })
-      await answer.text()
-      // Nothing was stored: the cart cannot keep up.
-      return answer.status === 503 ? ask(method, path, body) : answer
-    }
-    const before = new Map([...services].map(([name, service]) => [name, service.logged().length]))
+    const orders = new Set<string>()
     let pending = 0
     const load = async (client: number) => {
       for (let n = 0; performance.now() < end; n++) {
         const orderId = `o-${client}-${n}`
-        const created = await ask('POST', '/create-order', { orderId, itemsNum: 1 })
-        assert.ok([201, 202].includes(created.status), `${created.status}`)
-        const changed = await ask('PUT', '/update-order', { orderId, status: 'confirmed' })
-        assert.ok([200, 202].includes(changed.status), `${changed.status}`)
-        versions.set(orderId, 2)
-        if (created.status === 202 || changed.status === 202) pending++
+        const created = await write('POST', '/create-order', { orderId, itemsNum: 1 }, 201, 202)
+        const changed = await write('PUT', '/update-order', { orderId, status: 'confirmed' }, 200, 202)
+        orders.add(orderId)
+        pending += Number(created === 202) + Number(changed === 202)
       }
     }
     await Promise.all(Array.from({ length: clients }, (_, client) => load(client)))
-    for (const [name, service] of services) {
-      if (name === 'cart') continue
+    console.log(`${orders.size} orders; ${again} requests were sent again; ${pending} answers came before Kafka's`)
+
+    for (const name of consumers) {
       await until(`${name} has read it all`, async () => {
-        const { items } = (await (await service.get('/ops/positions')).json()) as { items: { lag: number | null }[] }
-        return items.every(({ lag }) => lag === 0)
+        const { items } = await get(name, '/ops/positions')
+        return items.every(({ lag }: { lag: number | null }) => lag === 0)
       })
-      const parked = (await (await service.get('/ops/parked')).json()) as { items: unknown[] }
-      assert.deepEqual(parked.items, [], name)
+      assert.deepEqual((await get(name, '/ops/parked')).items, [], name)
+      const all = `SELECT count(*)::int AS orders, min(applied_version)::int AS least, max(applied_version)::int AS most
+                   FROM inbox_key WHERE key <> 'whole-way'`
+      const applied = await runSql(stack.settingsOf(name).DATABASE_URL!, all)
+      assert.deepEqual(applied, [{ orders: orders.size, least: 2, most: 2 }], name)
     }
-    const order = services.get('order')!
-    for (const [orderId, version] of versions) {
-      const found = await order.get(`/order-details?orderId=${orderId}&minVersion=${version}`)
-      assert.equal(found.status, 200, orderId)
-      await found.body?.cancel()
-    }
-    console.log(`${versions.size} orders, of which ${pending} were answered before Kafka had them`)
-    for (const [name, service] of services)
+    const versions = await versionsInLog()
+    for (const orderId of orders) assert.deepEqual(versions.get(orderId), ['1', '2'], orderId)
+    for (const name of names)
       assert.doesNotMatch(
-        service.logged().slice(before.get(name)),
-        /Kafka is unavailable|reading the topic failed|kafka-denied/,
+        stack.serviceOf(name).logged().slice(before.get(name)),
+        /Kafka is unavailable|reading the topic failed|"alarm"/,
         name,
       )
   })
+
+  /** Of each order, as the log has them; repeats left out. */
+  async function versionsInLog(): Promise<Map<string, string[]>> {
+    const access = kafkaAccess(stack.settingsOf('cart'))
+    const cluster = { brokers: stack.kafka.secured.split(','), access, clientId: 'secured-test' }
+    const admin = new KafkaAdmin(cluster)
+    const topic = 'order-events'
+    const { id, starts, ends } = await admin.log(topic, 10_000)
+    await admin.close()
+    const spans = new Map(ends.map((to, partition) => [partition, { from: starts[partition]!, to }]))
+    const versions = new Map<string, string[]>()
+    await readLog(cluster, { topic, topicId: id, spans }, async (records) => {
+      for (const { key, headers } of records) {
+        const version = String(headers.find(([name]) => String(name) === 'order-version')?.[1])
+        const known = versions.get(String(key)) ?? []
+        if (!known.includes(version)) versions.set(String(key), [...known, version])
+      }
+    })
+    return versions
+  }
+
+  test('who may not call is told why', async () => {
+    for (const { wrong, token, status, told } of await refusedCallers(stack)) {
+      const answer = await send('cart', token, 'POST', '/create-order', { orderId: 'refused', itemsNum: 1 })
+      const { type, detail } = JSON.parse(answer.text)
+      assert.equal(answer.status, status, wrong)
+      assert.match(detail, told, wrong)
+      refused.push(`| ${wrong} | ${status} \`${type.replace('/problems/', '')}\`: ${detail} |`)
+    }
+  })
+
+  for (const { wrong, env, told } of refusedServices)
+    test(`a service is not ready, and says why: ${wrong}`, async () => {
+      const said = await stack.saidWith(env(stack), told)
+      refused.push(`| ${wrong} | ${said} |`)
+    })
 })

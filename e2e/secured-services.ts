@@ -6,6 +6,7 @@ import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 import { passwordOf, type SecuredKafka } from '@inorder/messaging/kafka/secured-kafka.fixture.ts'
 import type { SecuredRegistry } from '@inorder/messaging/kafka/secured-registry.fixture.ts'
+import { clientOf } from '@inorder/storage/connection.ts'
 import { serverUrl, unique } from '@inorder/testing/parts.ts'
 import { type ServiceProcess, startService } from '@inorder/testing/service-process.ts'
 import pg from 'pg'
@@ -44,14 +45,18 @@ export interface OwnDatabase {
   drop(): Promise<void>
 }
 
-/** A service's database and roles, as deploy/postgres makes them. */
-export async function makeDatabase(service: string): Promise<OwnDatabase> {
+/** A service's database and roles, as deploy/postgres makes them. With the CA of the server they log in over TLS, by a password. */
+export async function makeDatabase(service: string, ca?: string): Promise<OwnDatabase> {
   const database = unique(service).replaceAll('-', '_')
   const names = { database, owner: `${database}_owner`, role: `${database}_role` }
   const urlOf = (user = 'postgres') => {
     const url = new URL(serverUrl())
     url.username = user
     url.pathname = `/${database}`
+    if (ca === undefined || user === 'postgres') return url.href
+    url.hostname = 'localhost'
+    url.password = passwordOf(user)
+    url.search = String(new URLSearchParams({ sslmode: 'verify-full', sslrootcert: ca }))
     return url.href
   }
   const psql = async (file: string, url: string) => {
@@ -63,6 +68,9 @@ export async function makeDatabase(service: string): Promise<OwnDatabase> {
     await runSql(urlOf(), second)
   }
   await psql('roles.sql', serverUrl())
+  if (ca !== undefined)
+    for (const role of [names.owner, names.role])
+      await runSql(serverUrl(), `ALTER ROLE ${role} PASSWORD '${passwordOf(role)}'`)
   return {
     url: urlOf(names.role),
     async migrate() {
@@ -79,7 +87,7 @@ export async function makeDatabase(service: string): Promise<OwnDatabase> {
 
 /** One statement after the other; the rows of the last. */
 export async function runSql(url: string, sql: string): Promise<Record<string, unknown>[]> {
-  const client = new pg.Client({ connectionString: url })
+  const client = clientOf(url, {})
   await client.connect()
   try {
     let rows: Record<string, unknown>[] = []

@@ -17,6 +17,9 @@ import { AclOperations, AclPermissionTypes, Admin, ResourcePatternTypes, Resourc
 /** Of each user of the ACLs. */
 export const passwordOf = (user: string): string => `${user}-secret`
 
+/** For tests of the clients: on it their users have the same rights as on `order-events`, and no service reads it. */
+export const clientsTopic = 'clients'
+
 const users = ['cart', 'order', 'inventory', 'billing', 'shipping', 'setup', 'nobody']
 const never = new AbortController().signal
 
@@ -134,14 +137,15 @@ function propertiesOf(broker: Broker, all: Broker[], certificates: Certificates,
   }
 }
 
-/** Those of deploy/kafka. */
+/** Those of deploy/kafka, and the same for the topic of the clients' tests. */
 async function grantAcls(brokers: string[], root: string): Promise<void> {
-  const lines = readFileSync(join(root, 'deploy/kafka/acls.txt'), 'utf8').trim().split('\n')
+  const file = readFileSync(join(root, 'deploy/kafka/acls.txt'), 'utf8').trim()
+  const lines = new Set([file, file.replaceAll('order-events', clientsTopic)].flatMap((text) => text.split('\n')))
   const constant = (text: string) => text.replace(/(?<=[a-z])(?=[A-Z])/g, '_').toUpperCase()
   const admin = new Admin({ clientId: 'acls', bootstrapBrokers: brokers, retries: 0 })
   try {
     await admin.createAcls({
-      creations: lines.map((line) => {
+      creations: [...lines].map((line) => {
         const [user, operation = '', kind = '', resourceName = ''] = line.split(/\s+/)
         return {
           resourceType: ResourceTypes[constant(kind) as keyof typeof ResourceTypes],

@@ -22,15 +22,20 @@ export interface SecuredRegistry {
 }
 
 const never = new AbortController().signal
-let shared: Promise<SecuredRegistry> | undefined
 
-/** One for all suites of the process, which ends it. */
-export function securedRegistry(): Promise<SecuredRegistry> {
-  shared ??= start()
-  return shared
+export function registrySettings(port: number, certificates: Certificates): SecuredRegistry {
+  const url = `https://localhost:${port}/apis/ccompat/v7`
+  const settings = {
+    SCHEMA_REGISTRY_URL: url,
+    SCHEMA_REGISTRY_CA_FILE: certificates.ca,
+    SCHEMA_REGISTRY_USERNAME: 'inorder',
+    SCHEMA_REGISTRY_PASSWORD: 'registry-secret',
+  }
+  return { url, certificates, settings }
 }
 
-async function start(): Promise<SecuredRegistry> {
+/** It ends with the process. */
+export async function startSecuredRegistry(): Promise<SecuredRegistry> {
   const settings = readSettings(process.env)
   const java = await findJava(settings, process.env, never)
   const files = await registryFiles(settings, java, never)
@@ -54,14 +59,9 @@ async function start(): Promise<SecuredRegistry> {
   const server = spawn(command.file, command.args, { cwd: command.cwd, env, stdio: ['ignore', 'ignore', 'inherit'] })
   endWithUs(server)
   process.once('exit', () => rmSync(data, { recursive: true, force: true }))
-  const url = `https://localhost:${port}/apis/ccompat/v7`
-  const access = {
-    SCHEMA_REGISTRY_URL: url,
-    SCHEMA_REGISTRY_CA_FILE: certificates.ca,
-    SCHEMA_REGISTRY_USERNAME: 'inorder',
-    SCHEMA_REGISTRY_PASSWORD: 'registry-secret',
-  }
-  const client = new SchemaRegistry({ url, deadlineMs: 5_000, access: registryAccess(access) })
+  const secured = registrySettings(port, certificates)
+  const access = registryAccess(secured.settings)
+  const client = new SchemaRegistry({ url: secured.url, deadlineMs: 5_000, access })
   await until('the secured registry answers', () => client.idOf('first', '"string"'), 240_000)
-  return { url, certificates, settings: access }
+  return secured
 }

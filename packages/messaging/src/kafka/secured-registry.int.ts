@@ -6,12 +6,13 @@ import { dirname, join } from 'node:path'
 import { before, suite, test } from 'node:test'
 import { RegistryDenied, RegistryUnavailable, SchemaRegistry } from './registry.ts'
 import { registryAccess } from './registry-access.ts'
-import { type SecuredRegistry, securedRegistry } from './secured-registry.fixture.ts'
+import { registryBehindDoor } from './registry-door.fixture.ts'
+import type { SecuredRegistry } from './secured-registry.fixture.ts'
 
 suite('a schema registry that wants TLS and a login', () => {
   let secured: SecuredRegistry
   before(async () => {
-    secured = await securedRegistry()
+    secured = await registryBehindDoor()
   })
   const ask = (env: NodeJS.ProcessEnv, url = secured.url) =>
     new SchemaRegistry({ url, deadlineMs: 5_000, access: registryAccess(env) }).idOf('some', '"string"')
