@@ -14,7 +14,7 @@ import { sql } from './sql.ts'
 import { changedEvent, produce, readTopic } from './topic.ts'
 
 /** What a statement may look at does not depend on it; a million takes minutes to fill in (PLANS_ROWS=1000000). */
-const rows = Number(process.env.PLANS_ROWS ?? 30_000)
+const rows = Number(process.env.PLANS_ROWS ?? 10_000)
 /** A page, a round of the allocator. A statement is asked for no more here, so it may look at no more than a few times that. */
 const mostAsked = 1_000
 const mostRows = 3 * mostAsked

@@ -7,9 +7,11 @@ import { makeDatabases } from './databases.ts'
 test('where every database is there, a role that may make none is enough', async (t) => {
   const admin = clientOf(serverUrl(), {})
   await admin.connect()
-  t.after(() => admin.end())
   await admin.query('CREATE ROLE may_make_none LOGIN')
-  t.after(() => admin.query('DROP ROLE may_make_none'))
+  t.after(async () => {
+    await admin.query('DROP ROLE may_make_none')
+    await admin.end()
+  })
   const url = Object.assign(new URL(serverUrl()), { username: 'may_make_none' }).href
   await makeDatabases(url, ['postgres'])
   const name = 'inorder_not_there'

@@ -11,7 +11,8 @@ type Row = Omit<SetAside, 'key' | 'version' | 'since'> & {
   since: Date
 }
 
-// The rows behind are counted for all of them at once: there is no index by key, so that each would read its lane.
+// The rows behind are counted for all of them at once, in one reading of their lanes: there is no index by key. IS TRUE keeps
+// PostgreSQL from making a join of the look-up; sessions take nested loops only, and each row would read its lane.
 const rowsAside = `
 WITH aside AS (
   SELECT id, event_id, topic, partition, key, headers, cause, detail, set_aside_at FROM outbox
@@ -19,10 +20,12 @@ WITH aside AS (
     AND ($4::text IS NULL OR key = convert_to($4, 'UTF8') OR '@' || event_id = $4)
   ORDER BY id LIMIT $3
 ), behind AS (
-  SELECT aside.id, count(*) AS behind FROM aside
-  JOIN outbox AS later ON later.topic = aside.topic AND later.partition = aside.partition AND later.key = aside.key
-    AND later.id > aside.id
-  GROUP BY aside.id
+  SELECT id, behind FROM (
+    SELECT id, set_aside_at, count(*) OVER (
+      PARTITION BY topic, partition, key ORDER BY id ROWS BETWEEN 1 FOLLOWING AND UNBOUNDED FOLLOWING) AS behind
+    FROM (SELECT DISTINCT topic, partition FROM aside) AS lanes JOIN outbox USING (topic, partition)
+    WHERE (key IN (SELECT key FROM aside)) IS TRUE
+  ) AS of_their_keys WHERE set_aside_at IS NOT NULL
 )
 SELECT aside.id::text, event_id::text AS event, topic, key, headers::text, coalesce(cause, '') AS cause,
   coalesce(detail, '') AS detail, set_aside_at AS since, coalesce(behind, 0)::int AS behind
