@@ -2,17 +2,14 @@
 import assert from 'node:assert/strict'
 import { type AddressInfo, connect } from 'node:net'
 import { test } from 'node:test'
-import { createApp } from '@inorder/http/app.ts'
 import { DatabaseRun } from '@inorder/messaging/outbox/database-run.ts'
 import { migrate } from '@inorder/storage/migrate.ts'
 import { openPool } from '@inorder/storage/pool.ts'
 import { freshDatabase, unique } from '@inorder/testing/parts.ts'
 import { until } from '@inorder/testing/until.ts'
-import { pino } from 'pino'
-import { Registry } from 'prom-client'
+import { cartApp, logger } from './cart-app.fixture.ts'
 import { HandRelay } from './hand-relay.fixture.ts'
 import { migrations } from './migrations.ts'
-import { cartRoutes } from './routes.ts'
 import { create } from './writes.fixture.ts'
 import { Writes } from './writes.ts'
 
@@ -32,18 +29,8 @@ test('more writes wait than their groups store in time: the next is refused unre
   const database = await freshDatabase('cart')
   await migrate(database.url, migrations)
   const pool = openPool({ url: database.url, name: 'cart', max: 10 })
-  const logger = pino({ level: 'silent' })
   const writes = new Writes({ pool, run: new DatabaseRun(), relay: new HandRelay(pool), logger })
-  const app = await createApp({
-    service: 'cart',
-    logger,
-    metrics: new Registry(),
-    ready: async () => [],
-    openapi: { title: 'Cart', description: '' },
-    access: { HOST: '127.0.0.1' },
-  })
-  const of = { instance: 'cart', lifecycle: 'free', now: () => new Date(), random: Math.random } as const
-  await app.register(cartRoutes({ writes, pool, ...of }))
+  const app = await cartApp(writes, pool)
   const base = await app.listen({ host: '127.0.0.1', port: 0 })
   t.after(async () => {
     await app.close()

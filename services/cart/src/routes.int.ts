@@ -6,20 +6,17 @@ import { join } from 'node:path'
 import { after, before, beforeEach, test } from 'node:test'
 import type { Order } from '@inorder/contracts/order.ts'
 import { digestOf } from '@inorder/http/api-keys.ts'
-import { createApp } from '@inorder/http/app.ts'
-import type { AuthConfig } from '@inorder/http/auth-config.ts'
+import type { createApp } from '@inorder/http/app.ts'
 import { DatabaseRun } from '@inorder/messaging/outbox/database-run.ts'
 import { migrate } from '@inorder/storage/migrate.ts'
 import { openPool } from '@inorder/storage/pool.ts'
 import { freshDatabase, unique } from '@inorder/testing/parts.ts'
 import { type TcpProxy, tcpProxy } from '@inorder/testing/tcp-proxy.ts'
 import pg from 'pg'
-import { pino } from 'pino'
-import { Registry } from 'prom-client'
+import { cartApp, logger } from './cart-app.fixture.ts'
 import { HandRelay } from './hand-relay.fixture.ts'
 import { keyName } from './idempotency.ts'
 import { migrations } from './migrations.ts'
-import { cartRoutes } from './routes.ts'
 import { Writes } from './writes.ts'
 
 let database: Awaited<ReturnType<typeof freshDatabase>>
@@ -28,7 +25,6 @@ let pool: pg.Pool
 /** Of the relay: what the tests do to the cart's sessions is not its affair. */
 let direct: pg.Pool
 let relay: HandRelay
-const logger = pino({ level: 'silent' })
 let writes: Writes
 let app: Awaited<ReturnType<typeof createApp>>
 let base: string
@@ -43,23 +39,9 @@ before(async () => {
   direct = openPool({ url: database.url, name: 'relay', max: 2 })
   relay = new HandRelay(direct)
   writes = new Writes({ pool, run: new DatabaseRun(), relay, logger })
-  app = await cartApp({})
+  app = await cartApp(writes, pool)
   base = await app.listen({ host: '127.0.0.1', port: 0 })
 })
-
-async function cartApp(auth: AuthConfig) {
-  const app = await createApp({
-    service: 'cart',
-    logger,
-    metrics: new Registry(),
-    ready: async () => [],
-    openapi: { title: 'Cart', description: '' },
-    access: { HOST: '127.0.0.1', ...auth },
-  })
-  const now = () => new Date('2026-11-23T14:20:19.000Z')
-  await app.register(cartRoutes({ writes, pool, instance: 'cart', lifecycle: 'free', now, random: () => 0.5 }))
-  return app
-}
 
 beforeEach(() => {
   relay.unavailable = false
@@ -363,7 +345,7 @@ test('rule 2: an Idempotency-Key belongs to who uses it: another caller with the
     file,
     callers.map(({ name, key }) => `${name} ${digestOf(key).toString('hex')} orders:write\n`).join(''),
   )
-  const asked = await cartApp({ API_KEYS_FILE: file })
+  const asked = await cartApp(writes, pool, { API_KEYS_FILE: file })
   rmSync(file)
   try {
     const key = unique('k')

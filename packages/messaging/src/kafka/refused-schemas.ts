@@ -1,15 +1,15 @@
-// A registry may give all schemas away but one: it refuses that one (403), or breaks over it (500). A record that names it
+// A registry may serve all schemas but one: it refuses that one (403), or breaks over it (500). A record that names it
 // would hold up its partition for ever.
 import { RegistryUnavailable, type SchemaRegistry, UnknownSchema } from './registry.ts'
 
-/** Failures in a row, each while the registry gave our own subject's schema away, over so long. */
+/** Failures in a row, each while the registry served the schema of our own subject, over so long. */
 const leastFailures = 5
 const givenUpAfterMs = 60_000
 /** Whoever names another id each time does not fill the memory. */
 const mostRemembered = 1_000
 
 /**
- * The registry, for which a schema is unknown that it has not given away for a minute though it gives that of `subject`:
+ * The registry. A schema that it has not served for a minute, though it serves that of `subject`, counts as unknown:
  * its records are parked, and a redrive asks anew. An outage begins the minute anew, so that nothing is parked for it.
  */
 export function isolatingRefusals(
