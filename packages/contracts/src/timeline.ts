@@ -1,0 +1,117 @@
+// One order as all services together know it: what the console answers, and what the command line reads.
+import { type Static, type TSchema, Type } from 'typebox'
+
+const closed = <Properties extends Record<string, TSchema>>(properties: Properties, title: string) =>
+  Type.Object(properties, { title, additionalProperties: false })
+const nullable = <Schema extends TSchema>(schema: Schema) => Type.Union([schema, Type.Null()])
+const version = Type.Integer({ minimum: 0 })
+const time = Type.String({ format: 'utc-time' })
+
+/** One accepted change, as the order service applied it. */
+export const OrderVersion = closed(
+  {
+    version,
+    status: Type.String(),
+    previousStatus: nullable(Type.String()),
+    /** When the cart accepted it. */
+    occurredAt: time,
+    /** When the order service applied it. */
+    appliedAt: time,
+    eventId: Type.String(),
+    /** 32 hex digits; null where the event had no `traceparent`. */
+    traceId: nullable(Type.String()),
+    /** Who made the change; null where the call was not authenticated. */
+    actor: nullable(Type.String()),
+  },
+  'OrderVersion',
+)
+export type OrderVersion = Static<typeof OrderVersion>
+
+/**
+ * `fine`: each service is where the cart is, and did its part. `moving`: on its way. `held`: somebody has to decide.
+ * `waiting`: for something outside that comes back by itself. `unknown`: a service that has to be asked did not answer.
+ */
+export const verdictStates = ['fine', 'moving', 'held', 'waiting', 'unknown'] as const
+export const verdictCauses = [
+  'none',
+  'in-flight',
+  'undecodable',
+  'refused',
+  'gap',
+  'conflict',
+  'effect-parked',
+  'effect-failing',
+  'payment-declined',
+  'backordered',
+  'outbox-pending',
+  'set-aside',
+  'paused',
+  'partition-stalled',
+  'service-unreachable',
+] as const
+export type VerdictState = (typeof verdictStates)[number]
+export type VerdictCause = (typeof verdictCauses)[number]
+
+export const Verdict = closed(
+  {
+    state: Type.Enum(verdictStates),
+    cause: Type.Enum(verdictCauses),
+    /** Where it stands; null where nothing stands. */
+    service: nullable(Type.String()),
+    since: nullable(time),
+    /** One sentence for a person: what happened, where, since when. */
+    sentence: Type.String(),
+    /** The parked event, effect or set-aside event it is about. */
+    event: Type.Optional(Type.String()),
+    /** What can help now, the best first. `command` can be pasted into a POSIX shell as it is. */
+    next: Type.Array(closed({ command: Type.String(), explains: Type.String() }, 'NextStep')),
+  },
+  'Verdict',
+)
+export type Verdict = Static<typeof Verdict>
+
+export const ServiceView = closed(
+  {
+    /** False: it did not answer within 2 s, or not with what was asked for; all else is then null or empty. */
+    reachable: Type.Boolean(),
+    appliedVersion: nullable(version),
+    appliedAt: nullable(time),
+    /** What the service says of its own part: of the cart and order the order's status, of inventory the reservation's,
+     *  of billing the invoice's, of shipping the shipment's. */
+    status: nullable(Type.String()),
+    /** As `GET /ops/keys/{key}` has them in `events` and `effects`, without the raw bytes. */
+    parked: Type.Array(Type.Record(Type.String(), Type.Unknown())),
+    effects: Type.Array(Type.Record(Type.String(), Type.Unknown())),
+  },
+  'ServiceView',
+)
+export type ServiceView = Static<typeof ServiceView>
+
+/** An event that Kafka has not acknowledged yet. */
+export const OutboxRow = closed(
+  {
+    service: Type.String(),
+    event: Type.String(),
+    topic: Type.String(),
+    version: nullable(version),
+    since: time,
+    /** It is set aside: Kafka refuses it for good. */
+    setAside: Type.Boolean(),
+    cause: nullable(Type.String()),
+  },
+  'OutboxRow',
+)
+export type OutboxRow = Static<typeof OutboxRow>
+
+export const Timeline = closed(
+  {
+    orderId: Type.String(),
+    verdict: Verdict,
+    /** The oldest first; at most the newest 1,000. */
+    versions: Type.Array(OrderVersion),
+    services: Type.Record(Type.String(), ServiceView),
+    outbox: Type.Array(OutboxRow),
+  },
+  'Timeline',
+)
+export type Timeline = Static<typeof Timeline>
