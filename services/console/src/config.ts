@@ -1,0 +1,15 @@
+import { processConfig } from '@inorder/http/config.ts'
+import { type Static, Type } from 'typebox'
+
+const url = (port: number) =>
+  Type.String({ format: 'http://host', pattern: '[^/]$', default: `http://127.0.0.1:${port}` })
+
+export const ConsoleConfig = Type.Object({
+  ...processConfig('console', 3000),
+  CART_URL: url(3001),
+  ORDER_URL: url(3002),
+  INVENTORY_URL: url(3003),
+  BILLING_URL: url(3004),
+  SHIPPING_URL: url(3005),
+})
+export type ConsoleConfig = Static<typeof ConsoleConfig>

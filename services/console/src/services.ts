@@ -1,0 +1,61 @@
+// The one way to the services. Each is asked as the user who asks the console: it has no credential of its own.
+import { boundedText } from '@inorder/storage/bounded-text.ts'
+import type { ConsoleConfig } from './config.ts'
+
+export const serviceNames = ['cart', 'order', 'inventory', 'billing', 'shipping'] as const
+export type ServiceName = (typeof serviceNames)[number]
+
+/** Of the request that came to the console: `request.headers` is one. */
+export interface Asking {
+  authorization?: string | undefined
+}
+
+/** `body`: what the answer's JSON says; of any other answer its text. */
+export type Answer = { reachable: false } | { reachable: true; status: number; body: unknown; etag: string | null }
+
+export interface Services {
+  /** Never rejects. `path` comes with its query, and with every foreign part of it encoded (encodeURIComponent). */
+  ask(
+    caller: Asking,
+    service: ServiceName,
+    path: string,
+    request?: { method?: string; body?: unknown },
+  ): Promise<Answer>
+}
+
+const deadlineMs = 2_000
+const longestAnswer = 8 * 1024 * 1024
+
+export function servicesOf(config: ConsoleConfig): Services {
+  const addresses: Record<ServiceName, string> = {
+    cart: config.CART_URL,
+    order: config.ORDER_URL,
+    inventory: config.INVENTORY_URL,
+    billing: config.BILLING_URL,
+    shipping: config.SHIPPING_URL,
+  }
+  return {
+    async ask({ authorization }, service, path, { method = 'GET', body } = {}) {
+      try {
+        const answer = await fetch(`${addresses[service]}${path}`, {
+          method,
+          redirect: 'error',
+          signal: AbortSignal.timeout(deadlineMs),
+          headers: {
+            ...(authorization !== undefined && { authorization }),
+            ...(body !== undefined && { 'content-type': 'application/json' }),
+          },
+          ...(body !== undefined && { body: JSON.stringify(body) }),
+        })
+        const text = await boundedText(answer.body, longestAnswer)
+        if (text === undefined) return { reachable: false }
+        const isJson = /^application\/([\w.-]+\+)?json\b/.test(answer.headers.get('content-type') ?? '')
+        const { status, headers } = answer
+        return { reachable: true, status, body: isJson ? JSON.parse(text) : text, etag: headers.get('etag') }
+      } catch {
+        // Refused, too slow, cut short or no JSON: to whoever asks it is all the same.
+        return { reachable: false }
+      }
+    },
+  }
+}
