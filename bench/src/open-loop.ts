@@ -1,5 +1,6 @@
 // Arrivals that do not wait for answers: each request is due at its time, and its latency counts from then, however late it
-// was sent. Kept small to take little of the machine: plain sockets, one request under way on each, opened as needed.
+// was sent. Kept small to take little of the machine: plain sockets, one request under way on each.
+import { once } from 'node:events'
 import { connect, type Socket } from 'node:net'
 import { orderBody } from './load.ts'
 
@@ -24,7 +25,7 @@ const endOfHead = Buffer.from('\r\n\r\n')
 const longestWaitMs = 5_000
 
 /** Creates orders; resolves with all answers once the last is there. */
-export function createOpenLoop(url: string, prefix: string, arrivals: Arrivals): Promise<Answer[]> {
+export async function createOpenLoop(url: string, prefix: string, arrivals: Arrivals): Promise<Answer[]> {
   const { perSecond, seconds, connections } = arrivals
   const { hostname, port, host } = new URL(url)
   const answers: Answer[] = []
@@ -32,7 +33,7 @@ export function createOpenLoop(url: string, prefix: string, arrivals: Arrivals):
   const sockets = new Set<Socket>()
   const underWay = new Map<Socket, { due: number; received: Buffer }>()
   const { promise, resolve } = Promise.withResolvers<Answer[]>()
-  const begun = performance.now()
+  let begun = performance.now()
   const now = () => performance.now() - begun
   const end = seconds * 1_000
   let arrived = 0
@@ -91,12 +92,22 @@ export function createOpenLoop(url: string, prefix: string, arrivals: Arrivals):
       return
     }
     const due = () => (arrived * 1_000) / perSecond
-    while (due() <= now() && due() < end) {
+    // What is due is sent in portions: sending may take longer than what is due meanwhile, and answers have to be read.
+    for (let left = 100; left > 0 && due() <= now() && due() < end; left--) {
       send(due())
       arrived++
     }
   }
 
+  if (perSecond !== Number.POSITIVE_INFINITY) {
+    // A server takes one new connection in a turn of its event loop: what arrives in the first seconds would be that.
+    for (let n = 0; n < connections; n += 200) {
+      const some = Array.from({ length: Math.min(200, connections - n) }, open)
+      await Promise.all(some.map((socket) => once(socket, 'connect')))
+      idle.push(...some)
+    }
+    begun = performance.now()
+  }
   const timer = setInterval(() => {
     arrive()
     if (now() < end || (underWay.size > 0 && now() < end + longestWaitMs)) return

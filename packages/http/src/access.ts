@@ -15,6 +15,7 @@ export interface Access {
   ALLOWED_ORIGINS?: string
   /** Requests a second; 0: any number. */
   RATE_LIMIT?: number
+  MAX_CONNECTIONS?: number
 }
 
 const loopbackNames = ['127.0.0.1', 'localhost', '[::1]']

@@ -13,7 +13,7 @@ import { answerError } from './errors.ts'
 import { health, shared } from './health.ts'
 import { assertPlainUtf8, parseJson } from './json-body.ts'
 import { otherMethods } from './methods.ts'
-import { refuseOverload } from './overload.ts'
+import { overloadMetric, refuseOverload } from './overload.ts'
 import { problemPages } from './problem-pages.ts'
 import { parseQuery } from './query.ts'
 import { limitRates } from './rate-limit.ts'
@@ -65,7 +65,11 @@ export async function createApp({ logger, metrics, ready, stopping, openapi, acc
     frameworkErrors: (error, request, reply) => answerError(error, request, reply),
     clientErrorHandler: (error, socket) => connections.broken(error, socket),
   }).withTypeProvider<TypeBoxTypeProvider>()
-  const connections = new Connections(app.server)
+  const refused = overloadMetric(metrics)
+  const connections = new Connections(app.server, {
+    most: access.MAX_CONNECTIONS ?? Number.POSITIVE_INFINITY,
+    onRefused: () => refused.inc({ cause: 'connections' }),
+  })
   await registerTracing(app)
 
   app.setValidatorCompiler(validatorCompiler)
@@ -78,7 +82,7 @@ export async function createApp({ logger, metrics, ready, stopping, openapi, acc
   })
   stopping?.addEventListener('abort', () => connections.drain(), { once: true })
   app.addHook('preClose', async () => connections.stop())
-  await refuseOverload(app, bodyLimit, metrics)
+  await refuseOverload(app, bodyLimit, refused)
   await answerHeaders(app)
   checkAccess(app, access)
   app.addHook('onRoute', ({ schema }) => {

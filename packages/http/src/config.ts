@@ -38,6 +38,7 @@ export const processConfig = (name: string, port: number) => ({
   ALLOWED_ORIGINS: Type.Optional(Type.String({ format: 'http://host:port,...' })),
   INSECURE_LISTEN: Type.Enum(['no', 'yes'], { default: 'no' }),
   RATE_LIMIT: Type.Integer({ default: 0, minimum: 0, maximum: 1_000_000 }),
+  MAX_CONNECTIONS: Type.Integer({ default: 1_000, minimum: 10, maximum: 100_000 }),
   DRAIN_MS: Type.Integer({ default: 0, minimum: 0, maximum: 60_000 }),
   ...authConfig,
 })

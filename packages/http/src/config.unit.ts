@@ -26,6 +26,7 @@ test('settings are read from the environment; what is not given, or empty, has i
     MIGRATE: 'start',
     INSECURE_LISTEN: 'no',
     RATE_LIMIT: 0,
+    MAX_CONNECTIONS: 1_000,
     DRAIN_MS: 0,
   })
 })

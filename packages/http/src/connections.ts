@@ -11,21 +11,44 @@ import { requestIdHeader, requestIdOf } from './request-id.ts'
 const graceMs = 500
 const sweepMs = 50
 
+/** What is answered however many connections there are: an orchestrator restarts what does not answer it. */
+const alwaysAnswered = /^GET \/(health|metrics)/
+const overloaded = new Problem('overloaded', 'There are more connections than the service takes. Nothing was done.')
+/** For so long a connection may be without a request while others wait for its place. */
+const idleMs = 1_000
+/** For the first bytes of a connection that is one too many. */
+const firstBytesMs = 5_000
+
+interface Limit {
+  /** Connections that are served. What is ready on all of them is one turn of the event loop. */
+  most: number
+  onRefused(): void
+}
+
 export class Connections {
   readonly #server: Server
-  /** By connection its newest answer; answers go out in the order of their requests. */
-  readonly #newest = new Map<Socket, ServerResponse | undefined>()
+  readonly #limit: Limit
+  /** By connection its newest answer; answers go out in the order of their requests. Whose began last stands last. */
+  readonly #newest = new Map<Socket, { response?: ServerResponse; since: number }>()
   /** Nothing that comes on these is looked at any more. */
   readonly #ending = new WeakSet<Socket>()
   #stopping = false
 
-  constructor(server: Server) {
+  constructor(server: Server, limit: Limit) {
     this.#server = server
+    this.#limit = limit
     // Node would end a connection whose client has ended its side, with the answer that is under way.
     Object.assign(server, { httpAllowHalfOpen: true })
-    server.on(server instanceof TlsServer ? 'secureConnection' : 'connection', (socket: Socket) => {
-      this.#newest.set(socket, undefined)
-      socket.once('close', () => this.#newest.delete(socket))
+    const event = server instanceof TlsServer ? 'secureConnection' : 'connection'
+    const listeners = server.listeners(event)
+    server.removeAllListeners(event).on(event, (socket: Socket) => {
+      const serve = () => {
+        this.#newest.set(socket, { since: performance.now() })
+        socket.once('close', () => this.#newest.delete(socket))
+        for (const listener of listeners) listener.call(server, socket)
+      }
+      if (this.#newest.size < this.#limit.most || this.#endIdle()) serve()
+      else this.#refuseOneTooMany(socket, serve)
     })
     server.prependListener('request', (_request, response) => this.#begun(response))
     server.on('checkExpectation', (request, response) => {
@@ -57,7 +80,7 @@ export class Connections {
   /** From now on each answer says `Connection: close`. */
   drain(): void {
     this.#stopping = true
-    for (const response of this.#newest.values()) if (response) endBehind(response)
+    for (const { response } of this.#newest.values()) if (response) endBehind(response)
   }
 
   /** What stays idle is ended after a grace. */
@@ -68,7 +91,7 @@ export class Connections {
     // Counted, not timed, and after the loop has read what came: a process that was stalled has not seen its requests yet.
     let left = graceMs / sweepMs
     const endIdle = () => {
-      for (const [socket, response] of this.#newest) if (!isUnderWay(response)) socket.destroySoon()
+      for (const [socket, { response }] of this.#newest) if (!isUnderWay(response)) socket.destroySoon()
     }
     const sweep = setInterval(() => {
       if (left-- <= 0) setImmediate(endIdle)
@@ -76,8 +99,40 @@ export class Connections {
     this.#server.once('close', () => clearInterval(sweep))
   }
 
+  /** Makes room: the connection goes whose last request is longest ago, if that is answered. */
+  #endIdle(): boolean {
+    const before = performance.now() - idleMs
+    for (const [socket, { response, since }] of this.#newest) {
+      if (since > before) return false
+      if (isUnderWay(response)) continue
+      this.#newest.delete(socket)
+      socket.destroy()
+      return true
+    }
+    return false
+  }
+
+  /** Without a parser and a request: what refusals cost is missing where it is needed. */
+  #refuseOneTooMany(socket: Socket, serve: () => void): void {
+    const drop = () => void socket.destroy()
+    socket.on('error', drop)
+    socket.setTimeout(firstBytesMs, drop)
+    socket.once('data', (bytes) => {
+      if (alwaysAnswered.test(bytes.toString('latin1', 0, 16))) {
+        socket.off('error', drop)
+        socket.setTimeout(0, drop)
+        serve()
+        socket.emit('data', bytes)
+      } else {
+        this.#limit.onRefused()
+        answerRaw(socket, overloaded)
+      }
+    })
+  }
+
   #begun(response: ServerResponse): void {
-    this.#newest.set(response.req.socket, response)
+    const { socket } = response.req
+    if (this.#newest.delete(socket)) this.#newest.set(socket, { response, since: performance.now() })
     if (this.#stopping) endBehind(response)
   }
 
@@ -85,7 +140,7 @@ export class Connections {
     // The parser reports each further piece of what it cannot read.
     if (this.#ending.has(socket)) return
     this.#ending.add(socket)
-    const newest = this.#newest.get(socket)
+    const newest = this.#newest.get(socket)?.response
     if (!isUnderWay(newest)) answerRaw(socket, fault)
     // It is the body of this request that is broken, or does not come.
     else if (!newest.req.complete && !newest.headersSent) answer(newest, fault)

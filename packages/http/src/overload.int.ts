@@ -80,3 +80,52 @@ test('while the event loop is late, requests are refused before their body is th
   await until('the next request is answered', () => received().slice(before).includes('"limit"'))
   assert.match(received().slice(before), /^HTTP\/1\.1 200 /)
 })
+
+const get = (path: string) => `GET ${path} HTTP/1.1\r\nhost: localhost\r\n\r\n`
+
+test('with MAX_CONNECTIONS at work one more is refused; health and metrics are answered', async (t) => {
+  const fixture = await startFixture({ MAX_CONNECTIONS: 10 })
+  t.after(fixture.close)
+  const ask = (sent: string) => {
+    const connection = fixture.open()
+    connection.socket.write(sent)
+    return connection
+  }
+  const held = Array.from({ length: 10 }, () => ask(get('/held')))
+  await until('all are connected', async () => (await connectionsOf(fixture)) === 10)
+  for (const sent of [get('/list'), `${post}content-length: 2\r\n\r\n{}`]) {
+    const [head = '', text = ''] = (await ask(sent).closed).split('\r\n\r\n')
+    assert.match(head, /^HTTP\/1\.1 503 /)
+    assert.match(head, /^retry-after: 1\r?$/im)
+    assert.equal(JSON.parse(text).type, '/problems/overloaded')
+  }
+  const [live, metrics] = [ask(get('/health/live')), ask(get('/metrics'))]
+  await until('health is answered', () => live.received().startsWith('HTTP/1.1 200 '))
+  const told = 'inorder_http_overloaded_total{cause="connections"} 2'
+  await until('the metrics say so', () => metrics.received().includes(told))
+  for (const { socket } of [live, metrics]) socket.destroy()
+
+  fixture.release()
+  for (const { received } of held) await until('it is answered', () => received().includes('{"done":true}'))
+})
+
+test('an idle connection, or one whose request does not come, gives way to a new one', async (t) => {
+  const fixture = await startFixture({ MAX_CONNECTIONS: 10 })
+  t.after(fixture.close)
+  const idle = Array.from({ length: 10 }, (_, n) => {
+    const connection = fixture.open()
+    connection.socket.write(n % 2 ? get('/list') : 'GET /list HTTP/1.1\r\n')
+    return connection
+  })
+  await until('all are connected', async () => (await connectionsOf(fixture)) === 10)
+  await until('a new one is served', async () => {
+    const { socket, received } = fixture.open()
+    socket.write(get('/list'))
+    await until('it has an answer', () => received().includes('\r\n\r\n'))
+    return received().startsWith('HTTP/1.1 200 ')
+  })
+  await Promise.race(idle.map(({ closed }) => closed))
+})
+
+const connectionsOf = ({ app }: Fixture) =>
+  new Promise<number>((resolve) => app.server.getConnections((_error, count) => resolve(count)))

@@ -1,5 +1,5 @@
 // A process that cannot keep up says so: 503 `overloaded`, before the request's body is read. It cannot where its event loop
-// is late, or where a route says that what it would begin has too much before it.
+// is late, or where a route says that what it would begin has too much before it. (Too many connections: connections.ts.)
 import underPressure from '@fastify/under-pressure'
 import { Problem } from '@inorder/contracts/problems.ts'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
@@ -26,15 +26,25 @@ const overloaded = new Problem('overloaded', 'The service has more to do than it
 /** Of a route that is answered under any load. */
 export const alwaysAnswered = { pressureHandler: () => {}, rateLimit: false } as const
 
-/** To be called before anything else that looks at a request. */
-export async function refuseOverload(app: FastifyInstance, bodyLimit: number, metrics: Registry): Promise<void> {
+type Cause = 'event-loop' | 'queue' | 'connections'
+
+export function overloadMetric(metrics: Registry): Counter<'cause'> {
   const refused = new Counter({
     name: 'inorder_http_overloaded_total',
-    help: 'Requests that were refused before they were read, because of a late event loop or of a queue',
+    help: 'Requests that were refused before they were read, because of a late event loop, a queue, or too many connections',
     labelNames: ['cause'],
     registers: [metrics],
   })
-  for (const cause of ['event-loop', 'queue']) refused.inc({ cause }, 0)
+  for (const cause of ['event-loop', 'queue', 'connections'] satisfies Cause[]) refused.inc({ cause }, 0)
+  return refused
+}
+
+/** To be called before anything else that looks at a request. */
+export async function refuseOverload(
+  app: FastifyInstance,
+  bodyLimit: number,
+  refused: Counter<'cause'>,
+): Promise<void> {
   let since = 0
   let seen = Number.NEGATIVE_INFINITY
 
@@ -46,7 +56,7 @@ export async function refuseOverload(app: FastifyInstance, bodyLimit: number, me
   }
 
   /** Kept as cheap as it can be: what refusals cost is missing where it is needed. So one write, past Fastify's reply. */
-  function refuse(cause: 'event-loop' | 'queue', request: FastifyRequest, reply: FastifyReply): void {
+  function refuse(cause: Cause, request: FastifyRequest, reply: FastifyReply): void {
     refused.inc({ cause })
     const { headers, id, url } = request
     // Node reads a small body and throws it away; a large one is read as for any early answer (read-on.ts).
