@@ -3,7 +3,9 @@ import { type Static, type TSchema, Type } from 'typebox'
 
 const closed = <Properties extends Record<string, TSchema>>(properties: Properties, title: string) =>
   Type.Object(properties, { title, additionalProperties: false })
-const nullable = <Schema extends TSchema>(schema: Schema) => Type.Union([schema, Type.Null()])
+/** Not a union, whose parts the serializer would check with a validator of its own, which does not know our formats. */
+const nullable = <Schema extends TSchema & { type: string }>(schema: Schema) =>
+  Type.Unsafe<Static<Schema> | null>({ ...schema, type: [schema.type, 'null'] })
 const version = Type.Integer({ minimum: 0 })
 const time = Type.String({ format: 'utc-time' })
 
