@@ -28,7 +28,7 @@ suite('the APIs as their OpenAPI has them', () => {
   const documents = new Map<string, OpenApi>()
   before(async () => {
     stack = await sharedStack({})
-    for (const name of [...services, ...sandboxes]) documents.set(name, await openApiOf(stack, name))
+    for (const name of [...services, 'console', ...sandboxes]) documents.set(name, await openApiOf(stack, name))
   })
 
   test('every operation has an id of its own, and every JSON it takes or answers has a name', () => {

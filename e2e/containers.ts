@@ -26,7 +26,7 @@ try {
   say('the consumer’s side is up, before there is a Kafka')
   await compose.up('producer', '--wait')
   say('the producer’s side is up, and healthy')
-  for (const side of ['inventory', 'billing', 'shipping']) await compose.up(side)
+  for (const side of ['inventory', 'billing', 'shipping', 'console']) await compose.up(side)
   for (const side of sides) await compose.healthy(side)
   say('all sides are healthy')
 

@@ -5,13 +5,14 @@ import { join } from 'node:path'
 import { until } from '@inorder/testing/until.ts'
 
 const root = join(import.meta.dirname, '..')
-export const sides = ['producer', 'consumer', 'inventory', 'billing', 'shipping'] as const
+export const sides = ['producer', 'consumer', 'inventory', 'billing', 'shipping', 'console'] as const
 const limit = 300_000
 
 /** Ports, network and tag that no deployment uses. The order service has a range, so that it can have replicas. */
 const settings = {
   INORDER_NETWORK: 'inorder-test',
   INORDER_TAG: 'test',
+  CONSOLE_PORT: '33000',
   CART_PORTS: '33001',
   ORDER_PORTS: '33010',
   INVENTORY_PORTS: '33003',

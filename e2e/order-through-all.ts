@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict'
 import { until } from '@inorder/testing/until.ts'
 
-const at = { cart: 33001, order: 33010, inventory: 33003, billing: 33004, shipping: 33005 }
+const at = { console: 33000, cart: 33001, order: 33010, inventory: 33003, billing: 33004, shipping: 33005 }
 const limit = 180_000
 
 /** Creates, confirms and ships an order, and waits until each service has done its part. */
@@ -20,6 +20,7 @@ export async function throughAll(orderId: string): Promise<void> {
     assert.match(String(label), /^http:\/\/127\.0\.0\.1:33007\/labels\//)
     return true
   })
+  await reaches('console', `/timeline/${id}`, ({ verdict }) => (verdict as { state: string }).state === 'fine')
 }
 
 /** While a part comes back the cart says 503, and a repeat with the same key has no second effect. */

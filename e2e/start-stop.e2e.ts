@@ -12,7 +12,7 @@ import { until } from '@inorder/testing/until.ts'
 import pg from 'pg'
 import { bootstrap, inTerminal, isOpen, Launched, npmStart, root, starter } from './starter.ts'
 
-const serviceNames = ['cart', 'order', 'inventory', 'billing', 'shipping', 'payment', 'carrier']
+const serviceNames = ['cart', 'order', 'inventory', 'billing', 'shipping', 'payment', 'carrier', 'console']
 const launched: Launched[] = []
 const folder = mkdtempSync(join(tmpdir(), 'inorder-start-stop-'))
 const data = join(folder, 'data')

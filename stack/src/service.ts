@@ -5,7 +5,7 @@ import { databaseOf } from './databases.ts'
 import { answersOk } from './network.ts'
 import { level, logOf, type Part } from './part.ts'
 import type { SandboxKey } from './sandbox-key.ts'
-import type { Service } from './services.ts'
+import { type Service, services } from './services.ts'
 import type { Settings } from './settings.ts'
 
 interface Surroundings {
@@ -42,8 +42,16 @@ export const instancesOf = ({ services, instances, offset }: Settings): Instance
   )
 
 /** Where it answers. What stands in for something outside speaks plain HTTP: only this machine reaches it. */
-export const urlOf = ({ service, port }: Instance): string =>
-  `${service.database && process.env.TLS_CERT_FILE ? 'https' : 'http'}://${host}:${port}`
+export const urlOf = ({ service, port }: Pick<Instance, 'service' | 'port'>): string =>
+  `${!service.standsInFor && process.env.TLS_CERT_FILE ? 'https' : 'http'}://${host}:${port}`
+
+/** What the console is told: where each service's first instance answers. */
+const addressesFor = ({ offset }: Settings) =>
+  Object.fromEntries(
+    services
+      .filter(({ database }) => database)
+      .map((service) => [`${service.name.toUpperCase()}_URL`, urlOf({ service, port: service.port + offset })]),
+  )
 
 const tokenOf = (setting: string, key: string) => [
   [setting, key],
@@ -68,6 +76,15 @@ export function service(options: { instance: Instance; settings: Settings; surro
     TLS_KEY_FILE: '',
     ...(sandboxKey && { API_KEYS_FILE: sandboxKey.file }),
   }
+  const own = service.database
+    ? {
+        ...Object.fromEntries(standIns),
+        DATABASE_URL: databaseOf(surroundings.database, service.database),
+        DATABASE_URL_FILE: '',
+      }
+    : service.standsInFor
+      ? standsIn
+      : addressesFor(settings)
   return {
     name,
     address: `${host}:${port}`,
@@ -79,10 +96,7 @@ export function service(options: { instance: Instance; settings: Settings; surro
       // DELIVERY, LOG_LEVEL and the like go through as the user gave them.
       env: {
         ...process.env,
-        ...Object.fromEntries(standIns),
-        ...(service.database
-          ? { DATABASE_URL: databaseOf(surroundings.database, service.database), DATABASE_URL_FILE: '' }
-          : standsIn),
+        ...own,
         KAFKA_BROKERS: surroundings.kafka,
         KAFKA_BROKERS_FILE: '',
         SCHEMA_REGISTRY_URL: surroundings.registry,

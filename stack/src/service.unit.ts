@@ -11,18 +11,23 @@ import { readSettings } from './settings.ts'
 
 const cart: Service = { name: 'cart', port: 3001, database: 'inorder_cart' }
 const gateway: Service = { name: 'gateway', port: 3006, standsInFor: 'GATEWAY_URL' }
-const settings = { ...readSettings({ INORDER_PORT_OFFSET: '1000' }, ['--instances', '3']), services: [cart, gateway] }
+const page: Service = { name: 'console', port: 3000 }
+const settings = {
+  ...readSettings({ INORDER_PORT_OFFSET: '1000' }, ['--instances', '3']),
+  services: [cart, page, gateway],
+}
 const surroundings = { database: 'postgres://me@db/', kafka: 'k:9092', registry: 'http://r/' }
 const parts = instancesOf(settings).map((instance) => service({ instance, settings, surroundings }))
 const environment = (name: string) => parts.find((part) => part.name === name)?.command.env ?? assert.fail(name)
 
-test('instance n has the port 100(n-1) higher; of what stands in for something outside there is one', () => {
+test('instance n has the port 100(n-1) higher; of what has no database there is one', () => {
   assert.deepEqual(
     parts.map(({ name, address }) => [name, address]),
     [
       ['cart', '127.0.0.1:4001'],
       ['cart-2', '127.0.0.1:4101'],
       ['cart-3', '127.0.0.1:4201'],
+      ['console', '127.0.0.1:4000'],
       ['gateway', '127.0.0.1:4006'],
     ],
   )
@@ -95,6 +100,12 @@ test('instances share a database and know who they are; every service knows wher
   assert.deepEqual([DATABASE_URL_FILE, KAFKA_BROKERS_FILE, SCHEMA_REGISTRY_URL_FILE], ['', '', ''])
   assert.equal(environment('gateway').DATABASE_URL, undefined)
   assert.equal(environment('gateway').DATA_FILE, join(settings.data, 'gateway.jsonl'))
+})
+
+test('the console is told where the services are, and has no credential of theirs', () => {
+  const { CART_URL, SHIPPING_URL, DATABASE_URL, DATA_FILE, GATEWAY_URL, GATEWAY_TOKEN } = environment('console')
+  assert.deepEqual([CART_URL, SHIPPING_URL], ['http://127.0.0.1:4001', 'http://127.0.0.1:4005'])
+  assert.deepEqual([DATABASE_URL, DATA_FILE, GATEWAY_URL, GATEWAY_TOKEN], [undefined, undefined, undefined, undefined])
 })
 
 test('a service has DRAIN_MS more to stop in', () => {

@@ -2,12 +2,12 @@
 export interface Service {
   name: string
   port: number
-  /**
-   * Its own database. Without one it stands in for something outside (a sandbox) and has a file, DATA_FILE: there is one
-   * of it however many instances of the services run.
-   */
+  /** Its own database. Of what has none there is one, however many instances of the services run. */
   database?: string
-  /** For what stands in: the setting that tells the services where it is. Given by the user, it is not started. */
+  /**
+   * It stands in for something outside (a sandbox), and has a file, DATA_FILE: the setting that tells the services where it
+   * is. Given by the user, it is not started.
+   */
   standsInFor?: string
 }
 
@@ -19,4 +19,5 @@ export const services: Service[] = [
   { name: 'shipping', port: 3005, database: 'inorder_shipping' },
   { name: 'payment', port: 3006, standsInFor: 'PAYMENT_URL' },
   { name: 'carrier', port: 3007, standsInFor: 'CARRIER_URL' },
+  { name: 'console', port: 3000 },
 ]

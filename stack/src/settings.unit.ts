@@ -19,6 +19,7 @@ test('given nothing, every part is started, with its data in .local', () => {
       ['shipping', 3005],
       ['payment', 3006],
       ['carrier', 3007],
+      ['console', 3000],
     ],
   )
   assert.deepEqual(given, {})

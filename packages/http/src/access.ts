@@ -13,6 +13,8 @@ export interface Access {
   HOST: string
   ALLOWED_HOSTS?: string
   ALLOWED_ORIGINS?: string
+  /** Also off loopback, with neither of these set: for what browsers are signed in to by a cookie. */
+  checksOrigins?: boolean
   /** Requests a second; 0: any number. */
   RATE_LIMIT?: number
   MAX_CONNECTIONS?: number
@@ -29,7 +31,7 @@ export function checkAccess(app: Pick<FastifyInstance, 'addHook'>, access: Acces
   const origins = listed(access.ALLOWED_ORIGINS)
   const isLocal = isLoopback(access.HOST)
   const checksHosts = isLocal || hosts.length > 0
-  const checksOrigins = checksHosts || origins.length > 0
+  const checksOrigins = access.checksOrigins || checksHosts || origins.length > 0
   const names = new Set([...loopbackNames, access.HOST.toLowerCase(), ...hosts])
   /** Host headers that were found good: nearly every request has the same one. */
   const good = new Set<string>()

@@ -3,7 +3,12 @@ export const scopes = ['orders:read', 'orders:write', 'operate'] as const
 export type Scope = (typeof scopes)[number]
 
 /** Answered to anybody: they say how the service is and what it takes, and nothing of any order. */
-const open = /^\/(health|metrics|docs|openapi\.json|asyncapi(\.json)?|problems)(\/|$)/
+const open = /^\/(health|metrics|docs|openapi\.json|asyncapi(\.json)?|problems|sign-in|static)(\/|$)/
+/** By which somebody becomes known, or nobody again. */
+const openWrites = ['POST /sign-in', 'POST /sign-out']
+
+/** What the console asks of a service for its user: that service asks for the scope that it takes. */
+const forwarded = 'POST /do/:operation'
 
 const ordersWrite = new Set([
   'POST /create-order',
@@ -15,7 +20,8 @@ const ordersWrite = new Set([
 /** `path` as the route has it: `/orders/:orderId`. A write that is not named here needs the most. */
 export function scopeOf(method: string, path: string): Scope | 'open' {
   const reads = method === 'GET' || method === 'HEAD'
-  if (reads && open.test(path)) return 'open'
-  if (reads) return 'orders:read'
-  return ordersWrite.has(`${method} ${path}`) ? 'orders:write' : 'operate'
+  const call = `${method} ${path}`
+  if (reads ? open.test(path) : openWrites.includes(call)) return 'open'
+  if (reads || call === forwarded) return 'orders:read'
+  return ordersWrite.has(call) ? 'orders:write' : 'operate'
 }

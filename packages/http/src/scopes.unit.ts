@@ -11,6 +11,10 @@ const table: Record<ReturnType<typeof scopeOf>, string[]> = {
     'GET /docs/js/scalar.js',
     'GET /openapi.json',
     'GET /problems/:name',
+    'GET /sign-in',
+    'POST /sign-in',
+    'POST /sign-out',
+    'GET /static/style.css',
   ],
   'orders:read': [
     'GET /orders/:orderId',
@@ -25,6 +29,9 @@ const table: Record<ReturnType<typeof scopeOf>, string[]> = {
     // No part of an open path's name.
     'GET /metrics-of-orders',
     'GET /',
+    'GET /live/orders/:orderId',
+    // The service that is asked wants its own.
+    'POST /do/:operation',
   ],
   'orders:write': ['POST /create-order', 'PUT /update-order', 'POST /charges', 'POST /labels'],
   operate: [
@@ -37,6 +44,7 @@ const table: Record<ReturnType<typeof scopeOf>, string[]> = {
     'DELETE /orders/:orderId',
     'POST /metrics',
     'PUT /create-order',
+    'PUT /sign-in',
     'OPTIONS /orders',
   ],
 }

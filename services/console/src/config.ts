@@ -11,5 +11,6 @@ export const ConsoleConfig = Type.Object({
   INVENTORY_URL: url(3003),
   BILLING_URL: url(3004),
   SHIPPING_URL: url(3005),
+  CONSOLE_SESSION_KEY: Type.Optional(Type.String({ minLength: 32 })),
 })
 export type ConsoleConfig = Static<typeof ConsoleConfig>

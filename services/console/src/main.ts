@@ -1,10 +1,14 @@
 // The console: what all services know of an order, and pages to see it and act on it. It keeps nothing.
 import { createApp } from '@inorder/http/app.ts'
+import { asksWhoCalls } from '@inorder/http/auth-config.ts'
 import { runService } from '@inorder/http/service.ts'
 import { ConsoleConfig } from './config.ts'
 import { pagePolicy } from './page-policy.ts'
 import { pages } from './pages/index.ts'
 import { servicesOf } from './services.ts'
+import { Sessions } from './session.ts'
+import { showCredential, signIn } from './sign-in.ts'
+import { timelineOf, timelineRoutes } from './timeline.ts'
 
 await runService({
   name: 'console',
@@ -22,11 +26,15 @@ await runService({
         title: 'Console',
         description: 'What all services know of an order, and why it stands where it does.',
       },
-      access: config,
+      access: { ...config, checksOrigins: true },
     })
+    const sessions = asksWhoCalls(config) ? new Sessions(config.CONSOLE_SESSION_KEY) : undefined
+    if (sessions) showCredential(app, sessions)
+    await app.register(timelineRoutes(services))
     await app.register(async (scope) => {
       scope.addHook('onRequest', pagePolicy)
-      await scope.register(pages, { services })
+      if (sessions) await signIn(scope, sessions)
+      await scope.register(pages, { services, timelineOf, asksWhoCalls: sessions !== undefined, stopping })
     })
     onClose('http', () => app.close())
     await app.listen({ host: config.HOST, port: config.PORT })

@@ -19,11 +19,11 @@ export interface Services {
     caller: Asking,
     service: ServiceName,
     path: string,
-    request?: { method?: string; body?: unknown },
+    request?: { method?: string; body?: unknown; signal?: AbortSignal },
   ): Promise<Answer>
 }
 
-const deadlineMs = 2_000
+export const deadlineMs = 2_000
 const longestAnswer = 8 * 1024 * 1024
 
 export function servicesOf(config: ConsoleConfig): Services {
@@ -35,12 +35,12 @@ export function servicesOf(config: ConsoleConfig): Services {
     shipping: config.SHIPPING_URL,
   }
   return {
-    async ask({ authorization }, service, path, { method = 'GET', body } = {}) {
+    async ask({ authorization }, service, path, { method = 'GET', body, signal } = {}) {
       try {
         const answer = await fetch(`${addresses[service]}${path}`, {
           method,
           redirect: 'error',
-          signal: AbortSignal.timeout(deadlineMs),
+          signal: signal ?? AbortSignal.timeout(deadlineMs),
           headers: {
             ...(authorization !== undefined && { authorization }),
             ...(body !== undefined && { 'content-type': 'application/json' }),

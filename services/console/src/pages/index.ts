@@ -1,8 +1,14 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import type { Services } from '../services.ts'
+import type { timelineOf } from '../timeline.ts'
 
 export interface PagesOptions {
   services: Services
+  timelineOf: typeof timelineOf
+  /** Whether callers are asked who they are. */
+  asksWhoCalls: boolean
+  /** Aborted when the console stops. */
+  stopping: AbortSignal
 }
 
 /** The pages of the console. */

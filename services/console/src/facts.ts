@@ -1,0 +1,235 @@
+// What the services tell of one order, asked of all at once.
+import type { OrderVersion, OutboxRow } from '@inorder/contracts/timeline.ts'
+import type { ShownEffect } from '@inorder/messaging/effects/ops.ts'
+import type { ParkedEvent, PartitionPosition, StateOfKey } from '@inorder/messaging/inbox/ops.ts'
+import type { Pause } from '@inorder/messaging/inbox/pause.ts'
+import { partitionOf } from '@inorder/messaging/kafka/partitioner.ts'
+import { type Answer, deadlineMs, type ServiceName } from './services.ts'
+
+export interface ServiceFacts {
+  /** Why the service counts as unreachable: `does not answer`; null: it told what it was asked for. */
+  fault: string | null
+  /** Null: nothing of the order has come. */
+  appliedVersion: number | null
+  appliedAt: string | null
+  status: string | null
+  parked: ParkedEvent[]
+  effects: ShownEffect[]
+  /** Those that keep this order from going on. */
+  pauses: Pause[]
+  /** What its readiness says of Kafka, and of the order's partition. */
+  missing: string[]
+  /** Events of the order's partition that have not been applied. */
+  lag: number | null
+}
+
+/** As the cart has it: nothing is written to the order until somebody decides. */
+export interface Hold {
+  cause: string
+  detail: string
+  since: string
+}
+
+export interface Lacking {
+  itemId: string
+  quantity: number
+  available: number
+}
+
+export interface Facts {
+  orderId: string
+  /** When it was told. */
+  now: Date
+  services: Record<ServiceName, ServiceFacts>
+  versions: OrderVersion[]
+  outbox: OutboxRow[]
+  hold: Hold | null
+  /** What a backordered order waits for; of its first 10 items. */
+  lacking: Lacking[]
+  /** Since when the invoice is what it is. */
+  invoiceSince: string | null
+  /** Why the shipment was cancelled, unless the customer did it. */
+  shipmentReason: string | null
+}
+
+/** Who asks: as whom, is its own. */
+export interface Viewer {
+  ask(service: ServiceName, path: string, request: { signal: AbortSignal }): Promise<Answer>
+}
+type Ask = (service: ServiceName, path: string) => Promise<Answer>
+
+const mostVersions = 1_000
+const mostLacking = 10
+const withEffects: readonly ServiceName[] = ['billing', 'shipping']
+
+export async function factsOf(viewer: Viewer, orderId: string): Promise<Facts> {
+  const signal = AbortSignal.timeout(deadlineMs)
+  const ask: Ask = (service, path) => viewer.ask(service, path, { signal })
+  const id = encodeURIComponent(orderId)
+  const [cart, order, inventory, billing, shipping, versions] = await Promise.all([
+    cartFacts(ask, orderId),
+    consumerFacts(ask, 'order', orderId, `/order-details?orderId=${id}`),
+    consumerFacts(ask, 'inventory', orderId, `/reservations/${id}`),
+    consumerFacts(ask, 'billing', orderId, `/invoices/${id}`),
+    consumerFacts(ask, 'shipping', orderId, `/shipments/${id}`),
+    versionsOf(ask, id),
+  ])
+  const { part: reservation } = inventory
+  const isBackordered = reservation.status === 'backordered'
+  return {
+    orderId,
+    now: new Date(),
+    services: {
+      cart: cart.facts,
+      order: order.facts,
+      inventory: inventory.facts,
+      billing: billing.facts,
+      shipping: shipping.facts,
+    },
+    versions,
+    outbox: [cart, order, inventory, billing, shipping].flatMap(({ outbox }) => outbox),
+    hold: cart.hold,
+    lacking: isBackordered ? await lackingOf(ask, reservation.lines ?? []) : [],
+    invoiceSince: billing.part.statusSince ?? null,
+    shipmentReason: shipping.part.reason ?? null,
+  }
+}
+
+const unknown: ServiceFacts = {
+  fault: null,
+  appliedVersion: null,
+  appliedAt: null,
+  status: null,
+  parked: [],
+  effects: [],
+  pauses: [],
+  missing: [],
+  lag: null,
+}
+
+/** What an answer says; undefined: the service does not know what was asked for. Throws Silent where it did not tell. */
+function told<Body>(answer: Answer): Body | undefined {
+  if (!answer.reachable) throw new Silent('does not answer')
+  if (answer.status === 200) return answer.body as Body
+  if (answer.status === 404) return undefined
+  const { title = 'this is no answer of a service' } = Object(answer.body) as { title?: string }
+  throw new Silent(`answers ${answer.status}: ${title}`)
+}
+
+class Silent extends Error {}
+
+const withFault = (error: unknown): ServiceFacts => {
+  if (error instanceof Silent) return { ...unknown, fault: error.message }
+  throw error
+}
+
+interface Order {
+  status: string
+}
+interface Held extends Hold {
+  key: string
+}
+
+async function cartFacts(ask: Ask, orderId: string) {
+  const id = encodeURIComponent(orderId)
+  const [answer, held, waiting] = await Promise.all([
+    ask('cart', `/orders/${id}`),
+    ask('cart', '/ops/held?limit=1000'),
+    ask('cart', `/ops/outbox/${id}`),
+  ])
+  try {
+    const outbox = outboxOf('cart', waiting)
+    const holds = told<{ items: Held[] }>(held)?.items ?? []
+    const hold = holds.find(({ key }) => key === orderId) ?? null
+    // Nothing of it can be read: the cart answers 503 `order-held`.
+    if (hold && answer.reachable && answer.status === 503)
+      return { facts: { ...unknown, appliedVersion: 0 }, hold, outbox }
+    const order = told<Order>(answer)
+    const facts = order ? { ...unknown, appliedVersion: versionOf(answer), status: order.status } : unknown
+    return { facts, hold, outbox }
+  } catch (error) {
+    return { facts: withFault(error), hold: null, outbox: [] }
+  }
+}
+
+/** What a service has made of the order: only what some of them tell is there of each. */
+interface Part {
+  status?: string
+  statusSince?: string
+  reason?: string | null
+  lines?: { itemId: string; quantity: number }[]
+}
+
+const nothing: Part = {}
+
+async function consumerFacts(ask: Ask, service: ServiceName, orderId: string, partPath: string) {
+  const id = encodeURIComponent(orderId)
+  const [state, part, pauses, positions, ready, waiting] = await Promise.all([
+    ask(service, `/ops/keys/${id}`),
+    ask(service, partPath),
+    ask(service, '/ops/pauses?limit=1000'),
+    ask(service, '/ops/positions?limit=1000'),
+    ask(service, '/health/ready'),
+    ask(service, `/ops/outbox/${id}`),
+  ])
+  try {
+    const of = told<StateOfKey & { effects: ShownEffect[] }>(state)
+    const made = told<Part>(part) ?? nothing
+    const partitions = told<{ items: PartitionPosition[] }>(positions)?.items ?? []
+    const partition = partitionOf(Buffer.from(orderId), Math.max(partitions.length, 1))
+    const facts: ServiceFacts = {
+      fault: null,
+      appliedVersion: of?.appliedVersion ?? null,
+      appliedAt: of?.appliedAt ?? null,
+      status: made.status ?? null,
+      parked: of?.events ?? [],
+      effects: of?.effects ?? [],
+      pauses: (told<{ items: Pause[] }>(pauses)?.items ?? []).filter(
+        ({ what, key }) => what === 'inbox' || (what === 'effects' && withEffects.includes(service)) || key === orderId,
+      ),
+      missing: missingIn(ready).filter((part) => /^kafka\b/.test(part) || new RegExp(`/${partition}( |$)`).test(part)),
+      lag: partitions.find((one) => one.partition === partition)?.lag ?? null,
+    }
+    return { facts, part: made, outbox: outboxOf(service, waiting) }
+  } catch (error) {
+    return { facts: withFault(error), part: nothing, outbox: [] }
+  }
+}
+
+const missingIn = (answer: Answer): string[] =>
+  answer.reachable ? ((Object(answer.body) as { missing?: string[] }).missing ?? []) : []
+
+/** The newest, the oldest of them first. */
+async function versionsOf(ask: Ask, id: string): Promise<OrderVersion[]> {
+  const page = async (after: number) => {
+    const answer = await ask(
+      'order',
+      `/orders/${id}/versions?limit=${mostVersions}${after > 0 ? `&after=${after}` : ''}`,
+    )
+    return answer.reachable && answer.status === 200
+      ? (answer.body as { items: OrderVersion[]; next: string | null })
+      : undefined
+  }
+  const first = await page(0)
+  if (!first?.next) return first?.items ?? []
+  const details = await ask('order', `/order-details?orderId=${id}`)
+  return (await page(versionOf(details) - mostVersions))?.items ?? first.items
+}
+
+const outboxOf = (service: ServiceName, answer: Answer): OutboxRow[] =>
+  (told<{ events: Omit<OutboxRow, 'service'>[] }>(answer)?.events ?? []).map((event) => ({ service, ...event }))
+
+/** Of an ETag such as "3". */
+const versionOf = (answer: Answer): number => Number((answer.reachable && answer.etag?.slice(1, -1)) || 0)
+
+async function lackingOf(ask: Ask, lines: readonly { itemId: string; quantity: number }[]): Promise<Lacking[]> {
+  const all = await Promise.all(
+    lines.slice(0, mostLacking).map(async ({ itemId, quantity }) => {
+      const answer = await ask('inventory', `/stock/${encodeURIComponent(itemId)}`)
+      // An item whose stock was never set is not there.
+      const { available = 0 } = Object(answer.reachable && answer.body) as { available?: number }
+      return { itemId, quantity, available }
+    }),
+  )
+  return all.filter(({ quantity, available }) => available < quantity)
+}

@@ -1,0 +1,59 @@
+// One order as all services together know it.
+import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
+import { OrderId } from '@inorder/contracts/order.ts'
+import { Problem } from '@inorder/contracts/problems.ts'
+import { Timeline } from '@inorder/contracts/timeline.ts'
+import { answersOf } from '@inorder/http/answers.ts'
+import { closed, inChapter } from '@inorder/http/schemas.ts'
+import { factsOf, type ServiceFacts, type Viewer } from './facts.ts'
+import type { Services } from './services.ts'
+import { verdictOf } from './verdict.ts'
+
+/** Undefined: every service has answered, and none knows the order. */
+export async function timelineOf(viewer: Viewer, orderId: string): Promise<Timeline | undefined> {
+  const facts = await factsOf(viewer, orderId)
+  const all = Object.entries(facts.services)
+  const isKnown = all.some(([, { appliedVersion, fault }]) => appliedVersion !== null || fault !== null)
+  if (!isKnown && facts.outbox.length === 0 && facts.hold === null) return undefined
+  return {
+    orderId,
+    verdict: verdictOf(facts),
+    versions: facts.versions,
+    services: Object.fromEntries(all.map(([name, told]) => [name, shown(told)])),
+    outbox: facts.outbox,
+  }
+}
+
+const shown = ({ fault, appliedVersion, appliedAt, status, parked, effects }: ServiceFacts) => ({
+  reachable: fault === null,
+  appliedVersion,
+  appliedAt,
+  status,
+  parked,
+  effects,
+})
+
+export const timelineRoutes =
+  (services: Services): FastifyPluginAsyncTypebox =>
+  async (app) => {
+    inChapter(app, 'orders')
+    // The schema is for readers: Fastify's serializer would try each part of a union, without our formats.
+    app.setSerializerCompiler(() => JSON.stringify)
+    app.get(
+      '/timeline/:orderId',
+      {
+        schema: {
+          operationId: 'getTimeline',
+          summary: 'An order in all services, and why it stands where it does',
+          params: closed({ orderId: OrderId }),
+          response: { 200: Timeline, ...answersOf('order-not-found') },
+        },
+      },
+      async ({ params: { orderId }, headers }) => {
+        const viewer: Viewer = { ask: (...asked) => services.ask(headers, ...asked) }
+        const timeline = await timelineOf(viewer, orderId)
+        if (!timeline) throw new Problem('order-not-found', `No service knows an order ${orderId}.`)
+        return timeline
+      },
+    )
+  }

@@ -1,0 +1,154 @@
+// What can help, for each cause: only what can change something as things stand, the best first.
+import { allowedAfter } from '@inorder/contracts/lifecycle.ts'
+import type { OutboxRow, Verdict } from '@inorder/contracts/timeline.ts'
+import type { ShownEffect } from '@inorder/messaging/effects/ops.ts'
+import type { ParkedEvent } from '@inorder/messaging/inbox/ops.ts'
+import type { Pause } from '@inorder/messaging/inbox/pause.ts'
+import { command } from '../commands.ts'
+import type { Facts, ServiceFacts } from '../facts.ts'
+import type { ServiceName } from '../services.ts'
+
+type Steps = Verdict['next']
+
+/** Of all services at once where it is the same in several. */
+const redrive = (orderId: string, services: readonly ServiceName[], what: string, options: { 'dry-run'?: true } = {}) =>
+  command('redrive', { ...(services.length === 1 && { service: services[0]! }), what, ...options }, orderId)
+
+/** What can be read the same way as before is read to the same end: these bytes can only be given up. */
+const forEver = ['undecodable', 'tombstone', 'no-key', 'key-mismatch', 'batch-unreadable']
+
+export function ofHead({ orderId, services: all }: Facts, head: ParkedEvent, services: readonly ServiceName[]): Steps {
+  const { cause, event } = head
+  const discards = services.map((service) => {
+    const skips = skipsVersion(all[service], head)
+    return {
+      command: command(
+        'discard',
+        { service, event, reason: `given up: ${cause}`, ...(skips && { 'skip-version': true as const }) },
+        orderId,
+      ),
+      explains: `Gives that event up for good in ${service}${skips ? ', and its version with it' : ''}, and applies what waits behind it`,
+    }
+  })
+  if (forEver.includes(cause)) return discards
+  const after = cause === 'unknown-schema' ? 'the registry knows its schema again' : 'what it fails at is mended'
+  return [
+    {
+      command: redrive(orderId, services, 'events', { 'dry-run': true }),
+      explains: 'Tells whether it could be applied now, and changes nothing',
+    },
+    { command: redrive(orderId, services, 'events'), explains: `Applies it, and what waits behind it, once ${after}` },
+    ...discards,
+  ]
+}
+
+/** An event of the next version takes it along. Garbage stood for it where nothing else that is parked does, and later ones wait. */
+function skipsVersion({ appliedVersion, parked }: ServiceFacts, { version }: ParkedEvent): boolean {
+  if (version !== null) return true
+  const following = (appliedVersion ?? 0) + 1
+  const versions = parked.flatMap((event) => event.version ?? [])
+  return versions.some((one) => one > following) && !versions.includes(following)
+}
+
+/** Of the first event that waits. */
+export const ofGap = (orderId: string, { event, version }: ParkedEvent, services: readonly ServiceName[]): Steps =>
+  services.map((service) => ({
+    command: command(
+      'discard',
+      { service, event, reason: `the versions before ${version} are lost`, 'skip-version': true },
+      orderId,
+    ),
+    explains: `Goes on in ${service} without the versions that are missing before ${version}: that one and what follows are applied`,
+  }))
+
+export const ofConflict = (orderId: string, event: string, services: readonly ServiceName[]): Steps =>
+  services.map((service) => ({
+    command: command('discard', { service, event, reason: 'another event of its version counts' }, orderId),
+    explains: `Drops the second event of the version in ${service}; the one that was applied stays`,
+  }))
+
+export const ofSetAside = (orderId: string, { event, cause }: OutboxRow): Steps => [
+  {
+    command: redrive(orderId, ['cart'], 'set-aside'),
+    explains: "Sends it again, once the topic's max.message.bytes was raised",
+  },
+  {
+    command: command('discard', { service: 'cart', what: 'set-aside', event, reason: `given up: ${cause}` }, orderId),
+    explains: 'Gives it up for good: every service then misses its version, and waits until that is skipped',
+  },
+]
+
+export const release = (orderId: string, cause: string): Steps => [
+  {
+    command: command('release', { reason: `looked at: ${cause}` }, orderId),
+    explains: 'Lets it go on as what the newest version of the log says',
+  },
+]
+
+export const resume = (orderId: string, service: ServiceName, { what, kind }: Pause): Steps => [
+  {
+    command:
+      what === 'key'
+        ? command('resume', { service }, orderId)
+        : command('resume', { service, [what]: true, ...(kind !== null && { kind }) }),
+    explains: `Ends the pause in ${service}: what waits is ${what === 'effects' ? 'done' : 'applied'}, in order`,
+  },
+]
+
+/** No request can be made of it, whoever tries. */
+const neverSent = 'cannot-be-sent'
+
+export function ofParkedEffect(orderId: string, service: ServiceName, { effect, kind, cause }: ShownEffect): Steps {
+  const discard = {
+    command: command('discard', { service, what: 'effects', event: effect, reason: `given up: ${cause}` }, orderId),
+    explains: `Gives the ${kind} up: look at the other side first what became of it, and do it by hand if it has to be done`,
+  }
+  if (cause === neverSent) return [discard]
+  return [
+    { command: redrive(orderId, [service], 'effects'), explains: 'Tries it again, once what it failed at is mended' },
+    discard,
+  ]
+}
+
+export const ofFailingEffect = (orderId: string, service: ServiceName): Steps => [
+  {
+    command: redrive(orderId, [service], 'effects'),
+    explains: 'Tries it at once; by itself it is tried again within half a minute',
+  },
+]
+
+/** Each of these has the charge asked for once more, where the order is not there already. */
+const asksAgain = ['paid', 'confirmed', 'delivered']
+
+export function ofDeclined(orderId: string, status: string | null): Steps {
+  const allowed = status === null ? [] : allowedAfter(status)
+  const [again] = asksAgain.filter((to) => to !== status && allowed.includes(to))
+  return [
+    ...(again === undefined
+      ? []
+      : [
+          {
+            command: command('update', {}, orderId, again),
+            explains: `Sets it to ${again}, at which the gateway is asked once more: for when the customer has made the payment possible`,
+          },
+        ]),
+    ...(allowed.includes('cancelled')
+      ? [{ command: command('update', {}, orderId, 'cancelled'), explains: 'Cancels the order; nothing was charged' }]
+      : []),
+  ]
+}
+
+export const watch = (orderId: string, explains: string): Steps => [
+  { command: command('watch', {}, orderId), explains },
+]
+
+export const findOutWhy = (): Steps => [
+  {
+    command: command('doctor', {}),
+    explains: 'Checks Kafka, the registry and the databases, and says how to mend what is wrong',
+  },
+]
+
+export const lookAtServices = (): Steps => [
+  { command: command('status', {}), explains: 'Says of each service whether it answers and what it lacks' },
+]

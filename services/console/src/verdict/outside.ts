@@ -1,0 +1,114 @@
+// What others have to do for an order, or did not: payment gateway, carrier, whoever fills the stock.
+import type { Verdict, VerdictCause } from '@inorder/contracts/timeline.ts'
+import type { ShownEffect } from '@inorder/messaging/effects/ops.ts'
+import type { Facts, ServiceFacts } from '../facts.ts'
+import type { ServiceName } from '../services.ts'
+import { consumers, type Finding, isBehind } from './finding.ts'
+import * as steps from './next-steps.ts'
+import { receiverOf, shortened } from './wording.ts'
+
+export function effectsParked(facts: Facts): Finding[] {
+  return consumers(facts).flatMap(([service, told]): Finding[] => {
+    const effect = told.effects.find(({ state }) => state === 'parked')
+    if (!effect) return []
+    const pause = told.pauses.find(({ what, kind }) => what === 'effects' && (kind ?? effect.kind) === effect.kind)
+    return [
+      {
+        ...{ state: 'held', cause: 'effect-parked', service, since: effect.parkedAt, event: effect.effect },
+        sentence: () =>
+          `The ${effect.kind} of version ${effect.version} is not done: ${whyNot(effect)}; ${service} tries it no more`,
+        next: () =>
+          pause ? steps.resume(facts.orderId, service, pause) : steps.ofParkedEffect(facts.orderId, service, effect),
+      },
+    ]
+  })
+}
+
+export function effectsFailing(facts: Facts): Finding[] {
+  return consumers(facts).flatMap(([service, { effects }]): Finding[] => {
+    const effect = effects.find(
+      ({ state, failingSince }) => (state === 'again' || state === 'running') && failingSince !== null,
+    )
+    if (!effect) return []
+    return [
+      {
+        ...{ state: 'waiting', cause: 'effect-failing', service, since: effect.failingSince, event: effect.effect },
+        sentence: () =>
+          `The ${effect.kind} of version ${effect.version} is tried again and again, ${effect.attempts} times by now: ${whyNot(effect)}`,
+        next: () => steps.ofFailingEffect(facts.orderId, service),
+      },
+    ]
+  })
+}
+
+/** Causes that are an answer of the receiver, of docs/api.md. */
+const ofReceiver = /^(status-\d+|redirected|answer-.*)$/
+
+function whyNot({ kind, cause, detail }: ShownEffect): string {
+  const receiver = receiverOf(kind)
+  const told = detail === null ? '' : ` (${shortened(detail)})`
+  if (cause === 'no-answer') return `${receiver} does not answer${told}`
+  if (ofReceiver.test(cause ?? '')) return `the answer of ${receiver} is neither a yes nor a no, ${cause}${told}`
+  return `it fails here, ${cause}${told}`
+}
+
+export function declined(facts: Facts): Finding[] {
+  const { billing, shipping } = facts.services
+  const status = facts.services.cart.status ?? facts.services.order.status
+  const isDone = (told: ServiceFacts) => !isBehind(told, facts) && told.effects.length === 0
+  const found: Finding[] = []
+  const of = (
+    cause: VerdictCause,
+    service: ServiceName,
+    since: string | null,
+    sentence: string,
+    next: Verdict['next'],
+  ) => found.push({ state: 'held', cause, service, since, sentence: () => sentence, next: () => next })
+  if (isDone(billing) && billing.status === 'declined')
+    of(
+      'payment-declined',
+      'billing',
+      facts.invoiceSince,
+      'The payment gateway has declined the charge',
+      steps.ofDeclined(facts.orderId, status),
+    )
+  // Of a refund that is declined the invoice stays charged.
+  if (isDone(billing) && billing.status === 'charged' && status === 'cancelled')
+    of(
+      'payment-declined',
+      'billing',
+      null,
+      'The order is cancelled, and the payment gateway has declined the refund',
+      [],
+    )
+  if (isDone(shipping) && facts.shipmentReason !== null && status !== 'cancelled')
+    of(
+      'refused',
+      'shipping',
+      null,
+      `The shipment is cancelled (${shortened(facts.shipmentReason)}), and an order has one shipment`,
+      [],
+    )
+  return found
+}
+
+export function backordered(facts: Facts): Finding[] {
+  const { inventory } = facts.services
+  if (inventory.status !== 'backordered' || isBehind(inventory, facts)) return []
+  const lacks = facts.lacking.map(
+    ({ itemId, quantity, available }) => `${itemId}: ${quantity} wanted, ${available} there`,
+  )
+  const why =
+    lacks.length > 0 ? `there is not enough (${lacks.join('; ')})` : 'orders that came before it want the same items'
+  return [
+    {
+      ...{ state: 'waiting', cause: 'backordered', service: 'inventory', since: inventory.appliedAt },
+      sentence: () => `It waits for stock: ${why}`,
+      next: () =>
+        steps.watch(
+          facts.orderId,
+          'Reports when it gets its stock, which it does by itself once enough is there (PUT /stock/{itemId} of inventory)',
+        ),
+    },
+  ]
+}
