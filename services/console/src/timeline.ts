@@ -37,8 +37,6 @@ export const timelineRoutes =
   (services: Services): FastifyPluginAsyncTypebox =>
   async (app) => {
     inChapter(app, 'orders')
-    // The schema is for readers: Fastify's serializer would try each part of a union, without our formats.
-    app.setSerializerCompiler(() => JSON.stringify)
     app.get(
       '/timeline/:orderId',
       {
