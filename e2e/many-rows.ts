@@ -54,6 +54,8 @@ function fills(rows: number): Record<string, string[]> {
       `INSERT INTO effect (key, version, n, event_id, kind, payload, due_at, attempts, cause, parked_at, failing_since)
        SELECT ${id}, 2, 1, md5(n::text), 'charge', '{}', CASE WHEN n % 2 = 0 THEN now() + interval '1 day' END, 3, 'refused',
          CASE WHEN n % 4 = 1 THEN now() END, CASE WHEN n % 4 = 1 THEN now() END ${all}`,
+      `INSERT INTO effect_done (key, version, n, event_id, kind, attempts, created_at)
+       SELECT ${id}, 1, 1, md5(n::text), 'charge', 1, now() ${all}`,
     ],
     shipping: [
       `INSERT INTO shipments (order_id, status, shipping_cost, currency, handed_over)

@@ -49,7 +49,7 @@ const hotPath: Record<string, RegExp[]> = {
     /AS k \(key, applied\), LATERAL .* FROM parked/,
     /^INSERT INTO parked/,
     /^DELETE FROM parked/,
-    /^INSERT INTO orders/,
+    /^WITH history AS \( INSERT INTO order_version .* INSERT INTO orders/,
     /^UPDATE inbox_key/,
     /^UPDATE inbox_position/,
     /^INSERT INTO topic_keys/,
@@ -59,6 +59,7 @@ const hotPath: Record<string, RegExp[]> = {
     /FROM topic_keys WHERE topic = \$1 AND arrived_at =/,
     /string_agg.* FROM topic_keys/,
     /FROM orders WHERE order_id > \$1/,
+    /FROM order_version WHERE order_id = \$1/,
   ],
   inventory: [
     /^SELECT .* FROM demand WHERE/,
@@ -81,7 +82,8 @@ const hotPath: Record<string, RegExp[]> = {
     /^INSERT INTO effect/,
     /^WITH RECURSIVE paused_kind AS .* FROM effect/,
     /FROM inbox_key .* FOR UPDATE/,
-    /^WITH removed AS \(DELETE FROM effect/,
+    /^WITH removed AS \(DELETE FROM effect .* INSERT INTO effect_done/,
+    /FROM effect_done WHERE key = \$1/,
     /^INSERT INTO postings/,
     /FROM postings WHERE order_id/,
   ],
@@ -138,6 +140,8 @@ suite(`plans at ${rows} orders`, () => {
       await reaches('billing', `/invoices/${orderId}`, 'charged')
       await reaches('shipping', `/shipments/${orderId}`, 'dispatched')
       await ok(of('billing', `/ledger?orderId=${orderId}`))
+      await ok(of('order', `/orders/${orderId}/versions`))
+      await ok(of('billing', `/ops/keys/${orderId}`))
     }
     await setStock('scarce', 5)
     await ok(of('inventory', '/stock/scarce'))

@@ -14,7 +14,9 @@ SELECT ${filledId}, 1, md5(n::text)::uuid, 'new', ${body('')} ${series(rows)}`
 export const ordersReceived = (rows: number): string => `
 INSERT INTO orders (order_id, version, status, customer_id, shipping_cost, body)
 SELECT ${filledId}, 1, (ARRAY['new', 'shipped', 'delivered'])[1 + n % 3], 'c-' || n % 1000, 0.02, ${body(',"status":"new"')}
-${series(rows)}`
+${series(rows)};
+INSERT INTO order_version (order_id, version, status, occurred_at, event_id)
+SELECT ${filledId}, 1, 'new', now(), md5(n::text)::uuid ${series(rows)}`
 
 /** What an inbox knows of them, as batches of 1,000 left it; a hundredth of them is held. */
 export const keysReceived = (rows: number): string => `

@@ -33,6 +33,8 @@ interface Consumer<State> {
   handler: Handler<State, OrderEvent>
   /** Who does the slow effects that `handler.apply` returns. */
   effects?: Readonly<Record<string, EffectKind>>
+  /** For so many days those that are done are shown. */
+  keepDays?: number
   /** Once the tables are there, before the first event is applied. */
   start?(): void
   /** After each commit, with the events it applied, in their order. Must not throw. */
@@ -66,7 +68,8 @@ export function runConsumer<State, Settings extends TProperties = Record<never, 
       const { pool, registry } = parts
       const consumer = build({ settings: config, pool, logger, onClose })
 
-      const effects = consumer.effects && new EffectRunner({ ...parts, kinds: consumer.effects })
+      const { effects: kinds, keepDays } = consumer
+      const effects = kinds && new EffectRunner({ ...parts, kinds, ...(keepDays !== undefined && { keepDays }) })
       if (effects) onClose('effects', () => effects.close())
       const inbox = new Inbox(orderEvents, consumer.handler, {
         ...parts,
@@ -100,7 +103,7 @@ export function runConsumer<State, Settings extends TProperties = Record<never, 
       await app.register(async (scope) => {
         scope.setErrorHandler(orDatabaseUnavailable)
         await scope.register(consumer.routes(inbox))
-        await scope.register(opsRoutes(inbox.ops, effects?.ops, Object.keys(consumer.effects ?? {})))
+        await scope.register(opsRoutes(inbox.ops, effects?.ops, Object.keys(kinds ?? {})))
         await scope.register(setAsideRoutes(setAsideOrders(parts)))
       })
       onClose('http', () => app.close())

@@ -25,11 +25,14 @@ const behind = {
   parkedAt: null,
 }
 
+const done = { ...behind, version: 1, state: 'done', doneAt: parked.parkedAt }
+
 /** An app over a runner that has parked an effect of order `o-1`, until it is redriven or discarded. */
 async function appOf(asked: unknown[] = []) {
   let effects = [parked, behind]
   const ops: EffectOps = {
     of: async () => effects,
+    historyOf: async () => [done, ...effects.map((effect) => ({ ...effect, doneAt: null }))],
     async list(query) {
       asked.push(query)
       return { items: [{ key: 'o-1', ...parked, behind: 1 }], next: 'o-1' }
@@ -129,5 +132,6 @@ test('all of one cause are redriven or discarded, or it is only told what would 
 
 test('an order’s whole state shows its effects', async () => {
   const app = await appOf()
-  assert.deepEqual((await app.inject('/ops/keys/o-1')).json().effects, [parked, behind])
+  const open = [parked, behind].map((effect) => ({ ...effect, doneAt: null }))
+  assert.deepEqual((await app.inject('/ops/keys/o-1')).json().effects, [done, ...open])
 })

@@ -1,10 +1,16 @@
-// The operator's view of events that Kafka refuses for good, and what is to become of them.
+// The operator's view of the outbox: what of a key waits for Kafka, what Kafka refuses for good, and what is to become of that.
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import { orderEvents } from '@inorder/contracts/order-events.ts'
 import { Problem } from '@inorder/contracts/problems.ts'
 import { operatorOf } from '@inorder/http/operator.ts'
 import { closed, limit, pageOf, text } from '@inorder/http/schemas.ts'
-import { SetAside, SetAsideDiscarded, SetAsideOfKey, SetAsideRedriven } from '@inorder/messaging/outbox/ops.ts'
+import {
+  OutboxOfKey,
+  SetAside,
+  SetAsideDiscarded,
+  SetAsideOfKey,
+  SetAsideRedriven,
+} from '@inorder/messaging/outbox/ops.ts'
 import { SetAsideOperator, type SetAsideOps, type SetAsideOptions } from '@inorder/messaging/outbox/set-aside.ts'
 import { Type } from 'typebox'
 import { cause, done, dryRun, keyParams, opsRoute, redriveBody } from './ops-route.ts'
@@ -43,6 +49,12 @@ export const setAsideOrders = (parts: Omit<SetAsideOptions, 'versionHeader' | 'c
 
 export function setAsideRoutes(ops: SetAsideOps): FastifyPluginAsyncTypebox {
   return async (app) => {
+    app.get(
+      '/ops/outbox/:key',
+      opsRoute('getOutbox', 'What of one key Kafka has not acknowledged yet', { params: keyParams }, OutboxOfKey),
+      ({ params: { key } }) => ops.waitingOf(key),
+    )
+
     app.get(
       '/ops/set-aside',
       opsRoute(

@@ -16,6 +16,7 @@ const item = {
   since: '2026-11-23T14:20:19.000Z',
   behind: 3,
 }
+const waiting = { event, topic: 'order-events', version: 2, since: item.since, setAside: true, cause: item.cause }
 const redriven = {
   items: [{ key: 'o-1', event, behind: 3 }],
   next: null,
@@ -33,6 +34,7 @@ async function appOf(asked: unknown[] = []) {
   }
   const ops: SetAsideOps = {
     list: noting(() => ({ items: [item], next: '7' })),
+    waitingOf: noting((key) => ({ key, events: key === 'healthy' ? [] : [waiting] })),
     of: noting((key) => (key === 'healthy' ? undefined : { key, events: [item] })),
     redrive: noting((key) => (key === 'healthy' ? undefined : redriven)),
     redriveAll: noting(() => redriven),
@@ -102,4 +104,11 @@ test('the audit shows what was set aside, and what is missing since', async () =
   const { items } = (await app.inject('/ops/audit')).json()
   assert.deepEqual(items[0].before, { setAside: item })
   assert.deepEqual(items[0].after, { setAside: null, consequence: discarded.consequence })
+})
+
+test('what of a key waits for Kafka is listed, also where that is nothing', async () => {
+  const app = await appOf()
+  assert.deepEqual((await app.inject('/ops/outbox/o%2F1')).json(), { key: 'o/1', events: [waiting] })
+  assert.deepEqual((await app.inject('/ops/outbox/healthy')).json(), { key: 'healthy', events: [] })
+  assert.equal((await app.inject(`/ops/outbox/${'a'.repeat(513)}`)).statusCode, 400)
 })

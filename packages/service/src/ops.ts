@@ -6,7 +6,7 @@ import { Problem } from '@inorder/contracts/problems.ts'
 import { mayOperate, operatorOf } from '@inorder/http/operator.ts'
 import { closed, limit, pageOf, text } from '@inorder/http/schemas.ts'
 import type { EffectOps } from '@inorder/messaging/effects/operator.ts'
-import { ShownEffect } from '@inorder/messaging/effects/ops.ts'
+import { EffectOfKey } from '@inorder/messaging/effects/ops.ts'
 import type { Ops } from '@inorder/messaging/inbox/inbox.ts'
 import {
   Loss,
@@ -31,7 +31,7 @@ const groupsQuery = closed({
   limit,
   after: Type.Optional(Type.String({ minLength: 1, maxLength: 4096, pattern: '^[A-Za-z0-9_-]+$' })),
 })
-const stateOf = Type.Object({ ...StateOfKey.properties, effects: Type.Array(ShownEffect) }, { title: 'StateOfKey' })
+const stateOf = Type.Object({ ...StateOfKey.properties, effects: Type.Array(EffectOfKey) }, { title: 'StateOfKey' })
 const positionsQuery = closed({
   limit,
   after: Type.Optional(Type.Integer({ minimum: 0, maximum: Number.MAX_SAFE_INTEGER })),
@@ -172,7 +172,7 @@ export function opsRoutes(ops: Ops, effects?: EffectOps, kinds: readonly string[
       async ({ params }) => {
         const state = await ops.stateOf(params.key)
         if (!state) throw new Problem('order-not-found', `No record of ${params.key} ever came.`)
-        return { ...state, effects: (await effects?.of(params.key)) ?? [] }
+        return { ...state, effects: (await effects?.historyOf(params.key)) ?? [] }
       },
     )
   }

@@ -15,6 +15,12 @@ const parkedEvent = {
 }
 const detail = (key: string) => ({ key, appliedVersion: 2, events: [parkedEvent] })
 
+const position = (partition: number) => ({
+  ...{ partition, next: 5, end: null, lag: null },
+  owner: partition === 0 ? 'test-2' : null,
+  stalledSeconds: partition === 1 ? 17 : null,
+})
+
 const standing = { appliedVersion: 2, parked: 1, event: parkedEvent }
 
 /**
@@ -71,7 +77,7 @@ async function appOf(queries: unknown[] = []) {
       const after = { appliedVersion: 3, parked: 0, event: null }
       return { items: [{ id: 7, at: parkedEvent.parkedAt, operator: 'ann', ...done, after }], next: '7' }
     },
-    positions: async () => [0, 1, 2].map((partition) => ({ partition, next: 5, end: null, lag: null })),
+    positions: async () => [0, 1, 2].map(position),
     acceptLoss: async (...asked) => {
       queries.push(asked)
       if (asked[0] > 0) return { refused: 'nothing-lost', detail: 'It lacks nothing.' }
@@ -158,10 +164,9 @@ test('one order, or one record that belongs to none', async () => {
 test('positions, with null where Kafka gave no answer, and an order’s whole state', async () => {
   const app = await appOf()
   const positions = async (query = '') => (await app.inject(`/ops/positions${query}`)).json()
-  const of = (partition: number) => ({ partition, next: 5, end: null, lag: null })
-  assert.deepEqual(await positions(), { items: [of(0), of(1), of(2)], next: null })
-  assert.deepEqual(await positions('?limit=2'), { items: [of(0), of(1)], next: '1' })
-  assert.deepEqual(await positions('?limit=2&after=1'), { items: [of(2)], next: null })
+  assert.deepEqual(await positions(), { items: [0, 1, 2].map(position), next: null })
+  assert.deepEqual(await positions('?limit=2'), { items: [0, 1].map(position), next: '1' })
+  assert.deepEqual(await positions('?limit=2&after=1'), { items: [position(2)], next: null })
   const state = (await app.inject('/ops/keys/o-1')).json()
   assert.deepEqual(state, { ...detail('o-1'), eventId: null, appliedAt: null, held: true, effects: [] })
   const unknown = await app.inject('/ops/keys/unknown')

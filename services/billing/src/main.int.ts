@@ -213,7 +213,7 @@ test('an answer that is no decision is tried again and parked after 10 minutes: 
     })
   await behave('fail')
   await publish(orderId, 'confirmed', 'cancelled')
-  const [, refund] = await until('both are asked for', async () => (await effects()).length === 2 && effects())
+  const [charge, refund] = await until('both are asked for', async () => (await effects()).length === 2 && effects())
   assert.deepEqual([refund?.kind, refund?.state], ['refund', 'behind'])
   // While the charge takes its time, the refund's key is used for something else.
   await behave('slow')
@@ -232,7 +232,10 @@ test('an answer that is no decision is tried again and parked after 10 minutes: 
   assert.match(parked.detail ?? '', /answered 422/)
   assert.deepEqual(
     (await effects()).map(({ effect, state }) => [effect, state]),
-    [[refund?.effect, 'parked']],
+    [
+      [charge?.effect, 'done'],
+      [refund?.effect, 'parked'],
+    ],
   )
   assert.equal((await post(`${billing.url}${path}/redrive`)).status, 200)
   await tenMinutesLater()

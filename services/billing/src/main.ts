@@ -13,10 +13,12 @@ await runConsumer({
   settings: {
     PAYMENT_URL: Type.String({ format: 'http://host', pattern: '[^/]$' }),
     PAYMENT_TOKEN: Type.Optional(bearerToken),
+    EFFECT_KEEP_DAYS: Type.Integer({ minimum: 0, maximum: 36_500, default: 30 }),
   },
   build: ({ settings, pool, logger }) => ({
     handler: billingHandler,
     effects: paymentEffects(pool, settings.PAYMENT_URL, logger, settings.PAYMENT_TOKEN),
+    keepDays: settings.EFFECT_KEEP_DAYS,
     routes: () => billingRoutes(pool),
   }),
 })

@@ -54,7 +54,7 @@ async function applyBatch(tx: Pick<pg.ClientBase, 'query'>, events: readonly Hap
     )
     changed.set(orderId, state)
   }
-  await demandHandler.save(tx, changed)
+  await demandHandler.save(tx, changed, [])
 }
 
 /** The allocator's rounds, until there is nothing to do; how many there were. */

@@ -1,5 +1,6 @@
 // The schemas of what this service takes and answers; validation, types and OpenAPI follow from them.
 import { Order, OrderId } from '@inorder/contracts/order.ts'
+import { OrderVersion } from '@inorder/contracts/timeline.ts'
 import { closed, limit, pageOf, textOrNull } from '@inorder/http/schemas.ts'
 import { Type } from 'typebox'
 import type { ReceivedOrder } from './order.ts'
@@ -50,4 +51,18 @@ export const OrdersQuery = closed({
   customerId: Type.Optional(Order.properties.customerId),
   limit,
   after: Type.Optional(Type.String({ ...OrderId, description: 'The next of the page before' })),
+})
+
+export const OrderParams = closed({ orderId: OrderId })
+
+export const Versions = pageOf(OrderVersion)
+
+export const VersionsQuery = closed({
+  limit,
+  after: Type.Integer({
+    minimum: 0,
+    maximum: Number.MAX_SAFE_INTEGER,
+    default: 0,
+    description: 'Only versions above this one: the next of the page before',
+  }),
 })

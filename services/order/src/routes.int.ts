@@ -8,6 +8,7 @@ import {
   type Surroundings,
   startOrder,
   surroundings,
+  traceId,
 } from './running-order.fixture.ts'
 import { save } from './store.ts'
 
@@ -67,10 +68,9 @@ test("minVersion sees what another instance's inbox has committed", async (t) =>
   // A second one looks at the database after the first has.
   await order.problem(details('elsewhere', '&minVersion=1&wait=0'), 503, 'not-yet-processed')
   const saved = performance.now()
-  await save(
-    world.direct,
-    new Map([['elsewhere', { order: orderEvent('elsewhere').order, version: 3, shippingCost: 0.8 }]]),
-  )
+  const event = orderEvent('elsewhere', 3)
+  const state = { order: event.order, version: 3, shippingCost: 0.8 }
+  await save(world.direct, new Map([['elsewhere', state]]), [{ key: 'elsewhere', event, record: undefined }])
   assert.equal((await waiting).status, 200)
   assert.ok(performance.now() - saved < 10_000, 'answered when it was there, not at the end of the wait')
 })
@@ -182,4 +182,30 @@ test('a reader who waits is told that the inbox, or the order, is paused', async
   const waiting = order.get(details('paused', '&minVersion=1&wait=30'))
   await pauses.resume(one, { operator: 'bob' })
   assert.equal((await waiting).status, 200)
+})
+
+test('the versions of an order: what each changed, when, by whom and in which trace, in pages', async () => {
+  const id = 'versions ä/1'
+  const path = `/orders/${encodeURIComponent(id)}/versions`
+  await order.problem(path, 404, 'order-not-found')
+  const events = [1, 2, 3].map((version) =>
+    orderEvent(id, version, { status: ['new', 'paid', 'shipped'][version - 1]! }),
+  )
+  const before = Date.now()
+  await world.publish(...events)
+  await order.get(details(id, '&minVersion=3&wait=30'))
+  const { items, next } = await order.json<List>(path)
+  for (const [n, { appliedAt, ...item }] of items.entries()) {
+    const { version, eventId, occurredAt, previousStatus, order } = events[n]!
+    const { status } = order
+    assert.deepEqual(item, { version, status, previousStatus, occurredAt, eventId, traceId, actor: 'shop' })
+    assert.ok(Date.parse(String(appliedAt)) >= before - 1 && Date.parse(String(appliedAt)) <= Date.now() + 1)
+  }
+  assert.deepEqual([items.length, next], [3, null])
+  const first = await order.json<List>(`${path}?limit=2`)
+  assert.deepEqual([first.items, first.next], [items.slice(0, 2), '2'])
+  assert.deepEqual(await order.json<List>(`${path}?limit=2&after=2`), { items: items.slice(2), next: null })
+  assert.deepEqual(await order.json<List>(`${path}?after=3`), { items: [], next: null })
+  for (const after of ['-1', 'x', '1.5'])
+    await order.problem(`${path}?after=${after}`, 400, 'invalid-request', ['after'])
 })

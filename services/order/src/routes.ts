@@ -6,14 +6,29 @@ import { notModified, sendVersion } from '@inorder/http/preconditions.ts'
 import { inChapter } from '@inorder/http/schemas.ts'
 import type { Inbox } from '@inorder/messaging/inbox/inbox.ts'
 import { pauseText } from '@inorder/messaging/inbox/pause.ts'
+import { listOf } from '@inorder/messaging/outbox/ops.ts'
 import type { Pool } from 'pg'
 import type { Logger } from 'pino'
 import { Type } from 'typebox'
-import { Details, DetailsQuery, details, Orders, OrdersQuery, TopicIds, TopicIdsQuery } from './answers.ts'
+import {
+  Details,
+  DetailsQuery,
+  details,
+  OrderParams,
+  Orders,
+  OrdersQuery,
+  TopicIds,
+  TopicIdsQuery,
+  Versions,
+  VersionsQuery,
+} from './answers.ts'
 import type { ReceivedOrder } from './order.ts'
-import { find, list } from './store.ts'
+import { find, history, list } from './store.ts'
 import { topicIdsJson } from './topic-ids.ts'
 import type { VersionWaits } from './version-waits.ts'
+
+const unknownOrder = (orderId: string) =>
+  new Problem('order-not-found', `No event of the order ${orderId} has been handled.`)
 
 interface OrderRoutes {
   pool: Pool
@@ -48,7 +63,7 @@ export const orderRoutes =
         const { orderId, minVersion, wait } = request.query
         const received =
           minVersion === undefined ? await find(pool, orderId) : await atVersion(orderId, minVersion, wait)
-        if (!received) throw new Problem('order-not-found', `No event of the order ${orderId} has been handled.`)
+        if (!received) throw unknownOrder(orderId)
         return sendVersion(request, reply, received.version, details(received))
       },
     )
@@ -139,6 +154,24 @@ export const orderRoutes =
       async ({ query: { status = null, customerId = null, after = '', limit } }) => {
         const { orders, next } = await list(pool, { status, customerId, after, limit })
         return { items: orders.map(details), next }
+      },
+    )
+
+    app.get(
+      '/orders/:orderId/versions',
+      {
+        schema: {
+          operationId: 'listVersions',
+          summary: 'The versions of an order as they were applied, the oldest first',
+          params: OrderParams,
+          querystring: VersionsQuery,
+          response: { 200: Versions, ...answersOf('order-not-found', 'database-away') },
+        },
+      },
+      async ({ params: { orderId }, query: { after, limit } }) => {
+        const versions = await history(pool, orderId, { after, limit: limit + 1 })
+        if (versions.length === 0 && !(await find(pool, orderId))) throw unknownOrder(orderId)
+        return listOf(versions, limit, ({ version }) => String(version))
       },
     )
   }

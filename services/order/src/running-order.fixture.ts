@@ -28,6 +28,15 @@ import { VersionWaits } from './version-waits.ts'
 const partitions = 3
 const registry = new SchemaRegistry({ url: registryUrl(), deadlineMs: 5_000 })
 
+/** Of the trace, and of who asked for the change. */
+export const traceId = '0af7651916cd43dd8448eb211c80319c'
+const headers = new Map(
+  Object.entries({ traceparent: `00-${traceId}-b7ad6b7169203331-01`, 'inorder-actor': 'shop' }).map(([name, value]) => [
+    Buffer.from(name),
+    Buffer.from(value),
+  ]),
+)
+
 export type Surroundings = Awaited<ReturnType<typeof surroundings>>
 
 /** A topic and a database of their own. */
@@ -58,7 +67,7 @@ export async function surroundings() {
       const records = events.map((one) => {
         const key = topic.key.encode(one)
         const value = frame(id, topic.value.encode(one))
-        return { topic: topic.name, partition: partitionOf(key, partitions), key, value, headers: new Map() }
+        return { topic: topic.name, partition: partitionOf(key, partitions), key, value, headers }
       })
       await producer.send(records, 10_000)
     },

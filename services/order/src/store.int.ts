@@ -1,12 +1,19 @@
 import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
+import type { OrderEvent } from '@inorder/contracts/order-event.ts'
+import { orderEvents } from '@inorder/contracts/order-events.ts'
+import { Committer } from '@inorder/messaging/inbox/commit.ts'
+import { entryOf } from '@inorder/messaging/inbox/key-state.ts'
+import { Decoder } from '@inorder/messaging/kafka/decode.ts'
 import { migrationsOf } from '@inorder/service/migrations.ts'
 import { migrate } from '@inorder/storage/migrate.ts'
 import { openPool } from '@inorder/storage/pool.ts'
-import { freshDatabase } from '@inorder/testing/parts.ts'
+import { freshDatabase, unique } from '@inorder/testing/parts.ts'
+import { roundTrips } from '@inorder/testing/round-trips.ts'
 import type { Pool } from 'pg'
+import { orderHandler } from './handlers.ts'
 import type { ReceivedOrder } from './order.ts'
-import { find, list, type OrderPage, save, versionsOf } from './store.ts'
+import { find, history, list, type OrderPage, save, versionsOf } from './store.ts'
 
 let database: Awaited<ReturnType<typeof freshDatabase>>
 let pool: Pool
@@ -35,7 +42,21 @@ const received = (orderId: string, over: Partial<ReceivedOrder['order']> = {}, v
   version,
   shippingCost: 2_000_000.01,
 })
-const saveAll = (...orders: ReceivedOrder[]) => save(pool, new Map(orders.map((one) => [one.order.orderId, one])))
+const eventOf = ({ order, version }: ReceivedOrder, previousStatus: string | null = null): OrderEvent => ({
+  eventId: crypto.randomUUID(),
+  type: 'OrderStatusChanged',
+  orderId: order.orderId,
+  version,
+  occurredAt: '2026-11-23T14:20:20.123Z',
+  order,
+  previousStatus,
+})
+const saveAll = (...orders: ReceivedOrder[]) =>
+  save(
+    pool,
+    new Map(orders.map((one) => [one.order.orderId, one])),
+    orders.map((one) => ({ key: one.order.orderId, event: eventOf(one), record: undefined })),
+  )
 
 test('what is saved is found, to the last digit, its fields in their order', async () => {
   const one = received('"{a,\\b}" \u{1f40d} NULL', { customerId: '', totalAmount: 0.0001, status: "'new'\\" })
@@ -109,4 +130,57 @@ test('among many orders a page is read from an index, whatever its filters', asy
     assert.match(plans.join(), /Index Scan/, JSON.stringify(filter))
     assert.doesNotMatch(plans.join(), /Seq Scan/, JSON.stringify(filter))
   }
+})
+
+/** Applies events as a consumer of a topic of its own does. */
+function consumer() {
+  const topicId = crypto.randomUUID()
+  const decoder = new Decoder(orderEvents, { schemaOf: () => Promise.reject(new Error('nothing is decoded')) })
+  const context = { topic: orderEvents, handler: orderHandler, decoder, service: 'order', instance: 'order' }
+  let next = 0n
+  return async (events: OrderEvent[], isolate = false): Promise<void> => {
+    const from = next
+    const entries = events.map((event) => {
+      const { orderId: key, version, eventId } = event
+      const at = { topicId, partition: 0, offset: next++, record: undefined, fault: undefined }
+      return entryOf({ ...at, key, keyless: false, version, eventId, decoded: { eventId, version, event } })
+    })
+    await new Committer(pool, context).commit(
+      { topicId, entries, spans: new Map([[0, { from, next }]]) },
+      () => {},
+      isolate,
+    )
+  }
+}
+const historyOf = async (orderId: string) =>
+  (await history(pool, orderId, { after: 0, limit: 100 })).map(({ appliedAt: _, ...row }) => row)
+
+test('every version is kept: by a batch without a round trip more, and one by one', async () => {
+  const of = (id: string) => [
+    eventOf(received(id)),
+    eventOf(received(id, { status: 'paid' }, 2), 'new'),
+    eventOf(received(id, { status: 'shipped' }, 3), 'paid'),
+  ]
+  const kept = ({ version, eventId, occurredAt, previousStatus, order: { status } }: OrderEvent) => {
+    return { version, status, previousStatus, occurredAt, eventId, traceId: null, actor: null }
+  }
+  const commit = consumer()
+  await commit([])
+  const [a, b] = [unique('a'), unique('b')]
+  const [together, isolated] = [of(a), of(b)]
+  const trips = roundTrips(pool)
+  await commit([...together, eventOf(received(unique('other')))])
+  assert.equal(trips.count, 3)
+  assert.deepEqual(await historyOf(a), together.map(kept))
+  await commit(isolated, true)
+  assert.deepEqual(await historyOf(b), isolated.map(kept))
+})
+
+test('a version that is stored a second time stays as it is', async () => {
+  const one = received(unique('again'))
+  await saveAll(one)
+  const before = await historyOf(one.order.orderId)
+  await saveAll(one)
+  assert.equal(before.length, 1)
+  assert.deepEqual(await historyOf(one.order.orderId), before)
 })

@@ -1,3 +1,7 @@
+import type { OrderEvent } from '@inorder/contracts/order-event.ts'
+import type { OrderVersion } from '@inorder/contracts/timeline.ts'
+import type { AppliedEvent } from '@inorder/messaging/inbox/handler.ts'
+import { actorOf, traceIdOf, trailOf } from '@inorder/messaging/kafka/trail.ts'
 import { columns } from '@inorder/storage/columns.ts'
 import type { Tx } from '@inorder/storage/transaction.ts'
 import type { ReceivedOrder } from './order.ts'
@@ -5,23 +9,49 @@ import type { ReceivedOrder } from './order.ts'
 // The nearest double of an amount prints as it: money has at most 15 digits.
 const received = 'body AS "order", version::float8, shipping_cost::float8 AS "shippingCost"'
 
-/** One statement for the batch, prepared once a session: at 1,000 orders a transaction parsing and planning would show. */
-export async function save(tx: Tx, changed: ReadonlyMap<string, ReceivedOrder>): Promise<void> {
+/**
+ * One statement for the batch, prepared once a session: at 1,000 orders a transaction parsing and planning would show. Of each
+ * order the newest state, and every version that led to it. A version is there already where what was stored is tried again
+ * (rule 17).
+ */
+export async function save(
+  tx: Tx,
+  changed: ReadonlyMap<string, ReceivedOrder>,
+  applied: readonly AppliedEvent<OrderEvent>[],
+): Promise<void> {
   await tx.query({
     name: 'save-orders',
-    text: `INSERT INTO orders (order_id, version, status, customer_id, shipping_cost, body)
+    text: `WITH history AS (
+             INSERT INTO order_version
+               (order_id, version, status, previous_status, occurred_at, event_id, trace_id, actor)
+             SELECT * FROM unnest($7::text[], $8::bigint[], $9::text[], $10::text[], $11::timestamptz[], $12::uuid[],
+               $13::uuid[], $14::text[])
+             ON CONFLICT DO NOTHING)
+           INSERT INTO orders (order_id, version, status, customer_id, shipping_cost, body)
            SELECT * FROM unnest($1::text[], $2::bigint[], $3::text[], $4::text[], $5::numeric[], $6::json[])
            ON CONFLICT (order_id) DO UPDATE SET
              version = excluded.version, status = excluded.status, customer_id = excluded.customer_id,
              shipping_cost = excluded.shipping_cost, body = excluded.body, updated_at = now()`,
-    values: columns(changed.values(), ({ order, version, shippingCost }) => [
-      order.orderId,
-      version,
-      order.status,
-      order.customerId,
-      shippingCost,
-      JSON.stringify(order),
-    ]),
+    values: [
+      ...columns(changed.values(), ({ order, version, shippingCost }) => [
+        order.orderId,
+        version,
+        order.status,
+        order.customerId,
+        shippingCost,
+        JSON.stringify(order),
+      ]),
+      ...columns(applied, ({ key, event: { version, order, previousStatus, occurredAt, eventId }, record }) => [
+        key,
+        version,
+        order.status,
+        previousStatus,
+        occurredAt,
+        eventId,
+        traceIdOf(trailOf(record).traceparent),
+        actorOf(record),
+      ]),
+    ],
   })
 }
 
@@ -41,6 +71,25 @@ export async function versionsOf(db: Tx, orderIds: string[]): Promise<Map<string
     [orderIds],
   )
   return new Map(rows.map(({ orderId, version }) => [orderId, version]))
+}
+
+/** Above `after`, the oldest first; none as well of an order that is not there. */
+export async function history(
+  db: Tx,
+  orderId: string,
+  { after, limit }: { after: number; limit: number },
+): Promise<OrderVersion[]> {
+  const { rows } = await db.query<Omit<OrderVersion, 'occurredAt' | 'appliedAt'> & { occurred: Date; applied: Date }>(
+    `SELECT version::float8, status, previous_status AS "previousStatus", occurred_at AS occurred, applied_at AS applied,
+       event_id::text AS "eventId", replace(trace_id::text, '-', '') AS "traceId", actor
+     FROM order_version WHERE order_id = $1 AND version > $2 ORDER BY version LIMIT $3`,
+    [orderId, after, limit],
+  )
+  return rows.map(({ occurred, applied, ...row }) => ({
+    ...row,
+    occurredAt: occurred.toISOString(),
+    appliedAt: applied.toISOString(),
+  }))
 }
 
 interface OrderFilter {

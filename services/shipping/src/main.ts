@@ -15,6 +15,7 @@ await runConsumer({
     CARRIER_TOKEN: Type.Optional(bearerToken),
     CARRIER_PUBLIC_URL: Type.Optional(Type.String({ format: 'http://host', pattern: '[^/]$' })),
     SHIP_ON: Type.Enum(['shipped', 'confirmed'], { default: 'shipped' }),
+    EFFECT_KEEP_DAYS: Type.Integer({ minimum: 0, maximum: 36_500, default: 30 }),
   },
   build: ({ settings, pool }) => ({
     handler: shippingHandler(settings.SHIP_ON),
@@ -24,6 +25,7 @@ await runConsumer({
       settings.CARRIER_PUBLIC_URL ?? settings.CARRIER_URL,
       settings.CARRIER_TOKEN,
     ),
+    keepDays: settings.EFFECT_KEEP_DAYS,
     routes: () => shippingRoutes(pool),
   }),
 })

@@ -9,7 +9,7 @@ import { lockRows } from '../inbox/store.ts'
 import { actOnAll, mostInOneCall } from '../outbox/act-on-all.ts'
 import { addAudit, discardAnswer } from '../outbox/audit.ts'
 import { type List, listOf } from '../outbox/ops.ts'
-import type { HeldEffect, ReleasedAll, ShownEffect } from './ops.ts'
+import type { EffectOfKey, HeldEffect, ReleasedAll, ShownEffect } from './ops.ts'
 import { removing } from './store.ts'
 
 type Row = Omit<ShownEffect, 'createdAt' | 'failingSince' | 'parkedAt'> & {
@@ -33,6 +33,8 @@ const shown = ({ key: _, created_at, failing_since, parked_at, ...row }: Row): S
   failingSince: failing_since?.toISOString() ?? null,
   parkedAt: parked_at?.toISOString() ?? null,
 })
+
+const mostDone = 100
 
 interface Action {
   operator: string
@@ -77,6 +79,19 @@ export class EffectOperator {
   async of(key: string): Promise<ShownEffect[]> {
     const all = `SELECT ${columns} FROM effect WHERE key = $1 ORDER BY effect.version, n`
     return (await this.#pool.query<Row>(all, [key])).rows.map(shown)
+  }
+
+  /** What was done for a key, the last 100, and what is to be done yet, in its order. */
+  async historyOf(key: string): Promise<EffectOfKey[]> {
+    const { rows } = await this.#pool.query<Row & { n: number; done_at: Date | null }>(
+      `SELECT ${columns}, n, NULL::timestamptz AS done_at FROM effect WHERE key = $1
+       UNION ALL (
+         SELECT key, event_id || ':' || n, kind, version::float8, 'done', attempts, NULL, NULL, created_at, NULL, NULL, n, done_at
+         FROM effect_done WHERE key = $1 ORDER BY effect_done.version DESC, n DESC LIMIT ${mostDone}
+       ) ORDER BY version, n`,
+      [key],
+    )
+    return rows.map(({ n: _, done_at, ...row }) => ({ ...shown(row), doneAt: done_at?.toISOString() ?? null }))
   }
 
   /** Tries the key's parked or failing effect now, and then those behind it. False: it has none. */

@@ -19,6 +19,17 @@ export const ShownEffect = Type.Object(
   { title: 'ShownEffect' },
 )
 
+/** Of a key: done, or to be done yet. */
+export type EffectOfKey = Static<typeof EffectOfKey>
+export const EffectOfKey = Type.Object(
+  {
+    ...ShownEffect.properties,
+    state: text('As in /ops/effects, or done'),
+    doneAt: textOrNull('When its result was stored; null: it is to be done yet'),
+  },
+  { title: 'EffectOfKey' },
+)
+
 /** Parked, or failing and tried again. */
 export type HeldEffect = Static<typeof HeldEffect>
 export const HeldEffect = Type.Object(

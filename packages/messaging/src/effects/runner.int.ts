@@ -9,6 +9,7 @@ import { addEffects, effectRows } from '../inbox/effect-rows.ts'
 import { parkedEvents } from '../inbox/parked-listing.ts'
 import { lockRows } from '../inbox/store.ts'
 import { auditEntries } from '../outbox/audit.ts'
+import { forgetDone } from './done.ts'
 import { type EffectsRig, effectHandler, effectIds, effectsRig, event, settle } from './rig.fixture.ts'
 
 let rig: EffectsRig
@@ -64,6 +65,47 @@ test('effects of redriven events are stored too, in order', async () => {
   const runner = rig.runner(ok)
   await until('they are done', async () => (await rig.left()) === 0)
   assert.deepEqual(await rig.done(o), results([`${o}-v1:1`, `${o}-v1:2`, `${o}-v2:1`]))
+  await runner.close()
+})
+
+test('what is done is shown with what is to be done yet, in order, for so many days', async () => {
+  const o = unique('o')
+  await rig.apply([event(o, 1, 2), event(o, 2), event(unique('other'), 1)])
+  const begun = Date.now()
+  const runner = rig.runner(async ({ version }) =>
+    version === 2 ? Promise.reject(new EffectRefused('no', 'no')) : 'ok',
+  )
+  await until(
+    'the last is parked',
+    async () => (await runner.ops.list({ state: 'parked', limit: 1 })).items.length === 1,
+  )
+  const [first, second, last, ...more] = await runner.ops.historyOf(o)
+  const { doneAt, createdAt, ...rest } = first!
+  const nothing = { cause: null, detail: null, failingSince: null, parkedAt: null }
+  const done = { effect: `${o}-v1:1`, kind: 'call', version: 1, state: 'done', attempts: 1, ...nothing }
+  assert.deepEqual(rest, done)
+  assert.ok(Date.parse(doneAt!) >= begun - 1_000 && doneAt! > createdAt)
+  assert.deepEqual([second?.effect, second?.state], [`${o}-v1:2`, 'done'])
+  assert.deepEqual([last?.effect, last?.state, last?.doneAt, more], [`${o}-v2:1`, 'parked', null, []])
+  assert.deepEqual(
+    (await runner.ops.of(o)).map(({ effect }) => effect),
+    [`${o}-v2:1`],
+  )
+
+  await rig.pool.query(`UPDATE effect_done SET done_at = now() - interval '3 days' WHERE key = $1 AND n = 1`, [o])
+  assert.equal(await forgetDone(rig.pool, 4), 0)
+  assert.equal(await forgetDone(rig.pool, 2), 1)
+  assert.deepEqual(
+    (await runner.ops.historyOf(o)).map(({ effect }) => effect),
+    [`${o}-v1:2`, `${o}-v2:1`],
+  )
+  await rig.pool.query(`INSERT INTO effect_done (key, version, n, event_id, kind, attempts, created_at)
+    SELECT '${o}', 1, n, 'e', 'call', 1, now() FROM generate_series(3, 1500) AS n`)
+  assert.deepEqual(
+    (await runner.ops.historyOf(o)).map(({ version, effect }) => (version === 1 ? effect : 'last')),
+    [...Array.from({ length: 100 }, (_, n) => `e:${n + 1401}`), 'last'],
+  )
+  assert.deepEqual([await forgetDone(rig.pool, 0), await forgetDone(rig.pool, 0)], [1_000, 500])
   await runner.close()
 })
 

@@ -2,7 +2,8 @@
 //
 //   stored -> behind     another effect of its key comes first
 //          -> due        claimed by one instance, for as long as the lease lasts
-//          -> running    -> done: its result is stored and it is removed, in one transaction; the next one is due
+//          -> running    -> done: its result is stored and it is removed, to be shown for some days, in one transaction; the
+//                           next one is due
 //                        -> due again, after a while: it failed, or its instance was not heard of until the lease ended
 //                        -> parked: refused, or its outcome stays unknown; the key's later ones wait for a person
 import { setTimeout as pause } from 'node:timers/promises'
@@ -16,6 +17,7 @@ import type { Registry } from 'prom-client'
 import { type EffectKind, OutcomeUnknown } from '../inbox/effect.ts'
 import { traceEffect } from '../kafka/spans.ts'
 import { logChanges } from '../outbox/log-changes.ts'
+import { doneExpiry } from './done.ts'
 import { headerKey } from './header-key.ts'
 import { type EffectMetrics, effectMetrics } from './metrics.ts'
 import { EffectOperator, type EffectOps } from './operator.ts'
@@ -34,6 +36,8 @@ export interface EffectRunnerOptions {
   deadlineMs?: number
   /** An outcome that has been unknown for so long (ms) is parked. */
   parkAfterMs?: number
+  /** For so many days what is done is shown. */
+  keepDays?: number
 }
 
 /** Time to store a result after the longest attempt. */
@@ -76,10 +80,12 @@ export class EffectRunner {
   readonly #failing = new Set<string>()
   readonly #atWork = new KindsAtWork()
   readonly #loop = new WokenLoop(pollMs, () => this.#claim())
+  readonly #expiry: WokenLoop
 
   constructor(options: EffectRunnerOptions) {
-    this.#options = { concurrency: 100, deadlineMs: 5_000, parkAfterMs: 600_000, ...options }
+    this.#options = { concurrency: 100, deadlineMs: 5_000, parkAfterMs: 600_000, keepDays: 30, ...options }
     this.ops = new EffectOperator(options.pool, options.logger, () => this.wake())
+    this.#expiry = doneExpiry(options.pool, options.logger, this.#options.keepDays)
     this.#metrics = effectMetrics(options.metrics, {
       running: () => this.#running.size,
       stored: () => storedEffects(options.pool),
@@ -96,6 +102,7 @@ export class EffectRunner {
 
   start(): void {
     this.#loop.start()
+    this.#expiry.start()
   }
 
   /** Something may be due: called after a commit that stored effects. */
@@ -106,6 +113,7 @@ export class EffectRunner {
   /** Claims no more; what runs may end, or is given back. */
   async close(): Promise<void> {
     await this.#loop.close()
+    await this.#expiry.close()
     const ended = Promise.all(this.#running.keys())
     await Promise.race([ended, pause(closeWithinMs, undefined, { ref: false })])
     for (const attempt of this.#running.values()) attempt.abort(new Error('the instance ends'))

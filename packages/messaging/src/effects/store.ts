@@ -51,7 +51,7 @@ const claims = `unnest($1::text[], $2::bigint[], $3::int[], $4::int[])`
 const tokensOf = (claims: readonly Claim[]) =>
   columns(claims, ({ key, version, n, attempt }) => [key, version, n, attempt])
 
-/** Removes those of these effects of which our token is still the row's, and returns them. Locks the keys, sorted. */
+/** Removes those of these effects of which our token is still the row's, as done, and returns them. Locks the keys, sorted. */
 export async function removeClaimed(tx: Tx, ours: readonly Claim[]): Promise<Set<Claim>> {
   await lockRows(
     tx,
@@ -62,17 +62,27 @@ export async function removeClaimed(tx: Tx, ours: readonly Claim[]): Promise<Set
       `DELETE FROM effect AS e USING ${claims} WITH ORDINALITY AS ours (key, version, n, attempt, i), LATERAL (
          SELECT ctid AS place FROM effect WHERE key = ours.key AND version = ours.version AND n = ours.n OFFSET 0
        ) AS found
-       WHERE e.ctid = place AND e.attempts = ours.attempt RETURNING e.key, e.version, e.n, ours.i`,
+       WHERE e.ctid = place AND e.attempts = ours.attempt
+       RETURNING e.key, e.version, e.n, ours.i, event_id, kind, attempts, created_at`,
       'i',
+      keepDone,
     ),
     tokensOf(ours),
   )
   return new Set(rows.map(({ i }) => ours[Number(i) - 1]!))
 }
 
-/** Runs `removal`, a DELETE that returns key, version and n, lets the next effect of each key start, and gives `column`. */
-export const removing = (removal: string, column: string) => `
-WITH removed AS (${removal}), started AS (
+const keepDone = `, done AS (
+  INSERT INTO effect_done (key, version, n, event_id, kind, attempts, created_at)
+  SELECT key, version, n, event_id, kind, attempts, created_at FROM removed ON CONFLICT DO NOTHING
+)`
+
+/**
+ * Runs `removal`, a DELETE that returns key, version and n, lets the next effect of each key start, and gives `column`. `more`
+ * is what else is done with what was removed.
+ */
+export const removing = (removal: string, column: string, more = '') => `
+WITH removed AS (${removal})${more}, started AS (
   UPDATE effect AS e SET due_at = now()
   FROM removed CROSS JOIN LATERAL (
     SELECT ctid AS place FROM effect AS later

@@ -112,7 +112,7 @@ export async function saveChanges<State, Event>(
   const { topic, handler, instance } = context
   const copies = addCopies(tx, changes.moved, context)
   const save = async () => {
-    if (!oneByOne && changes.applied.length > 0) await handler.save(tx, statesOf(changes, keyStates))
+    if (!oneByOne && changes.applied.length > 0) await handler.save(tx, statesOf(changes, keyStates), changes.applied)
   }
   // The handler's comes last: it may be several statements, with a savepoint of its own, and none of ours among them.
   await answered([
@@ -175,7 +175,8 @@ async function attemptSaved<State, Event>(
   keyState: KeyState<State, Event>,
   entry: Entry<Event>,
 ): Promise<Tried<State>> {
-  if (!entry.decoded) return attemptInMemory(tx, handler, keyState, entry)
+  const { decoded, record } = entry
+  if (!decoded) return attemptInMemory(tx, handler, keyState, entry)
   try {
     return await savepoint(tx, async () => {
       if (keyState.version > 0 && keyState.state === undefined) {
@@ -183,7 +184,8 @@ async function attemptSaved<State, Event>(
       }
       const tried = attemptInMemory(tx, handler, keyState, entry)
       if ('fault' in tried) return tried
-      await handler.save(tx, new Map([[keyState.key, tried.state]]))
+      const { key } = keyState
+      await handler.save(tx, new Map([[key, tried.state]]), [{ key, event: decoded.event, record }])
       await addEffects(tx, tried.effects ?? [])
       return { state: tried.state }
     })

@@ -184,8 +184,8 @@ test('rule 17: many guilty rows in one batch, offsets without records behind the
 
 test('rule 17: the search one by one takes several transactions, each of which a slow day leaves time for', async () => {
   const ofTransaction = new Map<string, number>()
-  const save: Context['handler']['save'] = async (tx, changed, ...rest) => {
-    await modelHandler.save(tx, changed, ...rest)
+  const save: Context['handler']['save'] = async (tx, changed) => {
+    await modelHandler.save(tx, changed)
     const { rows } = await tx.query<{ xid: string }>('SELECT pg_current_xact_id()::text AS xid')
     ofTransaction.set(rows[0]!.xid, (ofTransaction.get(rows[0]!.xid) ?? 0) + changed.size)
   }

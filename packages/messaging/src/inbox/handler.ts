@@ -1,5 +1,13 @@
 import type { Tx } from '@inorder/storage/transaction.ts'
+import type { SourceRecord } from '../kafka/record.ts'
 import type { Effect } from './effect.ts'
+
+/** An event that was applied, and the record that brought it. */
+export interface AppliedEvent<Event> {
+  readonly key: string
+  readonly event: Event
+  readonly record: SourceRecord | undefined
+}
 
 /** What a service does with an event. Written once per service; the runtime around it keeps order and counts once. */
 export interface Handler<State, Event> {
@@ -10,6 +18,6 @@ export interface Handler<State, Event> {
    * (a payment) that is stored with the state and done by the service's EffectRunner, in this order.
    */
   apply(state: State | undefined, event: Event): { state: State; effects?: readonly Effect[] }
-  /** Writes the changed states, one multi-row statement. */
-  save(tx: Tx, changed: ReadonlyMap<string, State>): Promise<void>
+  /** Writes the changed states, one multi-row statement. `applied`: what changed them, for who keeps each event. */
+  save(tx: Tx, changed: ReadonlyMap<string, State>, applied: readonly AppliedEvent<Event>[]): Promise<void>
 }

@@ -131,19 +131,25 @@ test('instances come and go under load: each event is applied once, in order', a
   const keys = someKeys(200)
   const rounds = 12
   const registries = [new Registry(), new Registry()]
-  const first = await start({ metrics: registries[0]! })
+  const first = await start({ metrics: registries[0]!, instance: 'first' })
   await first.ready
-  const reported = async () => {
-    const metrics = registries.map((registry) => registry.getSingleMetric('inorder_inbox_lag_events')?.get())
-    return (await Promise.all(metrics)).flatMap((metric) => metric?.values.map(({ labels }) => labels.partition) ?? [])
-  }
+  const reportedBy = async (registry: Registry) =>
+    (await registry.getSingleMetric('inorder_inbox_lag_events')?.get())?.values.map(({ labels }) => labels.partition) ??
+    []
+  const reported = async () => (await Promise.all(registries.map(reportedBy))).flat()
   let sending = true
   const coming = (async () => {
     while (sending) {
       registries[1] = new Registry()
-      const other = await start({ metrics: registries[1] })
+      const other = await start({ metrics: registries[1], instance: 'other' })
       await other.ready
       await until('each partition is reported by its owner', async () => (await reported()).sort().join() === '0,1,2')
+      await until('each instance tells who owns it', async () => {
+        const owned = async (owner: string) =>
+          (await other.ops.positions()).filter((one) => one.owner === owner).map(({ partition }) => String(partition))
+        const [ofFirst, ofOther] = await Promise.all(registries.map(reportedBy))
+        return `${await owned('first')} ${await owned('other')}` === `${ofFirst!.sort()} ${ofOther!.sort()}`
+      })
       await stop(other)
     }
   })()
@@ -302,6 +308,11 @@ test('rule 17: a batch that is retried for 15 s is an alarm that names record an
     return positions.filter(({ lag }) => lag === 0).length === positions.length - 1 && positions
   })
   assert.ok(elsewhere.find(({ partition }) => partition === own.partition)!.lag! > 0)
+  const standing = (await inbox.ops.positions()).filter(({ stalledSeconds }) => stalledSeconds !== null)
+  assert.deepEqual(
+    [standing.length, standing[0]?.partition, standing[0]!.stalledSeconds! >= 15],
+    [1, own.partition, true],
+  )
   assert.equal(await inbox.ops.of('o-7'), undefined, 'nothing is parked')
 
   await pool.query('DROP TRIGGER refuse ON model_key')

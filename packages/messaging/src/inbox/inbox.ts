@@ -79,7 +79,17 @@ const changeOf = ({ key, version, record }: { key: string; version: number; reco
   ...trailOf(record),
 })
 
-const endsDeadlineMs = 1_000
+const askDeadlineMs = 1_000
+
+/** What is known without Kafka, where it does not answer. */
+async function answerOr<Answer>(unknown: Answer, asking: Promise<Answer>): Promise<Answer> {
+  try {
+    return await asking
+  } catch (error) {
+    if (!(error instanceof KafkaUnavailable || error instanceof KafkaRefused)) throw error
+    return unknown
+  }
+}
 
 /** A service's reading end of a topic. `apply` sees each key's events once each, in order; everything else is here. */
 export class Inbox<State, Event> {
@@ -126,7 +136,7 @@ export class Inbox<State, Event> {
     const pauses = new Pauses({ pool, logger, instance })
     this.ops = Object.assign(operator, {
       jobs: this.#jobs,
-      positions: () => this.positions(),
+      positions: () => this.#shownPositions(),
       acceptLoss: (partition: number, by: string) => log.acceptLoss(partition, by),
       pauses,
     })
@@ -190,7 +200,7 @@ export class Inbox<State, Event> {
   }
 
   /** How far each partition is applied, and how far its log goes. */
-  async positions(): Promise<PartitionPosition[]> {
+  async positions(): Promise<Omit<PartitionPosition, 'owner' | 'stalledSeconds'>[]> {
     const { topicId } = this.#reader
     // Before the log is asked: a position that was read later could be past the end that was asked for earlier.
     const next = await shownPositions(this.#options.pool, this.#topic.name, topicId)
@@ -209,13 +219,26 @@ export class Inbox<State, Event> {
 
   /** Of the topic that is read; none while Kafka does not answer, or when the topic was made again under its name. */
   async #ends(topicId: string | undefined): Promise<bigint[]> {
-    try {
-      const { id, ends } = await this.#admin.ends(this.#topic.name, endsDeadlineMs)
-      return id === topicId ? ends : []
-    } catch (error) {
-      if (!(error instanceof KafkaUnavailable || error instanceof KafkaRefused)) throw error
-      return []
-    }
+    const { id, ends } = await answerOr<{ id?: string; ends: bigint[] }>(
+      { ends: [] },
+      this.#admin.ends(this.#topic.name, askDeadlineMs),
+    )
+    return id === topicId ? ends : []
+  }
+
+  /** As an operator sees them: with who has each partition, and for how long it has stood still here. */
+  async #shownPositions(): Promise<PartitionPosition[]> {
+    const { group } = this.#options
+    const [positions, owners] = await Promise.all([
+      this.positions(),
+      answerOr(new Map<number, string>(), this.#admin.owners(group, this.#topic.name, askDeadlineMs)),
+    ])
+    const stalled = new Map(this.#reader.stalled.map(({ partition, seconds }) => [partition, seconds]))
+    return positions.map((position) => ({
+      ...position,
+      owner: owners.get(position.partition) ?? null,
+      stalledSeconds: stalled.get(position.partition) ?? null,
+    }))
   }
 
   #committed(result: BatchResult<State, Event>, seconds: number): void {

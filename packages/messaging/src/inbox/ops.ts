@@ -90,6 +90,10 @@ export const PartitionPosition = Type.Object(
     next: Type.Integer(),
     end: integerOrNull(),
     lag: integerOrNull(),
+    owner: textOrNull('The instance that reads it, as Kafka has it; null: none, or not known'),
+    stalledSeconds: integerOrNull(
+      'Its batch has been tried again for so long; null: it is not stalled, or another instance reads it',
+    ),
   },
   { title: 'PartitionPosition' },
 )

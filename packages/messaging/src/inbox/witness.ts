@@ -9,17 +9,14 @@ import { likenessOf } from './suspects.ts'
 /** Records of other keys that are tried in the hope that one can be applied. */
 const mostTries = 10
 
-interface Sample<State> {
-  readonly key: string
-  readonly state: State
-}
+type Sample<State, Event> = BatchResult<State, Event>['applied'][number]
 
 /** Says whether others succeed where a record fails, by trying and rolling back. */
 export class Witness<State, Event> {
   readonly #pool: Pool
   readonly #context: BatchContext<State, Event>
   /** What was stored last of two keys: one of them is not the record's. */
-  #samples: readonly Sample<State>[] = []
+  #samples: readonly Sample<State, Event>[] = []
 
   constructor(pool: Pool, context: BatchContext<State, Event>) {
     this.#pool = pool
@@ -51,7 +48,7 @@ export class Witness<State, Event> {
     const sample = this.#samples.find(({ key }) => key !== guilty.key)
     if (!sample) return false
     const write = async (tx: Tx) => {
-      await this.#context.handler.save(tx, new Map([[sample.key, sample.state]]))
+      await this.#context.handler.save(tx, new Map([[sample.key, sample.state]]), [sample])
       return true
     }
     return (await this.#tried(error, write)) === 'succeeds'

@@ -129,6 +129,18 @@ export class KafkaAdmin {
     })
   }
 
+  /** By partition, the client id of the group's member that has it; none of those that are being shared out anew. */
+  owners(group: string, topic: string, deadlineMs: number): Promise<Map<number, string>> {
+    return this.#ask(`the group ${group}`, deadlineMs, async (client) => {
+      const members = [...((await client.describeGroups({ groups: [group] })).get(group)?.members.values() ?? [])]
+      return new Map(
+        members.flatMap(({ clientId, assignments }) =>
+          (assignments?.get(topic)?.partitions ?? []).map((partition) => [partition, clientId] as const),
+        ),
+      )
+    })
+  }
+
   async close(): Promise<void> {
     if (this.#client) discard(this.#client)
     this.#client = undefined

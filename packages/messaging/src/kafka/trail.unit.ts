@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import type { SourceRecord } from './record.ts'
-import { traceIdOf, trailOf } from './trail.ts'
+import { actorOf, traceIdOf, trailOf } from './trail.ts'
 
 const record = (headers: Record<string, string | null>): SourceRecord => ({
   ...{ partition: 0, offset: 0n, timestamp: 0n, key: null, value: null },
@@ -30,4 +30,16 @@ test('a record without them, or with what has not their form, is followed by not
   }
   assert.deepEqual(trailOf(record({ traceparent: traceparent.toUpperCase() })), nothing)
   assert.equal(traceIdOf(null), undefined)
+})
+
+test('who asked for a change is read from its header, where that is a name', () => {
+  const actor = (value: string | Buffer | null) => {
+    const { headers, ...more } = record({ 'inorder-actor': '' })
+    return actorOf({ ...more, headers: [[headers[0]![0], typeof value === 'string' ? Buffer.from(value) : value]] })
+  }
+  for (const name of ['shop', 'zoë \u{1f40d}', '\u{1f40d}'.repeat(255)]) assert.equal(actor(name), name)
+  const strange = ['', 'a\0', 'a\nb', 'x'.repeat(256), Buffer.from([0x61, 0xff]), null]
+  for (const value of strange) assert.equal(actor(value), undefined, String(value))
+  assert.equal(actorOf(record({ 'inorder-Actor': 'shop' })), undefined)
+  assert.equal(actorOf(undefined), undefined)
 })

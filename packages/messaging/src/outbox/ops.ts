@@ -124,6 +124,29 @@ export const SetAside = Type.Object(
   { title: 'SetAside' },
 )
 
+/** An event that Kafka has not acknowledged yet. */
+export type OutboxEvent = Static<typeof OutboxEvent>
+export const OutboxEvent = Type.Object(
+  {
+    event: SetAside.properties.event,
+    topic: Type.String(),
+    version: SetAside.properties.version,
+    since: Type.String({
+      format: 'date-time',
+      description: 'When it was stored; of one that is set aside, when it was',
+    }),
+    setAside: Type.Boolean({ description: 'Kafka refuses it for good' }),
+    cause: textOrNull('Why it is set aside'),
+  },
+  { title: 'OutboxEvent' },
+)
+
+export type OutboxOfKey = Static<typeof OutboxOfKey>
+export const OutboxOfKey = Type.Object(
+  { key: Type.String(), events: Type.Array(OutboxEvent, { description: 'The oldest first, the first 1,000' }) },
+  { title: 'OutboxOfKey' },
+)
+
 export type SetAsideOfKey = Static<typeof SetAsideOfKey>
 export const SetAsideOfKey = Type.Object(
   { key: Type.String(), events: Type.Array(SetAside) },

@@ -1,8 +1,10 @@
-// Rows of the outbox that were set aside, in SQL.
+// Rows of the outbox as operators see them, in SQL: what was set aside, and what of one key waits.
 
+import { distinct } from '@inorder/storage/distinct.ts'
 import type { Tx } from '@inorder/storage/transaction.ts'
+import { keyHash } from '../kafka/partitioner.ts'
 import { decodeHeaders } from './headers.ts'
-import { type List, listOf, type SetAside } from './ops.ts'
+import { type List, listOf, type OutboxEvent, type SetAside } from './ops.ts'
 
 type Row = Omit<SetAside, 'key' | 'version' | 'since'> & {
   id: string
@@ -47,6 +49,32 @@ export async function setAsideRows(
     since: since.toISOString(),
   }))
   return { items: key === undefined ? shown : shown.filter((row) => row.key === key), next }
+}
+
+const mostOfKey = 1_000
+
+// There is no index by key, which each event of each order would have to pay for. A key's rows are in one lane of each topic,
+// and that lane is read: a sixth of what waits, where a topic has six partitions. A topic that no relay has declared is one lane.
+const rowsOfKey = `
+WITH RECURSIVE ${distinct('some_topic', 'topic', 'outbox WHERE true')}
+SELECT o.* FROM some_topic LEFT JOIN outbox_topic AS t USING (topic) CROSS JOIN LATERAL (
+  SELECT id, event_id::text AS event, topic, headers::text, coalesce(set_aside_at, created_at) AS since,
+    set_aside_at IS NOT NULL AS "setAside", cause
+  FROM outbox WHERE topic = some_topic.topic AND partition = $2::int % coalesce(t.partitions, 1) AND key = $1
+  ORDER BY id LIMIT ${mostOfKey}
+) AS o ORDER BY id LIMIT ${mostOfKey}`
+
+/** What of a key waits for Kafka, the oldest first, the first 1,000. */
+export async function waitingRows(db: Tx, versionHeader: string, key: string): Promise<OutboxEvent[]> {
+  const bytes = Buffer.from(key)
+  const { rows } = await db.query<
+    Omit<OutboxEvent, 'version' | 'since'> & { id: string; headers: string; since: Date }
+  >(rowsOfKey, [bytes, keyHash(bytes)])
+  return rows.map(({ id: _, headers, since, ...row }) => ({
+    ...row,
+    version: versionIn(headers, versionHeader),
+    since: since.toISOString(),
+  }))
 }
 
 /** Those of these that are set aside, locked. */

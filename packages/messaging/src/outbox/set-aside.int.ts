@@ -1,11 +1,16 @@
 import assert from 'node:assert/strict'
 import { after, afterEach, before, beforeEach, test } from 'node:test'
+import { transaction } from '@inorder/storage/transaction.ts'
 import { brokers, unique } from '@inorder/testing/parts.ts'
+import { rowsRead } from '@inorder/testing/rows-read.ts'
 import { until } from '@inorder/testing/until.ts'
 import { Admin, ConfigResourceTypes, IncrementalAlterConfigOperationTypes } from '@platformatic/kafka'
 import { pino } from 'pino'
+import { partitionOf } from '../kafka/partitioner.ts'
 import { type OutboxRig, outboxRig } from './rig.fixture.ts'
 import { SetAsideOperator } from './set-aside.ts'
+import { waitingRows } from './set-aside-store.ts'
+import { declareTopic, relane } from './store.ts'
 
 let rig: OutboxRig
 let admin: Admin
@@ -48,6 +53,9 @@ const versions = (key: string) =>
 const inLog = async (key: string | null) =>
   (await rig.log()).filter((record) => record.key === key).map(({ value }) => value.toString().slice(0, 1))
 
+const waitingOf = async (key: string) =>
+  (await operatorOf({ wake() {} }).waitingOf(key)).events.map(({ since: _, ...event }) => event)
+
 const operatorOf = (relay: { wake(): void }, lines: Record<string, unknown>[] = []) =>
   new SetAsideOperator({
     pool: rig.pool,
@@ -79,6 +87,14 @@ test('rule 9: what is set aside is listed, and redriven from any instance goes o
   assert.ok(Date.parse(since) <= Date.now() && detail.length > 0)
   assert.deepEqual(await operator.of('o-1'), { key: 'o-1', events: [item] })
   assert.equal(await operator.of('o-2'), undefined)
+  const waits = (n: number) => ({
+    event: records[n]!.eventId,
+    topic: rig.topic,
+    version: n + 1,
+    setAside: false,
+    cause: null,
+  })
+  assert.deepEqual(await waitingOf('o-1'), [{ ...waits(1), setAside: true, cause: 'record-too-large' }, waits(2)])
 
   const told = { key: 'o-1', event: second, behind: 1 }
   const answer = { items: [told], next: null, totals: { events: 1, redriven: 1, failed: 0 } }
@@ -171,4 +187,35 @@ test('rows without a usable key are named by their event, page by page', async (
     assert.ok(!('refused' in (await operator.discard(name, { event, reason: unique('r'), operator: 'ann' }))))
   }
   assert.equal(await rig.waiting(), 0)
+})
+
+test('what of a key waits is found in its lanes, whether a relay has declared their topics or not, and no other lane is read', async () => {
+  const topics = [rig.topic, 'elsewhere']
+  const key = Buffer.from('ü/1')
+  const record = (over: object) => rig.record({ key, headers: { version: '7' }, ...over })
+  const records = topics.map((topic) => record({ topic }))
+  await rig.add([...records, record({ key: Buffer.from('another') })])
+  const expected = records.map(({ eventId: event, topic }) => ({
+    event,
+    topic,
+    version: 7,
+    setAside: false,
+    cause: null,
+  }))
+  assert.deepEqual(await waitingOf('ü/1'), expected)
+  assert.deepEqual(await waitingOf('unknown'), [])
+  for (const topic of topics) {
+    await declareTopic(rig.pool, topic, 6)
+    await relane(rig.pool, topic, 6)
+  }
+  assert.deepEqual(await waitingOf('ü/1'), expected)
+  await rig.pool.query(
+    `INSERT INTO outbox (event_id, topic, partition, key_hash, key, headers, bytes, origin)
+     SELECT gen_random_uuid(), $1, ($2 + n) % 6, 0, 'other', '{}', 1, '' FROM generate_series(1, 2000) AS n`,
+    [rig.topic, partitionOf(key, 6)],
+  )
+  await transaction(rig.pool, async (tx) => {
+    const read = await rowsRead(tx, async () => assert.equal((await waitingRows(tx, 'version', 'ü/1')).length, 2))
+    assert.ok(read.get('outbox')! < 400, `${read.get('outbox')} rows were read`)
+  })
 })

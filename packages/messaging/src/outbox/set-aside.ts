@@ -1,13 +1,22 @@
-// What an operator may do with outbox rows that were set aside (rule 9): have them tried again, or give them up.
+// What an operator sees of the outbox, and may do with rows that were set aside (rule 9): have them tried again, or give them up.
 
 import { transaction } from '@inorder/storage/transaction.ts'
 import type { Pool } from 'pg'
 import type { Logger } from 'pino'
 import { actOnAll, mostInOneCall } from './act-on-all.ts'
 import { addAudit, auditEntries, discardAnswer } from './audit.ts'
-import type { AuditEntry, List, Refused, SetAside, SetAsideDiscarded, SetAsideOfKey, SetAsideRedriven } from './ops.ts'
+import type {
+  AuditEntry,
+  List,
+  OutboxOfKey,
+  Refused,
+  SetAside,
+  SetAsideDiscarded,
+  SetAsideOfKey,
+  SetAsideRedriven,
+} from './ops.ts'
 import { dropRows } from './recovery-store.ts'
-import { lockSetAside, setAsideRows } from './set-aside-store.ts'
+import { lockSetAside, setAsideRows, waitingRows } from './set-aside-store.ts'
 import { retrySetAside } from './store.ts'
 
 export interface SetAsideOptions {
@@ -39,6 +48,12 @@ export class SetAsideOperator {
   /** The oldest first; `after` is the `next` of the page before. */
   list(query: { key?: string; cause?: string; limit?: number; after?: string }): Promise<List<SetAside>> {
     return setAsideRows(this.#options.maintenance, this.#options.versionHeader, query)
+  }
+
+  /** What of this key Kafka has not acknowledged, set aside or not. */
+  async waitingOf(key: string): Promise<OutboxOfKey> {
+    const { maintenance, versionHeader } = this.#options
+    return { key, events: await waitingRows(maintenance, versionHeader, key) }
   }
 
   /** Undefined: nothing of this key is set aside. */
