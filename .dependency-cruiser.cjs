@@ -1,5 +1,5 @@
 // Imports go one way: services -> service -> {http, contracts} -> messaging -> storage.
-// stack/, e2e/ and bench/ start services as processes; nothing imports a service.
+// stack/, e2e/, bench/ and the command line talk to services as processes; nothing imports a service.
 const tests = '\\.(unit|int|e2e|mutants|fixture)\\.ts$'
 const outside = (...allowed) => ({ path: '^(packages|services|stack|testing|e2e|bench)/', pathNot: allowed })
 
@@ -40,6 +40,21 @@ module.exports = {
     ),
     ...ladder('^packages/messaging/src/', 'kafka', 'outbox', 'inbox', 'effects'),
     only('service-above-the-packages', '^packages/service/', '^packages/'),
+    only(
+      'cli-on-what-is-asked-and-answered',
+      '^packages/cli/',
+      '^packages/contracts/',
+      '^packages/storage/src/(settings|bounded-text).ts$',
+      '^packages/http/src/(loopback|new-key).ts$',
+      '^stack/bootstrap.js$',
+    ),
+    {
+      name: 'nothing-on-the-cli',
+      severity: 'error',
+      // Its tests on a whole stack run its commands in their own process.
+      from: { pathNot: ['^packages/cli/', '^e2e/'] },
+      to: { path: '^packages/cli/' },
+    },
     {
       name: 'services-on-packages',
       severity: 'error',

@@ -16,6 +16,7 @@ function violations(files: Record<string, string>): string[] {
     'packages/messaging/package.json':
       '{"dependencies":{"@platformatic/kafka":"1","@opentelemetry/sdk-trace-base":"1"}}',
     'packages/http/src/app.ts': 'export const app = 1',
+    'packages/cli/src/text.ts': 'export const shown = 1',
     'services/order/src/store.ts': 'export const store = 1; export type Row = { id: string }',
     'testing/src/until.ts': 'export const until = 1',
     'node_modules/@platformatic/kafka/package.json':
@@ -53,6 +54,7 @@ test('imports in the right direction pass', () => {
 
 test('each import in a wrong direction is caught, imports of types too', () => {
   const wrong = {
+    'packages/cli/src/app.ts': `import { app } from '../../http/src/app.ts'; app`,
     'packages/storage/src/up.ts': `import { p } from '../../messaging/src/kafka/producer.ts'; p`,
     'packages/http/src/aside.ts': `import { pool } from '../../storage/src/pool.ts'; pool`,
     'packages/messaging/src/outbox/client.ts': `import { Producer } from '@platformatic/kafka'; Producer`,
@@ -66,6 +68,7 @@ test('each import in a wrong direction is caught, imports of types too', () => {
     'packages/messaging/src/log/two.ts': `import { one } from './one.ts'; one`,
     'packages/messaging/src/effects/order.ts': `import type { Order } from '../../../contracts/src/order.ts'; export type O = Order`,
     'services/cart/src/neighbour.ts': `import type { Row } from '../../order/src/store.ts'; export type R = Row`,
+    'services/cart/src/shown.ts': `import { shown } from '../../../packages/cli/src/text.ts'; shown`,
     'stack/src/inside.ts': `import { store } from '../../services/order/src/store.ts'; store`,
     'e2e/inside.ts': `import { store } from '../services/order/src/store.ts'; store`,
     'bench/one.ts': `import { two } from './two.ts'; export const one = () => two`,
@@ -73,6 +76,7 @@ test('each import in a wrong direction is caught, imports of types too', () => {
     'e2e/nowhere.ts': `import './nothing.ts'`,
   }
   assert.deepEqual(violations(wrong), [
+    'cli-on-what-is-asked-and-answered: packages/cli/src/app.ts',
     'http-knows-no-messaging: packages/http/src/aside.ts',
     'kafka-client-behind-its-adapter: packages/messaging/src/outbox/client.ts',
     'ladder-has-no-other-step: packages/messaging/src/log/two.ts',
@@ -84,6 +88,7 @@ test('each import in a wrong direction is caught, imports of types too', () => {
     'no-import-of-a-service: e2e/inside.ts',
     'no-import-of-a-service: stack/src/inside.ts',
     'no-testing-in-production: packages/messaging/src/outbox/until.ts',
+    'nothing-on-the-cli: services/cart/src/shown.ts',
     'opentelemetry-sdk-only-when-it-is-on: packages/messaging/src/outbox/on.ts',
     'resolvable: e2e/nowhere.ts',
     'services-on-packages: services/cart/src/neighbour.ts',

@@ -1,0 +1,39 @@
+// Where the console and the services are.
+import { Failure } from './failure.ts'
+
+export const consumers = ['order', 'inventory', 'billing', 'shipping'] as const
+export const services = ['cart', ...consumers] as const
+export type Service = (typeof services)[number]
+export type Where = 'console' | Service
+export type Addresses = Readonly<Record<Where, string>>
+
+const firstPort = 3000
+const localHost = 'http://127.0.0.1'
+
+/** `url` is the console's, and the services' ports follow it; else each has a setting, and else is the local stack's. */
+export function addressesOf(env: NodeJS.ProcessEnv, url?: string): Addresses {
+  const base = url === undefined ? new URL(localHost) : originOf('--url', url)
+  // Not of the URL, which knows no 443 behind https.
+  const given = /:(\d+)\/?$/.exec(url ?? '')?.[1]
+  const port = given === undefined ? firstPort + readOffset(env.INORDER_PORT_OFFSET) : Number(given)
+  const all = (['console', ...services] as const).map((where, n): [Where, string] => {
+    const setting = `${where.toUpperCase()}_URL`
+    const own = url === undefined ? env[setting] : undefined
+    return [where, own ? originOf(setting, own).origin : `${base.protocol}//${base.hostname}:${port + n}`]
+  })
+  return Object.fromEntries(all) as Record<Where, string>
+}
+
+function originOf(setting: string, value: string): URL {
+  const url = URL.parse(value)
+  const isOrigin = url && /^https?:$/.test(url.protocol) && url.pathname === '/' && !url.search && !url.username
+  if (!isOrigin) throw new Failure(`${setting} is no address such as http://127.0.0.1:3000, without a path`)
+  return url
+}
+
+function readOffset(value: string | undefined): number {
+  if (!value) return 0
+  if (!/^\d{1,5}$/.test(value) || Number(value) > 50_000)
+    throw new Failure('INORDER_PORT_OFFSET is no whole number from 0 to 50000')
+  return Number(value)
+}

@@ -1,0 +1,148 @@
+// Whether anything needs someone: every service at a glance, and then what waits for a person, the oldest first.
+import { consumers, type Service, services } from '../addresses.ts'
+import { NoAnswer } from '../ask.ts'
+import type { Add } from '../command.ts'
+import type { Context } from '../context.ts'
+import { exitCodes, Failure, Refused } from '../failure.ts'
+import { type Group, groupsIn, type Kind } from '../held.ts'
+import { count, quoted, shown, table, when } from '../text.ts'
+import type { Job } from './jobs.ts'
+import { positionsOf, totalLag } from './lag.ts'
+import { type Pause, pauseTable } from './pauses.ts'
+
+export interface ServiceStatus {
+  service: Service
+  reachable: boolean
+  /** What is not ready, or could not be asked. */
+  missing: string[]
+  /** Null: not known, or the service reads nothing. */
+  lag: number | null
+  groups: Group[]
+  pauses: Pause[]
+  jobs: Job[]
+}
+
+/** One thing that a person has to see to. */
+export interface Need {
+  service: Service
+  sentence: string
+  since: string | null
+  command: string
+}
+
+export function addStatus(add: Add): void {
+  add(
+    'status',
+    'every service at a glance, and what needs someone (exit code 2: something does)',
+    ['status', 'status --json', 'status || echo "look at it"'],
+    async (context) => {
+      const statuses = await Promise.all(services.map((service) => statusOf(context, service)))
+      if (statuses.every(({ reachable }) => !reachable))
+        throw new Failure(statuses[0]!.missing.join(), { advice: ['No other service answers either. npm start?'] })
+      const needs = needsOf(statuses)
+      if (context.json) context.answer({ at: new Date(context.now()).toISOString(), needs, services: statuses })
+      else context.print(...statusLines(statuses, needs, context))
+      return needs.length > 0 ? exitCodes.needsSomeone : exitCodes.done
+    },
+  )
+}
+
+export async function statusOf(context: Context, service: Service): Promise<ServiceStatus> {
+  const isConsumer = (consumers as readonly Service[]).includes(service)
+  const missing = new Set<string>()
+  let reachable = true
+  /** What cannot be asked is missing, and the rest is told all the same. */
+  const or = async <Value>(otherwise: Value, ask: () => Promise<Value>): Promise<Value> => {
+    try {
+      return await ask()
+    } catch (error) {
+      if (!(error instanceof Failure)) throw error
+      if (error instanceof NoAnswer) reachable = false
+      missing.add(error.message)
+      return otherwise
+    }
+  }
+  const items = async <Item>(path: string) =>
+    isConsumer ? (await context.ask<{ items: Item[] }>(service, path)).body.items : []
+  const [notReady, groups, lag, pauses, jobs] = await Promise.all([
+    or([], () => missingOf(context, service)),
+    or([], async () => (await groupsIn(context, service)).items),
+    or(null, async () => (isConsumer ? totalLag(await positionsOf(context, service)) : null)),
+    or([], () => items<Pause>('/ops/pauses?limit=1000')),
+    or([], () => items<Job>('/ops/jobs?limit=20')),
+  ])
+  return { service, reachable, missing: [...notReady, ...missing], groups, lag, pauses, jobs }
+}
+
+async function missingOf({ ask }: Context, service: Service): Promise<string[]> {
+  try {
+    await ask(service, '/health/ready')
+    return []
+  } catch (error) {
+    if (!(error instanceof Refused && error.problem === 'not-ready')) throw error
+    return (error.document as { missing?: string[] }).missing ?? [error.message]
+  }
+}
+
+const things: Record<Kind, [one: string, many: string]> = {
+  events: ['order is parked', 'orders are parked'],
+  effects: ['order waits for an effect', 'orders wait for an effect'],
+  'set-aside': ['event is set aside', 'events are set aside'],
+  orders: ['order is held by the cart', 'orders are held by the cart'],
+}
+
+/** An order that an operator has paused waits for nobody else; an effect that fails is tried again by itself. */
+export function needsOf(statuses: readonly ServiceStatus[]): Need[] {
+  const needs = statuses.flatMap(({ service, missing, groups, jobs }): Need[] => [
+    ...missing.map((part) => ({ service, sentence: `not ready: ${part}`, since: null, command: 'inorder doctor' })),
+    ...groups
+      .filter(({ cause, failing }) => cause !== 'paused' && !failing)
+      .map(({ what, cause, detail, count: n, oldest }) => ({
+        service,
+        sentence: `${count(n, ...things[what])}: ${cause}${detail ? `: ${detail}` : ''}`,
+        since: oldest,
+        command: `inorder parked --service=${service} --what=${what} --cause=${quoted(cause)}`,
+      })),
+    ...jobs
+      .slice(0, 1)
+      .filter(({ state }) => state === 'stopped')
+      .map(({ id, failed, updatedAt }) => ({
+        service,
+        sentence: `job ${id} has stopped: ${failed} of its orders are still held`,
+        since: updatedAt,
+        command: `inorder jobs ${id} --service=${service}`,
+      })),
+  ])
+  return needs.toSorted((a, b) => Date.parse(a.since ?? '1970-01-01') - Date.parse(b.since ?? '1970-01-01'))
+}
+
+function statusLines(statuses: readonly ServiceStatus[], needs: readonly Need[], context: Context): string[] {
+  const now = context.now()
+  const sum = (groups: Group[], what: Kind, failing = false) =>
+    groups.filter((g) => g.what === what && g.failing === failing).reduce((total, g) => total + g.count, 0)
+  const rows = statuses.map(({ service, reachable, missing, lag, groups, pauses, jobs }) => [
+    service,
+    missing.length === 0 ? 'yes' : reachable ? 'no' : 'no answer',
+    lag,
+    sum(groups, service === 'cart' ? 'orders' : 'events'),
+    sum(groups, 'effects'),
+    sum(groups, 'effects', true),
+    sum(groups, 'set-aside'),
+    pauses.length,
+    jobs.filter(({ state }) => state === 'running').length,
+  ])
+  const head = ['SERVICE', 'READY', 'LAG', 'HELD', 'EFFECTS', 'FAILING', 'SET ASIDE', 'PAUSES', 'JOBS']
+  const pauses = statuses.flatMap(({ service, pauses }) => pauses.map((pause) => ({ service, ...pause })))
+  return [
+    ...table(head, rows),
+    ...(pauses.length === 0 ? [] : ['', ...pauseTable(pauses, now)]),
+    '',
+    needs.length === 0
+      ? context.paint('green', 'Nothing needs someone.')
+      : context.paint(['red', 'bold'], `${count(needs.length, 'thing needs', 'things need')} someone:`),
+    ...needs.flatMap(({ service, sentence, since, command }) => [
+      `  ${service}: ${shown(sentence)}${since === null ? '' : `, since ${when(since, now)}`}`,
+      `      ${context.paste(command)}`,
+    ]),
+  ]
+}

@@ -1,0 +1,239 @@
+import assert from 'node:assert/strict'
+import { execFileSync } from 'node:child_process'
+import { mkdtempSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { test } from 'node:test'
+import { type VerdictState, verdictStates } from '@inorder/contracts/timeline.ts'
+import type { Terminal } from './context.ts'
+import { programOf } from './program.ts'
+import { answering, inorder } from './terminal.fixture.ts'
+
+const timeline = (orderId: string, state: VerdictState | 'new-in-a-later-release', more: object = {}) => ({
+  orderId,
+  verdict: {
+    state,
+    cause: state === 'fine' ? 'none' : 'refused',
+    service: state === 'fine' ? null : 'billing',
+    since: null,
+    sentence: `${orderId} stands.`,
+    next: [],
+    ...more,
+  },
+  versions: [
+    {
+      version: 1,
+      status: 'new',
+      previousStatus: null,
+      occurredAt: '2026-11-23T14:20:19.000Z',
+      appliedAt: '2026-11-23T14:20:19.007Z',
+      eventId: 'e-1',
+      traceId: null,
+      actor: '\x1b[31mann',
+    },
+  ],
+  services: {
+    order: {
+      reachable: true,
+      appliedVersion: 1,
+      appliedAt: '2026-11-23T14:20:19.007Z',
+      status: 'new',
+      parked: [],
+      effects: [],
+    },
+    billing: { reachable: false, appliedVersion: null, appliedAt: null, status: null, parked: [], effects: [] },
+  },
+  outbox: [],
+})
+const problem = (status: number, name: string, more: object = {}) => ({
+  status,
+  body: { type: `/problems/${name}`, title: 'A title', status, detail: 'A detail.', requestId: 'r-1', ...more },
+})
+
+test("the exit code of why is the verdict's, of a state that is not known too", async (t) => {
+  const codes = { fine: 0, moving: 0, held: 2, waiting: 2, unknown: 4, 'new-in-a-later-release': 4 }
+  for (const state of [...verdictStates, 'new-in-a-later-release'] as const) {
+    const services = await answering(t, () => ({ body: timeline('o-1', state) }))
+    for (const command of ['why', 'timeline'])
+      assert.equal((await inorder([command, 'o-1'], services.env)).code, codes[state], `${command} ${state}`)
+  }
+})
+
+test('no such order is 3, no connection 1, another answer than that of a service 1', async (t) => {
+  const none = await answering(t, () => problem(404, 'order-not-found'))
+  assert.equal((await inorder(['why', 'o-1'], none.env)).code, 3)
+  const gone = await answering(t, () => 'nothing')
+  const cut = await inorder(['why', 'o-1'], gone.env)
+  assert.equal(cut.code, 1)
+  assert.match(cut.err, /^inorder: console \(http:\/\/127\.0\.0\.1:\d+\) does not answer: .*\n {2}Is the stack running/)
+  const page = await answering(t, () => ({ body: '<html>' }))
+  assert.match((await inorder(['why', 'o-1'], page.env)).err, /answers no JSON/)
+  const proxy = await answering(t, () => ({ status: 502, headers: { 'content-type': 'text/html' }, body: 'bad' }))
+  assert.match((await inorder(['why', 'o-1'], proxy.env)).err, /was answered 502, and not by a service of inorder/)
+  const endless = await answering(t, () => ({ body: `"${'x'.repeat(9 * 1024 * 1024)}"` }))
+  assert.match((await inorder(['why', 'o-1'], endless.env)).err, /answers more than 8388608 bytes/)
+})
+
+test("an order's id arrives as it is, behind -- and in --key=, whatever it looks like", async (t) => {
+  const services = await answering(t, ({ url }) => ({ body: timeline(url, 'fine') }))
+  for (const id of ['-x', '--json', '--yes', "it's $(touch x)", 'a/b//c', '?a=1&b=2#c', '__proto__', '-5', 'help'])
+    for (const args of [
+      ['why', '--', id],
+      ['why', `--key=${id}`],
+      ['why', '--key', id],
+    ]) {
+      assert.equal((await inorder(args, services.env)).code, 0, args.join(' '))
+      assert.equal(services.asked.at(-1)?.url, `/timeline/${encodeURIComponent(id)}`)
+    }
+  for (const id of ['.', '..', '']) assert.equal((await inorder(['why', '--', id], services.env)).code, 1)
+  const unknown = await inorder(['why', '-x'], services.env)
+  assert.deepEqual([unknown.code, unknown.err.includes('goes behind --')], [1, true])
+})
+
+test('what was wrong with a request is said with its fields, its id, what to do, and as JSON', async (t) => {
+  const errors = [{ field: 'items[0].price', message: 'must\nbe' }]
+  const services = await answering(t, () => ({
+    ...problem(400, 'invalid-request', { errors }),
+    headers: { 'retry-after': '7' },
+  }))
+  const { code, out, err } = await inorder(['create', 'o-1'], services.env)
+  assert.deepEqual([code, out], [1, ''])
+  const lines = err.split('\n')
+  assert.deepEqual(lines.slice(0, 2), ['inorder: A title: A detail.', '  items[0].price: must\\u{a}be'])
+  assert.match(lines[2]!, /^ {2}Correct the fields\./)
+  assert.deepEqual(lines.slice(3), [
+    '  It can be tried again in 7 s.',
+    `  POST ${services.url}/create-order, request r-1`,
+    '',
+  ])
+  const asJson = JSON.parse((await inorder(['create', 'o-1', '--json'], services.env)).err)
+  assert.deepEqual([asJson.type, asJson.errors], ['/problems/invalid-request', errors])
+})
+
+test('a write without an answer names the key that makes it safe to repeat', async (t) => {
+  const services = await answering(t, () => 'nothing')
+  const { code, err } = await inorder(['update', 'o-1', 'paid'], services.env)
+  const [, key] = /--idempotency-key=(\S+) takes effect once/.exec(err) ?? []
+  assert.deepEqual([code, key], [1, services.asked[0]?.headers['idempotency-key']])
+})
+
+test('what a create and an update send', async (t) => {
+  const order = { orderId: 'o-1', items: [], totalAmount: 1, currency: 'USD', status: 'new' }
+  const services = await answering(t, () => ({
+    status: 202,
+    headers: { etag: '"3"', 'event-delivery': 'pending' },
+    body: order,
+  }))
+  await inorder(['create', 'o-1', '--items=5', '--wait=5', '--strict'], services.env)
+  await inorder(['create', '--body=-'], services.env, { stdin: '{"orderId":"o-2","customerId":"c"}' })
+  const { out } = await inorder(['update', '--key=-x', 'paid', '--if-version=2', '--json'], services.env)
+  const [first, second, third] = services.asked
+  assert.deepEqual([first?.body, first?.headers.prefer], ['{"orderId":"o-1","itemsNum":5}', 'wait=5, handling=strict'])
+  assert.equal(second?.body, '{"orderId":"o-2","customerId":"c"}')
+  assert.deepEqual([third?.body, third?.headers['if-match']], ['{"orderId":"-x","status":"paid"}', '"2"'])
+  assert.deepEqual(JSON.parse(out), { order, version: 3, delivery: 'pending' })
+})
+
+test('the credential comes from the environment or a file, and goes to no other address', async (t) => {
+  const elsewhere = await answering(t, () => ({ body: timeline('o-1', 'fine') }))
+  const services = await answering(t, ({ url }) =>
+    url.endsWith('moved')
+      ? { status: 302, headers: { location: elsewhere.url }, body: '' }
+      : { body: timeline('o-1', 'fine') },
+  )
+  await inorder(['why', 'o-1'], { ...services.env, INORDER_TOKEN: 't-1' })
+  const file = join(mkdtempSync(join(tmpdir(), 'inorder-cli-')), 'token')
+  writeFileSync(file, 't-2\n')
+  await inorder(['why', 'o-1'], { ...services.env, INORDER_TOKEN_FILE: file })
+  assert.deepEqual(
+    services.asked.map(({ headers }) => headers.authorization),
+    ['Bearer t-1', 'Bearer t-2'],
+  )
+  const both = await inorder(['why', 'o-1'], { ...services.env, INORDER_TOKEN: 't', INORDER_TOKEN_FILE: file })
+  assert.deepEqual([both.code, both.err.includes('INORDER_TOKEN and INORDER_TOKEN_FILE are both set')], [1, true])
+  assert.equal((await inorder(['why', 'moved'], { ...services.env, INORDER_TOKEN: 't-1' })).code, 1)
+  assert.equal(elsewhere.asked.length, 0)
+})
+
+test('a write to another machine is not made unasked; a look is, and a dry run', async () => {
+  const writes = [
+    ['create', 'o-1'],
+    ['update', 'o-1', 'paid'],
+    ['redrive', 'o-1'],
+    ['discard', '--service=order', '--event=e', '--reason=r', 'o-1'],
+    ['release', '--reason=r', 'o-1'],
+    ['pause', 'o-1'],
+    ['resume', '--service=order', '--inbox'],
+    ['jobs', '7', '--service=order', '--cancel'],
+    ['load', '--seconds=1'],
+  ]
+  for (const args of writes) {
+    const { code, err } = await inorder([...args, '--url=http://192.0.2.1:3000'])
+    assert.equal(code, 1, args.join(' '))
+    assert.match(err, /which is not this machine\.\n {2}With --yes it is done\./, args.join(' '))
+  }
+})
+
+test('watch tells what changes, and ends at Ctrl-C', async (t) => {
+  const stopped = new AbortController()
+  const services = await answering(t, () => {
+    if (services.asked.length === 3) stopped.abort()
+    return { body: timeline('o-1', services.asked.length < 2 ? 'moving' : 'fine') }
+  })
+  const args = ['watch', '--json', '--every=0.1', '--', 'o-1']
+  const { code, out } = await inorder(args, services.env, { signal: stopped.signal })
+  const told = out.split('\n').filter(Boolean)
+  assert.equal(code, 0)
+  assert.deepEqual(
+    told.map((line) => JSON.parse(line)).map(({ about, fact }) => [about, fact]),
+    [
+      ['version 1', 'new'],
+      ['order', 'at version 1, new'],
+      ['billing', 'does not answer'],
+      ['not in Kafka yet', '0'],
+      ['verdict', 'moving: o-1 stands.'],
+      ['verdict', 'fine: o-1 stands.'],
+    ],
+  )
+})
+
+test('foreign text is escaped wherever it is shown', async (t) => {
+  const evil = '\x1b]0;owned\x07\u202e'
+  const more = { sentence: evil, event: evil, next: [{ command: `npx inorder why -- '${evil}'`, explains: evil }] }
+  const services = await answering(t, () => ({ body: timeline(evil, 'held', more) }))
+  for (const command of ['why', 'timeline']) {
+    const { out } = await inorder([command, 'o-1'], services.env)
+    assert.match(out, /\\u\{1b\}\]0;owned\\u\{7\}\\u\{202e\}/)
+    assert.doesNotMatch(out.replaceAll('\n', ''), /[\p{Cc}\p{Cf}]/u)
+  }
+})
+
+test('each command has a help with an example, and one is named that is misspelt', async () => {
+  const program = programOf({} as Terminal, () => {})
+  for (const command of program.commands) {
+    const { code, out } = await inorder(['help', command.name()])
+    assert.equal(code, 0)
+    assert.match(out, /\nExamples:\n {2}npx inorder /, command.name())
+    assert.match(out, /--json/, command.name())
+  }
+  assert.match((await inorder(['staus'])).err, /unknown command 'staus'.*\n?.*status/)
+  assert.equal((await inorder([])).code, 1)
+  assert.equal((await inorder(['--help'])).code, 0)
+})
+
+test('bash completes commands, options and their values', async () => {
+  const { out } = await inorder(['completion', 'bash'])
+  const complete = (...words: string[]) => {
+    const script = `${out}\nCOMP_WORDS=(inorder "$@"); COMP_CWORD=$#; _inorder; printf '%s\\n' "\${COMPREPLY[@]}"`
+    return execFileSync('bash', ['-c', script, 'bash', ...words], { encoding: 'utf8' })
+      .split('\n')
+      .filter(Boolean)
+  }
+  assert.deepEqual(complete('red'), ['redrive'])
+  assert.deepEqual(complete('redrive', '--ca'), ['--cause', '--canary'])
+  assert.deepEqual(complete('redrive', '--service', 'b'), ['billing'])
+  assert.deepEqual(complete('redrive', '--service', '=', 'in'), ['inventory'])
+  assert.match((await inorder(['completion', 'zsh'])).out, /redrive\) compadd -- .*--canary/)
+  assert.match((await inorder(['completion', 'fish'])).out, /seen_subcommand_from redrive' -l canary/)
+  assert.equal((await inorder(['completion', 'csh'])).code, 1)
+})
