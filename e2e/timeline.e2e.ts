@@ -54,12 +54,19 @@ suite('the timeline of an order', () => {
     assert.equal(answer.status, 200, answer.text)
   }
 
-  test('of a fine order: where every service is', async () => {
+  test('of a fine order: each version, and where every service is', async () => {
     const orderId = `it's/$(fine) 🛒`
     await create(orderId)
     await update(orderId, 'confirmed')
-    const { verdict, services, outbox } = await comesTo(orderId, 'fine', 'none', null)
+    const { verdict, versions, services, outbox } = await comesTo(orderId, 'fine', 'none', null)
     assert.equal(verdict.sentence, 'Every service has version 2 (confirmed), and has done its part.')
+    assert.deepEqual(
+      versions.map(({ version, status, previousStatus }) => [version, status, previousStatus]),
+      [
+        [1, 'new', null],
+        [2, 'confirmed', 'new'],
+      ],
+    )
     assert.deepEqual(
       Object.entries(services).map(([name, { reachable, appliedVersion, status }]) => [
         name,

@@ -1,6 +1,6 @@
 // Facts about an order of version 2, with which nothing is wrong, and what can be changed in them.
 import type { OutboxRow } from '@inorder/contracts/timeline.ts'
-import type { ShownEffect } from '@inorder/messaging/effects/ops.ts'
+import type { EffectOfKey } from '@inorder/messaging/effects/ops.ts'
 import type { ParkedEvent } from '@inorder/messaging/inbox/ops.ts'
 import type { Pause } from '@inorder/messaging/inbox/pause.ts'
 import type { Facts, ServiceFacts } from './facts.ts'
@@ -55,7 +55,7 @@ export const parked = (changed: Partial<ParkedEvent> = {}): ParkedEvent => ({
   ...changed,
 })
 
-export const effect = (changed: Partial<ShownEffect> = {}): ShownEffect => ({
+export const effect = (changed: Partial<EffectOfKey> = {}): EffectOfKey => ({
   effect: '7b0c8f0e-5a1e-4c55-9d5f-0f3a5a1c2b11:0',
   kind: 'charge',
   version: 2,
@@ -66,6 +66,7 @@ export const effect = (changed: Partial<ShownEffect> = {}): ShownEffect => ({
   createdAt: time,
   failingSince: time,
   parkedAt: time,
+  doneAt: null,
   ...changed,
 })
 

@@ -1,6 +1,6 @@
 // What the services tell of one order, asked of all at once.
 import type { OrderVersion, OutboxRow } from '@inorder/contracts/timeline.ts'
-import type { ShownEffect } from '@inorder/messaging/effects/ops.ts'
+import type { EffectOfKey } from '@inorder/messaging/effects/ops.ts'
 import type { ParkedEvent, PartitionPosition, StateOfKey } from '@inorder/messaging/inbox/ops.ts'
 import type { Pause } from '@inorder/messaging/inbox/pause.ts'
 import { partitionOf } from '@inorder/messaging/kafka/partitioner.ts'
@@ -14,7 +14,8 @@ export interface ServiceFacts {
   appliedAt: string | null
   status: string | null
   parked: ParkedEvent[]
-  effects: ShownEffect[]
+  /** Done, or to be done yet. */
+  effects: EffectOfKey[]
   /** Those that keep this order from going on. */
   pauses: Pause[]
   /** What its readiness says of Kafka, and of the order's partition. */
@@ -173,7 +174,7 @@ async function consumerFacts(ask: Ask, service: ServiceName, orderId: string, pa
     ask(service, `/ops/outbox/${id}`),
   ])
   try {
-    const of = told<StateOfKey & { effects: ShownEffect[] }>(state)
+    const of = told<StateOfKey & { effects: EffectOfKey[] }>(state)
     const made = told<Part>(part) ?? nothing
     const partitions = told<{ items: PartitionPosition[] }>(positions)?.items ?? []
     const partition = partitionOf(Buffer.from(orderId), Math.max(partitions.length, 1))

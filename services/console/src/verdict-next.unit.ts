@@ -44,7 +44,7 @@ const someService = fc.record({
   effects: fc.array(
     fc
       .record({
-        state: fc.constantFrom('parked', 'behind', 'due', 'running', 'again', 'paused'),
+        state: fc.constantFrom('parked', 'behind', 'due', 'running', 'again', 'paused', 'done'),
         cause: fc.option(fc.constantFrom('cannot-be-sent', 'no-answer', 'status-404')),
       })
       .map(effect),

@@ -20,7 +20,7 @@ interface Case {
 
 const cases: Record<string, Case> = {
   'nothing is wrong': {
-    facts: factsOf(),
+    facts: factsOf({ billing: { effects: [effect({ state: 'done', doneAt: time })] } }),
     is: ['fine', 'none', null],
     says: /^Every service has version 2 \(confirmed\), and has done its part\.$/,
   },
@@ -135,7 +135,7 @@ const cases: Record<string, Case> = {
     next: ['redrive --service=shipping --what=effects -- o-1'],
   },
   'the charge was declined': {
-    facts: factsOf({ billing: { status: 'declined' } }),
+    facts: factsOf({ billing: { status: 'declined', effects: [effect({ state: 'done', doneAt: time })] } }),
     is: ['held', 'payment-declined', 'billing'],
     says: /^The payment gateway has declined the charge, since/,
     next: ['update -- o-1 paid', 'update -- o-1 cancelled'],

@@ -24,6 +24,9 @@ export const consumers = (facts: Facts) => reachable(facts).filter(([name]) => n
 export const newest = ({ services }: Facts): number =>
   Math.max(0, ...Object.values(services).map((told) => told.appliedVersion ?? 0))
 
+/** What is to be done outside yet. */
+export const pending = ({ effects }: ServiceFacts) => effects.filter(({ state }) => state !== 'done')
+
 /** What holds the order up in a service: its head, or the lowest version that waits for another. */
 export const holderIn = ({ parked }: ServiceFacts): ParkedEvent | undefined =>
   parked.find(({ state }) => state === 'head') ??

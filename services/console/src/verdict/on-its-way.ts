@@ -1,7 +1,7 @@
 // Where an order is on its way, and what keeps it there.
 import type { Facts } from '../facts.ts'
 import { type ServiceName, serviceNames } from '../services.ts'
-import { consumers, type Finding, isBehind, newest, reachable } from './finding.ts'
+import { consumers, type Finding, isBehind, newest, pending, reachable } from './finding.ts'
 import * as steps from './next-steps.ts'
 import { and } from './wording.ts'
 
@@ -69,11 +69,11 @@ export function inFlight(facts: Facts): Finding[] {
   const lag = Math.max(0, ...behind.map((name) => services[name].lag ?? 0))
   const queue = lag > 1 ? ` (${lag.toLocaleString('en')} events of its partition are to be applied)` : ''
   if (behind[0]) found.push(of(behind[0], () => `Version ${version} is on its way to ${and(behind)}${queue}`))
-  for (const [service, { effects }] of consumers(facts))
-    if (effects[0])
-      found.push(
-        of(service, () => `The ${effects[0]!.kind} of version ${effects[0]!.version} is being done by ${service}`),
-      )
+  for (const [service, told] of consumers(facts)) {
+    const [effect] = pending(told)
+    if (effect)
+      found.push(of(service, () => `The ${effect.kind} of version ${effect.version} is being done by ${service}`))
+  }
   if (services.inventory.appliedVersion && services.inventory.status === null)
     found.push(of('inventory', () => 'Inventory is about to reserve its stock'))
   return found

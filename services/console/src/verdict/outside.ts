@@ -3,7 +3,7 @@ import type { Verdict, VerdictCause } from '@inorder/contracts/timeline.ts'
 import type { ShownEffect } from '@inorder/messaging/effects/ops.ts'
 import type { Facts, ServiceFacts } from '../facts.ts'
 import type { ServiceName } from '../services.ts'
-import { consumers, type Finding, isBehind } from './finding.ts'
+import { consumers, type Finding, isBehind, pending } from './finding.ts'
 import * as steps from './next-steps.ts'
 import { receiverOf, shortened } from './wording.ts'
 
@@ -55,7 +55,7 @@ function whyNot({ kind, cause, detail }: ShownEffect): string {
 export function declined(facts: Facts): Finding[] {
   const { billing, shipping } = facts.services
   const status = facts.services.cart.status ?? facts.services.order.status
-  const isDone = (told: ServiceFacts) => !isBehind(told, facts) && told.effects.length === 0
+  const isDone = (told: ServiceFacts) => !isBehind(told, facts) && pending(told).length === 0
   const found: Finding[] = []
   const of = (
     cause: VerdictCause,
