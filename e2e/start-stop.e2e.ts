@@ -38,7 +38,7 @@ after(() => {
 })
 
 test('a first start prints each step with its time, then one line that begins with ready and names the addresses', async () => {
-  stack = launch(npmStart)
+  stack = launch(npmStart, { SEED_STOCK: 'on' })
   const ready = await stack.ready()
   for (const step of ['PostgreSQL', 'Kafka', 'schema registry', 'topics', 'schemas']) {
     assert.match(stack.output, new RegExp(`^ +\\d+\\.\\d s  ${step}.* \\(\\d+\\.\\d s\\)$`, 'm'))
@@ -54,6 +54,15 @@ test('a first start prints each step with its time, then one line that begins wi
     assert.match(command, working, 'the process that does the work, not a wrapper')
   }
   await withDatabase((db) => db.query('CREATE TABLE kept AS SELECT 1 AS one'))
+})
+
+test('the items of generated orders are on stock, and one line says so', async () => {
+  assert.match(stack.output, /^ *\d+\.\d s {2}stock: 1,000,000 each of 1,099 items.*SEED_STOCK=off/m)
+  for (const item of ['item-1', 'item-1099']) assert.equal((await stockOf(item)).available, 1_000_000)
+  assert.equal((await stockOf('item-1100')).status, 404)
+  const body = JSON.stringify({ onHand: 7 })
+  await fetch(stockUrl('item-1'), { method: 'PUT', headers: { 'content-type': 'application/json' }, body })
+  await withDatabase((db) => db.query(`DELETE FROM stock WHERE item_id = 'item-2'`), 'inventory')
 })
 
 test('a second start is refused in one line that names the starter', async () => {
@@ -152,11 +161,13 @@ test('what a killed starter left is stopped by the next start, which finds its d
   assert.notEqual(await stack.exitCode(), 0)
   for (const { pid } of before.parts) assert.doesNotThrow(() => process.kill(pid, 0))
 
-  stack = launch(inTerminal)
+  stack = launch(inTerminal, { SEED_STOCK: 'on' })
   await stack.ready()
   for (const { pid } of before.parts) assert.throws(() => process.kill(pid, 0), { code: 'ESRCH' })
   assert.match(stack.output, /the last starter was killed: stopping what it left/)
   assert.equal(await idOfTopic(), topicId)
+  assert.match(stack.output, /stock: 1,000,000 each of 1 items/, 'only what has no row')
+  assert.deepEqual([(await stockOf('item-1')).available, (await stockOf('item-2')).available], [7, 1_000_000])
   assert.deepEqual(await withDatabase(async (db) => (await db.query('SELECT one FROM kept')).rows), [{ one: 1 }])
 })
 
@@ -206,6 +217,9 @@ test('no Java that is new enough: one line that says what to do, and nothing is 
   assert.match(one.lines.at(-1) ?? '', /^no Java 21 or later .* install a JDK, or set JAVA_HOME$/)
 })
 
+const stockUrl = (item: string) => `http://127.0.0.1:${offset + 3003}/stock/${item}`
+const stockOf = async (item: string) => (await (await fetch(stockUrl(item))).json()) as Record<string, unknown>
+
 function twice(work: () => void): void {
   work()
   work()
@@ -226,8 +240,8 @@ async function onGivenParts(): Promise<Record<string, string>> {
   }
 }
 
-async function withDatabase<T>(work: (db: pg.Client) => Promise<T>): Promise<T> {
-  const db = new pg.Client(`postgres://postgres@127.0.0.1:${offset + 5433}/inorder_cart`)
+async function withDatabase<T>(work: (db: pg.Client) => Promise<T>, service = 'cart'): Promise<T> {
+  const db = new pg.Client(`postgres://postgres@127.0.0.1:${offset + 5433}/inorder_${service}`)
   await db.connect()
   try {
     return await work(db)

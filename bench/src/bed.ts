@@ -44,7 +44,8 @@ export class Bed {
     }
     for (const services of wanted) {
       if (this.#stacks.has(services)) continue
-      const env = { LOG_LEVEL: 'warn', ...(services !== 'all' && { INORDER_SERVICES: services }) }
+      // No stock: generated orders are backordered, and the allocator looks at each of them once.
+      const env = { LOG_LEVEL: 'warn', SEED_STOCK: 'off', ...(services !== 'all' && { INORDER_SERVICES: services }) }
       this.#stacks.set(services, await startStack({ env }))
     }
   }

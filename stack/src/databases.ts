@@ -40,7 +40,7 @@ export function databaseOf(url: string, name: string): string {
   return target.href
 }
 
-async function onServer(url: string, work: (client: pg.Client) => Promise<void>): Promise<void> {
+export async function onServer<T>(url: string, work: (client: pg.Client) => Promise<T>): Promise<T> {
   const server = new URL(url)
   if (server.pathname.length < 2) server.pathname = '/postgres'
   const client = clientOf(server.href, { connectionTimeoutMillis: 5_000, query_timeout: 30_000 })
@@ -48,7 +48,7 @@ async function onServer(url: string, work: (client: pg.Client) => Promise<void>)
   client.on('error', () => {})
   await client.connect()
   try {
-    await work(client)
+    return await work(client)
   } finally {
     await client.end()
   }

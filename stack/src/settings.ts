@@ -21,6 +21,8 @@ export interface Settings {
   brokers: number
   /** DRAIN_MS: how much longer the services take to stop. */
   drainMs: number
+  /** SEED_STOCK: the items of generated orders are put on stock, once. */
+  seedStock: boolean
   /** Given by the user: these stand in for a part, which is then not started. */
   given: { database?: string; kafka?: string; registry?: string }
 }
@@ -45,6 +47,7 @@ export function readSettings(env: NodeJS.ProcessEnv, args: string[] = []): Setti
     install: resolve(env.INORDER_INSTALL || `${root}.local/install`),
     offset: readOffset(env.INORDER_PORT_OFFSET),
     drainMs: readDrain(env.DRAIN_MS),
+    seedStock: readSeed(env.SEED_STOCK, database !== undefined),
     services: readServices(env.INORDER_SERVICES).filter(({ standsInFor }) => !standsInFor || !env[standsInFor]),
     given: {
       ...(database && { database: readUrl('DATABASE_URL', database, ['postgres:', 'postgresql:']) }),
@@ -81,6 +84,12 @@ function readDrain(value?: string): number {
     throw new StartFailure(`DRAIN_MS is "${value}": give milliseconds, a whole number from 0 to 60000`)
   }
   return ms
+}
+
+/** By default not into a server of the user's own. */
+function readSeed(value: string | undefined, isGiven: boolean): boolean {
+  if (value && !['on', 'off'].includes(value)) throw new StartFailure(`SEED_STOCK is "${value}": give on or off`)
+  return value ? value === 'on' : !isGiven
 }
 
 /** `INORDER_SERVICES=cart,order` starts those only; `none` starts the parts alone, to run services from an editor. */

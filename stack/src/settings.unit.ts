@@ -42,10 +42,18 @@ test('what is given stands in for the part', (t) => {
   assert.deepEqual(readSettings(Object.fromEntries(inFiles)).given, given)
 })
 
+test('stock is seeded into the PostgreSQL that is started, and into another where that is asked for', () => {
+  const DATABASE_URL = 'postgres://db'
+  const seeds = (env: NodeJS.ProcessEnv) => readSettings(env).seedStock
+  assert.deepEqual([{}, { SEED_STOCK: '' }, { DATABASE_URL, SEED_STOCK: 'on' }].map(seeds), [true, true, true])
+  assert.deepEqual([{ DATABASE_URL }, { SEED_STOCK: 'off' }].map(seeds), [false, false])
+})
+
 test('a bad value is named, in one line', () => {
   const bad = {
     INORDER_PORT_OFFSET: 'many',
     DRAIN_MS: '60001',
+    SEED_STOCK: 'maybe',
     INORDER_SERVICES: 'cart,cinema',
     DATABASE_URL: 'mysql://db',
     KAFKA_BROKERS: 'localhost',

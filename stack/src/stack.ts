@@ -1,18 +1,19 @@
 // The stack, from nothing to ready:
 //   PostgreSQL -> databases ----------------------\
 //   Java -> Kafka (jars verified) -> topics --------> services, each makes its own tables
-//       \-> registry (files verified) -> schemas --/
+//       \-> registry (files verified) -> schemas --/     \-> stock of generated items
 import { assertFree, host, ports } from './addresses.ts'
 import { makeDatabases } from './databases.ts'
 import { kafkaJars, registryFiles } from './install.ts'
 import { findJava } from './java.ts'
 import { assertSameBrokers, type Broker, brokersOf, clusterIdOf, kafka } from './kafka.ts'
-import { step } from './output.ts'
+import { say, step } from './output.ts'
 import { postgres, socketUrl } from './postgres.ts'
 import { registry, registryUrl } from './registry.ts'
 import { sandboxKey } from './sandbox-key.ts'
 import { instancesOf, service, urlOf } from './service.ts'
 import type { Settings } from './settings.ts'
+import { seededLine, seedStock } from './stock.ts'
 import type { Supervisor } from './supervisor.ts'
 import { together } from './together.ts'
 import { makeTopics, registerSchemas } from './topics.ts'
@@ -76,6 +77,10 @@ export async function bringUp(settings: Settings, supervisor: Supervisor, giveUp
     giveUp,
     parts.map((part) => step(`${part.name} service`, () => supervisor.start(part))),
   )
+  if (settings.seedStock && names.includes('inorder_inventory')) {
+    const seeded = await seedStock(database)
+    if (seeded > 0) say(seededLine(seeded))
+  }
   return [
     ...instances.map((instance) => `${instance.name} ${urlOf(instance)}`),
     `Kafka ${brokers}`,
