@@ -11,6 +11,8 @@ export const ConsoleConfig = Type.Object({
   INVENTORY_URL: url(3003),
   BILLING_URL: url(3004),
   SHIPPING_URL: url(3005),
+  /** For "poison one" of the pages, where they are on this machine. */
+  KAFKA_BROKERS: Type.Optional(Type.String({ format: 'host:port,...' })),
   CONSOLE_SESSION_KEY: Type.Optional(Type.String({ minLength: 32 })),
 })
 export type ConsoleConfig = Static<typeof ConsoleConfig>

@@ -5,6 +5,7 @@ import { runService } from '@inorder/http/service.ts'
 import { ConsoleConfig } from './config.ts'
 import { pagePolicy } from './page-policy.ts'
 import { pages } from './pages/index.ts'
+import { localPoisoner } from './pages/poison.ts'
 import { servicesOf } from './services.ts'
 import { Sessions } from './session.ts'
 import { showCredential, signIn } from './sign-in.ts'
@@ -34,7 +35,8 @@ await runService({
     await app.register(async (scope) => {
       scope.addHook('onRequest', pagePolicy)
       if (sessions) await signIn(scope, sessions)
-      await scope.register(pages, { services, timelineOf, asksWhoCalls: sessions !== undefined, stopping })
+      const poisoner = sessions ? undefined : localPoisoner(config.KAFKA_BROKERS)
+      await scope.register(pages, { services, timelineOf, poisoner, asksWhoCalls: sessions !== undefined, stopping })
     })
     onClose('http', () => app.close())
     await app.listen({ host: config.HOST, port: config.PORT })

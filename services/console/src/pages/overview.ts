@@ -1,0 +1,50 @@
+import { type Html, html } from './html.ts'
+import { type Need, needsOf, type Trouble } from './needs.ts'
+import { badge, nothing, table } from './parts.ts'
+import { when } from './time.ts'
+
+/** The charts' names, as `figures.ts` and `static/charts.js` have them. */
+const charts = [
+  ['creates', 'Orders created', 'per second'],
+  ['latency', 'End to end', 'ms from the cart to the last service, half and 99 of 100'],
+  ['lag', 'Lag', 'records not applied yet, by service'],
+  ['outbox', 'Outbox', 'events that Kafka has not acknowledged yet, by service'],
+] as const
+
+export const overview = (trouble: Trouble, now: number): Html => html`
+<section aria-labelledby="needs-head"><h2 id="needs-head">Needs someone now</h2>
+<div id="needs" data-live>${needs(needsOf(trouble), now)}</div></section>
+<section aria-labelledby="figures-head"><h2 id="figures-head">Figures</h2>
+<div class="charts">${charts.map(
+  ([name, title, unit]) => html`
+<figure class="chart" id="chart-${name}" data-chart="${name}"><figcaption><b>${title}</b> <span>${unit}</span> <output class="now"></output></figcaption><div class="plot"></div></figure>`,
+)}
+</div><noscript><p>The charts need JavaScript; the same figures are at <code>/metrics</code> of each service.</p></noscript></section>
+<section aria-labelledby="parts-head"><h2 id="parts-head">Services</h2>
+<div id="parts" data-live>${health(trouble)}</div></section>`
+
+const needs = (needs: Need[], now: number): Html =>
+  needs.length === 0
+    ? html`<p class="allright">${badge('good', 'all right')} Nothing waits for anybody.</p>`
+    : html`<ol class="needs">${needs.map(
+        ({ tone, places, cause, what, detail, since }) => html`
+<li class="${tone}"><p>${places.map(({ service, href }, n) => html`${n > 0 && ', '}<a href="${href}">${service}</a>`)}: <b>${what}</b> ${badge(tone === 'held' ? 'bad' : 'wait', cause)}</p>
+<p class="detail">${detail}</p>${since !== null && html`<p class="since">since ${when(since, now)}</p>`}</li>`,
+      )}</ol>`
+
+const health = ({ health }: Trouble): Html =>
+  health.length === 0
+    ? nothing('No service is known.')
+    : table(
+        'Services and what they miss',
+        ['service', 'state', 'missing'],
+        health.map(({ service, missing }) => [
+          html`<b>${service}</b>`,
+          missing === null
+            ? badge('bad', 'no answer')
+            : missing.length > 0
+              ? badge('wait', 'not ready')
+              : badge('good', 'ready'),
+          missing?.join(', '),
+        ]),
+      )

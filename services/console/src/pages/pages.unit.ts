@@ -1,0 +1,309 @@
+// All that a page shows is foreign: markup in any of it stays text.
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import type { Timeline } from '@inorder/contracts/timeline.ts'
+import { audit } from './audit.ts'
+import { figuresOf, quantile } from './figures.ts'
+import { heldKey, hexOf } from './held-key.ts'
+import type { Html } from './html.ts'
+import { job } from './job.ts'
+import { columnsOf, lanes, markOf } from './lanes.ts'
+import { documentOf } from './layout.ts'
+import { needsOf, type Trouble } from './needs.ts'
+import { order } from './order.ts'
+import { orders } from './orders.ts'
+import { overview } from './overview.ts'
+import { parked, parkedKeys } from './parked.ts'
+import { refusal } from './parts.ts'
+import { samplesOf } from './prometheus.ts'
+import { topics } from './topics.ts'
+import { tryIt } from './try-it.ts'
+import { pathOf } from './viewer.ts'
+
+const evil = `"'><script>alert(1)</script><b onclick=x>`
+const time = '2026-11-23T14:20:19.000Z'
+const now = Date.parse(time) + 5_000
+const service = 'order' as const
+const listOf = <Item>(...items: Item[]) => ({ items, silent: [], more: [] })
+
+const event = { event: evil, state: 'head', cause: evil, detail: evil, version: null, parkedAt: time, attempts: 1 }
+const effect = {
+  effect: evil,
+  kind: evil,
+  version: 1,
+  state: 'parked',
+  attempts: 3,
+  cause: evil,
+  detail: evil,
+  createdAt: time,
+  failingSince: time,
+  parkedAt: time,
+}
+const anyJob = {
+  id: 7,
+  type: 'redrive' as const,
+  state: 'stopped' as const,
+  by: evil,
+  filter: { cause: evil, detail: evil },
+  dryRun: true,
+  canary: true,
+  total: 3,
+  tried: 1,
+  applied: 0,
+  failed: 1,
+  remaining: 2,
+  stoppedAt: { key: evil, cause: evil, detail: evil },
+  startedAt: time,
+  updatedAt: time,
+  service,
+}
+const group = { service, cause: evil, detail: evil, count: 1, oldest: time }
+const setAside = {
+  service,
+  key: evil,
+  event: evil,
+  topic: evil,
+  version: null,
+  cause: evil,
+  detail: evil,
+  since: time,
+  behind: 0,
+}
+const held = { service: 'cart' as const, key: evil, version: 1, cause: evil, detail: evil, newest: 3, since: time }
+const heldEffect = { ...effect, key: evil, behind: 2, service: 'billing' as const }
+const trouble: Trouble = {
+  groups: listOf(group),
+  effects: listOf(heldEffect),
+  failing: listOf({ ...heldEffect, state: 'again' }),
+  setAside: listOf(setAside),
+  held: listOf(held),
+  jobs: listOf(anyJob),
+  health: [
+    { service, missing: [evil] },
+    { service: 'cart', missing: null },
+  ],
+}
+const view = { reachable: true, appliedVersion: 1, appliedAt: time, status: evil, parked: [], effects: [] }
+const timeline: Timeline = {
+  orderId: evil,
+  verdict: {
+    state: 'held',
+    cause: 'undecodable',
+    service,
+    since: time,
+    sentence: evil,
+    event: evil,
+    next: [{ command: evil, explains: evil }],
+  },
+  versions: [
+    {
+      version: 1,
+      status: evil,
+      previousStatus: evil,
+      occurredAt: time,
+      appliedAt: time,
+      eventId: evil,
+      traceId: evil,
+      actor: evil,
+    },
+  ],
+  services: {
+    cart: { ...view, appliedVersion: 3 },
+    order: { ...view, parked: [event, { ...event, state: 'behind', version: 2 }] },
+    inventory: { ...view, reachable: false, appliedVersion: null, appliedAt: null, status: null },
+    billing: { ...view, effects: [effect] },
+    shipping: { ...view, appliedVersion: 3 },
+  },
+  outbox: [{ service: evil, event: evil, topic: evil, version: 3, since: time, setAside: true, cause: evil }],
+}
+const oneOrder = {
+  orderId: evil,
+  customerId: evil,
+  orderDate: time,
+  items: [{ itemId: evil, quantity: 1, price: 1 }],
+  totalAmount: 1,
+  currency: 'USD',
+  status: evil,
+}
+const record = {
+  ...event,
+  timestamp: time,
+  headers: [{ name: evil, value: evil, encoding: 'base64' }],
+  keyBytes: null,
+  bytes: null,
+  decoded: { a: evil },
+}
+const entry = {
+  id: 1,
+  at: time,
+  operator: evil,
+  action: evil,
+  key: evil,
+  event: evil,
+  reason: evil,
+  before: { event: { cause: evil } },
+  after: {},
+  service,
+}
+const ok = (body: unknown) => ({ reachable: true as const, status: 200, body, etag: null })
+
+const pages: Record<string, Html> = {
+  overview: overview(trouble, now),
+  orders: orders({ status: evil, customerId: evil, after: evil }, ok({ items: [oneOrder], next: evil }), now),
+  order: order({ timeline, order: oneOrder }, now),
+  parked: parked(trouble, now),
+  'parked of a service': parkedKeys(
+    service,
+    evil,
+    '',
+    { items: [{ key: evil, cause: evil, count: 1, since: time, event: evil }], next: evil },
+    now,
+  ),
+  'held key': heldKey(
+    {
+      service,
+      key: evil,
+      parked: {
+        key: evil,
+        appliedVersion: 1,
+        events: [record, { ...record, decoded: null, bytes: Buffer.from(evil).toString('base64') }],
+      },
+      effects: [effect],
+      foreseen: {
+        key: evil,
+        applied: 0,
+        remaining: 1,
+        events: [{ event: evil, version: null, becomes: evil, cause: evil, detail: evil }],
+      },
+    },
+    now,
+  ),
+  job: job(anyJob, now),
+  topics: topics(listOf({ partition: 0, next: 1, end: null, lag: null, owner: evil, service })),
+  audit: audit({ entries: [entry], silent: [], next: evil, isFirst: false }, now),
+  'try it': tryIt({ orderId: evil, poisons: true }),
+  refusal: refusal(
+    {
+      reachable: true,
+      status: 400,
+      body: { title: evil, detail: evil, type: evil, errors: [{ field: evil, message: evil }] },
+      etag: null,
+    },
+    evil,
+  ),
+}
+
+for (const [name, page] of Object.entries(pages))
+  test(`${name}: markup in a key, a status, a header, a cause or anything else stays text`, () => {
+    const whole = documentOf(
+      { title: evil, main: page, everyMs: 1 },
+      {
+        url: `/orders/${evil}`,
+        now,
+        assets: [],
+        icon: '',
+        navigation: [],
+        caller: { name: evil, mayOperate: false },
+        surroundings: {
+          pauses: [
+            { what: 'key', kind: null, key: evil, since: time, until: time, reason: evil, operator: evil, service },
+          ],
+          jobs: [anyJob],
+          silent: [],
+        },
+      },
+    )
+    assert.doesNotMatch(whole, /<script>|<b on/i)
+    // Each quote of a tag begins or ends an attribute.
+    for (const [tag] of whole.matchAll(/<[a-z][^<>]*>/g))
+      assert.match(tag, /^<[a-z][\w-]*(\s+[\w:-]+(="[^"<>]*")?)*\s*\/?>$/i, tag)
+    assert.match(page.text, /&lt;script&gt;/)
+  })
+
+test('what needs somebody is listed with the oldest first; what only is paused does not', () => {
+  const groups = [
+    { ...group, cause: 'undecodable', oldest: '2026-11-23T14:00:00.000Z' },
+    { ...group, cause: 'paused', oldest: '2026-11-23T13:00:00.000Z' },
+    { ...group, cause: 'gap', oldest: '2026-11-23T12:00:00.000Z' },
+  ]
+  const empty = listOf<never>()
+  const calm = { effects: empty, failing: empty, setAside: empty, held: empty, jobs: empty }
+  const needs = needsOf({ ...calm, groups: listOf(...groups), health: [{ service: 'billing', missing: null }] })
+  assert.deepEqual(
+    needs.map(({ cause }) => cause),
+    ['service-unreachable', 'gap', 'undecodable'],
+  )
+  const everywhere = listOf({ ...group, service: 'order' as const }, { ...group, service: 'billing' as const })
+  const [one, ...others] = needsOf({ ...calm, groups: everywhere, health: [] })
+  assert.deepEqual([one?.places.map(({ service }) => service), others], [['order', 'billing'], []], 'told once')
+  assert.deepEqual(needsOf({ ...calm, groups: empty, health: [{ service: 'billing', missing: [] }] }), [])
+})
+
+test('an order’s way: applied, on its way, held and behind it, also where the version cannot be read', () => {
+  const of = (parked: object[], appliedVersion = 1) => ({
+    ...view,
+    appliedVersion,
+    parked: parked as Record<string, unknown>[],
+  })
+  const marks = (view: ReturnType<typeof of>) => [1, 2, 3].map((version) => markOf(view, version))
+  assert.deepEqual(marks(of([])), ['applied', 'coming', 'coming'])
+  assert.deepEqual(marks(of([event])), ['applied', 'behind', 'behind'])
+  assert.deepEqual(
+    marks(
+      of([
+        { ...event, version: 2 },
+        { ...event, state: 'behind', version: 3 },
+      ]),
+    ),
+    ['applied', 'held', 'behind'],
+  )
+  assert.deepEqual(marks(of([{ ...event, state: 'waiting', version: 3 }])), ['applied', 'behind', 'behind'])
+  assert.deepEqual(marks(of([{ ...event, state: 'conflict', version: 1 }], 3)), ['applied', 'applied', 'applied'])
+  assert.deepEqual(marks({ ...of([]), reachable: false }), ['unknown', 'unknown', 'unknown'])
+  assert.deepEqual(columnsOf(timeline), [1, 2, 3])
+  assert.match(lanes(timeline).text, /<rect class="held"/)
+})
+
+test('a path holds a key as one part, and leads nowhere else', () => {
+  assert.equal(pathOf('ops', 'parked', 'a/b?c#d'), '/ops/parked/a%2Fb%3Fc%23d')
+  for (const dots of ['.', '..'])
+    assert.equal(new URL(pathOf('ops', 'parked', dots), 'http://a').pathname, '/ops/parked/%00')
+})
+
+test('bytes are shown as they are, the first 512', () => {
+  assert.equal(hexOf(Buffer.from('<a>\n').toString('base64')), `0000  3c 61 3e 0a${' '.repeat(36)}  <a>.`)
+  assert.match(hexOf(Buffer.alloc(600).toString('base64')), /\n\.\.\. 88 bytes more$/)
+})
+
+test('figures: rates and times of what came since the moment before, nothing where a process began anew', () => {
+  const metrics = (creates: number, fast: number, all: number) =>
+    samplesOf(`# HELP x
+inorder_http_request_duration_seconds_count{method="POST",route="/create-order",status="201"} ${creates}
+inorder_http_request_duration_seconds_count{method="POST",route="/create-order",status="409"} 99
+inorder_inbox_end_to_end_seconds_bucket{le="0.01"} ${fast}
+inorder_inbox_end_to_end_seconds_bucket{le="0.1"} ${all}
+inorder_inbox_end_to_end_seconds_bucket{le="+Inf"} ${all}
+inorder_inbox_lag_events{partition="0"} 3
+inorder_inbox_lag_events{partition="1"} 4
+nodejs_version_info{version="v24"} 1`)
+  const at = (seconds: number, samples: ReturnType<typeof metrics>) => ({
+    at: seconds,
+    of: new Map([['cart', samples] as const, ['order', samples] as const]),
+  })
+  const figures = figuresOf(at(13, metrics(130, 60, 110)), at(10, metrics(100, 10, 10)))
+  assert.deepEqual([figures.creates, figures.p50, Math.round(figures.p99!)], [10, 10, 98])
+  assert.deepEqual([figures.lag.order, figures.lag.billing, figures.outbox.cart], [7, null, null])
+  const anew = figuresOf(at(16, metrics(2, 0, 0)), at(13, metrics(130, 60, 110)))
+  assert.deepEqual([anew.creates, anew.p50, anew.p99], [null, null, null])
+  assert.equal(
+    quantile(
+      new Map([
+        [1, 0],
+        [Number.POSITIVE_INFINITY, 5],
+      ]),
+      0.5,
+    ),
+    1_000,
+    'over the last bound',
+  )
+})

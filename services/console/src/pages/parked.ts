@@ -1,0 +1,148 @@
+// What is parked, of all services: groups by cause, and from a group the orders of it.
+import type { HeldEffect } from '@inorder/messaging/effects/ops.ts'
+import type { Job, ParkedGroup, ParkedKey } from '@inorder/messaging/inbox/ops.ts'
+import type { SetAside } from '@inorder/messaging/outbox/ops.ts'
+import type { ServiceName } from '../services.ts'
+import { act } from './act.ts'
+import { type Html, html } from './html.ts'
+import type { HeldOrder } from './needs.ts'
+import { badge, nothing, pager, table } from './parts.ts'
+import { when } from './time.ts'
+import { type List, type Lists, type Of, pathOf, queryOf } from './viewer.ts'
+
+export interface Parked {
+  groups: Lists<ParkedGroup>
+  effects: Lists<HeldEffect>
+  setAside: Lists<SetAside>
+  held: Lists<HeldOrder>
+  jobs: Lists<Job>
+}
+
+const orderLink = (key: string): Html => html`<a href="${pathOf('orders', key)}">${key}</a>`
+const long = (text: string | null): Html => html`<span class="long">${text}</span>`
+
+export const parked = ({ groups, effects, setAside, held, jobs }: Parked, now: number): Html => html`
+<section aria-labelledby="groups-head"><h2 id="groups-head">Parked events</h2>
+${silent(groups)}${
+  groups.items.length === 0
+    ? nothing('Nothing is parked.')
+    : html`<div class="cards">${groups.items
+        .toSorted((a, b) => a.oldest.localeCompare(b.oldest))
+        .map((group, n) => groupCard(group, n, now))}</div>`
+}</section>
+<section id="effects" aria-labelledby="effects-head"><h2 id="effects-head">Slow effects that do not come through</h2>
+${silent(effects)}${
+  effects.items.length === 0
+    ? nothing('No effect is parked.')
+    : table(
+        'Parked effects',
+        ['service', 'order', 'kind', 'cause', 'parked', 'behind', 'detail'],
+        effects.items.map((effect) => [
+          effect.service,
+          html`<a href="${pathOf('parked', effect.service, effect.key)}">${effect.key}</a>`,
+          effect.kind,
+          badge('bad', effect.cause),
+          when(effect.parkedAt, now),
+          effect.behind,
+          long(effect.detail),
+        ]),
+      )
+}${more(effects)}</section>
+<section id="set-aside" aria-labelledby="set-aside-head"><h2 id="set-aside-head">Set aside: events that Kafka refuses</h2>
+${silent(setAside)}${
+  setAside.items.length === 0
+    ? nothing('No event is set aside.')
+    : table(
+        'Events that are set aside',
+        ['service', 'order', 'version', 'cause', 'since', 'behind', 'detail', ''],
+        setAside.items.map((row) => [
+          row.service,
+          orderLink(row.key),
+          row.version,
+          badge('bad', row.cause),
+          when(row.since, now),
+          row.behind,
+          long(row.detail),
+          html`${act('set-aside-redrive', row, 'Try again')} ${act('set-aside-discard', row, 'Give it up', { reason: true })}`,
+        ]),
+      )
+}${more(setAside)}</section>
+<section id="held" aria-labelledby="held-head"><h2 id="held-head">Orders that the cart holds</h2>
+${silent(held)}${
+  held.items.length === 0
+    ? nothing('No order is held in the cart.')
+    : table(
+        'Orders that are held in the cart',
+        ['order', 'version', 'newest in the log', 'cause', 'since', 'detail', ''],
+        held.items.map((row) => [
+          orderLink(row.key),
+          row.version,
+          row.newest,
+          badge('bad', row.cause),
+          when(row.since, now),
+          long(row.detail),
+          act('held-release', row, 'Let it go on', { reason: true }),
+        ]),
+      )
+}${more(held)}</section>
+<section aria-labelledby="jobs-head"><h2 id="jobs-head">Jobs</h2><div id="jobs" data-live>${jobTable(jobs.items, now)}</div></section>`
+
+const silent = ({ silent }: Lists<unknown>) =>
+  silent.length > 0 && html`<p class="notice bad">${silent.join(', ')} did not answer.</p>`
+const more = ({ more }: Lists<unknown>) =>
+  more.length > 0 && html`<p class="none">There are more in ${more.join(', ')}.</p>`
+
+const groupCard = ({ service, cause, detail, count, oldest }: Of<ParkedGroup>, n: number, now: number): Html => html`
+<article class="card" aria-labelledby="group-${n}">
+<h3 id="group-${n}"><a href="${pathOf('parked', service)}${queryOf({ cause })}">${service}: ${count.toLocaleString('en')} ${count === 1 ? 'order' : 'orders'}</a> ${badge(cause === 'paused' ? 'wait' : 'bad', cause)}</h3>
+<p class="detail">${detail}</p><p class="since">oldest ${when(oldest, now)}</p>
+${cause !== 'paused' && html`<div class="acts">${act('job-begin', { service, cause, detail, dryRun: 'yes' }, 'Dry run of all')} ${act('job-begin', { service, cause, detail }, 'Redrive all', { canary: true })}</div>`}
+</article>`
+
+export const jobTable = (jobs: Of<Job>[], now: number): Html =>
+  jobs.length === 0
+    ? nothing('There was no job yet.')
+    : table(
+        'Jobs of all services, the newest first',
+        ['job', 'state', 'orders', 'applied', 'failed', 'by', 'started'],
+        jobs
+          .toSorted((a, b) => b.startedAt.localeCompare(a.startedAt))
+          .map((job) => [
+            html`<a href="${pathOf('jobs', job.service, job.id)}">${job.service} ${job.id}</a> ${job.dryRun && badge('plain', 'dry run')}`,
+            badge(jobTones[job.state], job.state),
+            `${job.tried} of ${job.total}`,
+            job.applied,
+            job.failed,
+            job.by,
+            when(job.startedAt, now),
+          ]),
+      )
+
+export const jobTones = { running: 'move', stopped: 'bad', cancelled: 'wait', done: 'good' } as const
+
+/** The orders that a service holds up, of one cause or of all. */
+export function parkedKeys(
+  service: ServiceName,
+  cause: string,
+  after: string,
+  list: List<ParkedKey>,
+  now: number,
+): Html {
+  const path = pathOf('parked', service)
+  return html`<p class="lead">${cause === '' ? 'Of every cause.' : html`Of the cause ${badge('bad', cause)}. <a href="${path}">Of every cause</a>`} <a href="/parked">All services</a></p>
+${
+  list.items.length === 0
+    ? nothing('Nothing is parked.')
+    : table(
+        `Orders that ${service} holds up`,
+        ['order', 'cause', 'events', 'since', 'held up by'],
+        list.items.map(({ key, cause, count, since, event }) => [
+          html`<a href="${pathOf('parked', service, key)}">${key}</a>`,
+          badge('bad', cause),
+          count,
+          when(since, now),
+          html`<code>${event}</code>`,
+        ]),
+      )
+}${pager(path, queryOf({ cause }), list.next, after === '')}`
+}

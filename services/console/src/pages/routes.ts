@@ -1,0 +1,166 @@
+// Which pages there are, what each asks, and what it makes of the answers.
+import type { Order } from '@inorder/contracts/order.ts'
+import { Problem } from '@inorder/contracts/problems.ts'
+import type { Timeline } from '@inorder/contracts/timeline.ts'
+import type { HeldEffect, ShownEffect } from '@inorder/messaging/effects/ops.ts'
+import type {
+  Job,
+  ParkedDetail,
+  ParkedGroup,
+  ParkedKey,
+  PartitionPosition,
+  Redriven,
+} from '@inorder/messaging/inbox/ops.ts'
+import type { SetAside } from '@inorder/messaging/outbox/ops.ts'
+import { type ServiceName, serviceNames } from '../services.ts'
+import { audit, auditOf } from './audit.ts'
+import { heldKey } from './held-key.ts'
+import { type Html, html } from './html.ts'
+import { job } from './job.ts'
+import type { Page } from './layout.ts'
+import { type HeldOrder, troubleOf } from './needs.ts'
+import { serviceOf } from './operations.ts'
+import { order } from './order.ts'
+import { orders, ordersPath } from './orders.ts'
+import { overview } from './overview.ts'
+import { parked, parkedKeys } from './parked.ts'
+import { nothing, refusal } from './parts.ts'
+import { topics } from './topics.ts'
+import { tryIt } from './try-it.ts'
+import { consumers, type List, pathOf, type Viewer } from './viewer.ts'
+
+export interface Asked {
+  viewer: Viewer
+  /** Of the path. */
+  params: Readonly<Record<string, string>>
+  /** Empty where it is not given. */
+  query(name: string): string
+  now: number
+}
+
+export type Found = { page: Page; status?: number } | { redirect: string }
+
+export interface Sources {
+  /** Undefined: all services answered, and none knows the order. */
+  timelineOf(viewer: Viewer, orderId: string): Promise<Timeline | undefined>
+  poisons: boolean
+}
+
+const seldom = 3_000
+const often = 1_000
+const most = 1_000
+
+export const pagesOf = ({ timelineOf, poisons }: Sources): Record<string, (asked: Asked) => Promise<Found>> => ({
+  '/': async ({ viewer, now }) => {
+    const main = overview(await troubleOf(viewer), now)
+    return { page: { title: 'Overview', main, everyMs: seldom, charts: true } }
+  },
+
+  '/orders': async ({ viewer, query, now }) => {
+    const orderId = query('orderId').trim()
+    if (orderId !== '') return { redirect: pathOf('orders', orderId) }
+    const wanted = { status: query('status'), customerId: query('customerId'), after: query('after') }
+    return { page: { title: 'Orders', main: orders(wanted, await viewer.ask('order', ordersPath(wanted)), now) } }
+  },
+
+  '/orders/:orderId': async ({ viewer, params: { orderId = '' }, now }) => {
+    const [timeline, inCart] = await Promise.all([
+      timelineOf(viewer, orderId),
+      viewer.get<Order>('cart', pathOf('orders', orderId)),
+    ])
+    const everyMs = timeline?.verdict.state === 'fine' ? seldom : often
+    if (timeline) return { page: { title: `Order ${orderId}`, main: order({ timeline, order: inCart }, now), everyMs } }
+    const main = html`<div id="verdict" data-live>${nothing('Every service answered, and none knows this order.')}</div>`
+    return { status: 404, page: { title: `Order ${orderId}`, main, everyMs: often } }
+  },
+
+  '/parked': async ({ viewer, now }) => {
+    const [groups, effects, setAside, held, jobs] = await Promise.all([
+      viewer.lists<ParkedGroup>(consumers, `/ops/parked/groups?limit=${most}`),
+      viewer.lists<HeldEffect>(withEffects, '/ops/effects?limit=100'),
+      viewer.lists<SetAside>(serviceNames, '/ops/set-aside?limit=100'),
+      viewer.lists<HeldOrder>(['cart'], '/ops/held?limit=100'),
+      viewer.lists<Job>(consumers, '/ops/jobs?limit=10'),
+    ])
+    return { page: { title: 'Parked', main: parked({ groups, effects, setAside, held, jobs }, now), everyMs: seldom } }
+  },
+
+  '/parked/:service': async ({ viewer, params, query, now }) => {
+    const service = consumerOf(params)
+    const [cause, after] = [query('cause'), query('after')]
+    const parameters = new URLSearchParams({ limit: '100', ...(cause && { cause }), ...(after && { after }) })
+    const answer = await viewer.ask(service, `/ops/parked?${parameters}`)
+    const title = `Parked in ${service}`
+    if (!answer.reachable || answer.status !== 200) return refused(title, refusal(answer, service))
+    return { page: { title, main: parkedKeys(service, cause, after, answer.body as List<ParkedKey>, now) } }
+  },
+
+  '/parked/:service/:key': async ({ viewer, params, query, now }) => {
+    const service = consumerOf(params)
+    const { key = '' } = params
+    const title = `${key} in ${service}`
+    const path = pathOf('ops', 'parked', key)
+    const [answer, ofEffects, trial] = await Promise.all([
+      viewer.ask(service, path),
+      withEffects.includes(service)
+        ? viewer.get<{ effects: ShownEffect[] }>(service, pathOf('ops', 'effects', key))
+        : undefined,
+      // It changes nothing, so that its address can be shared like any other.
+      query('dryRun') === 'yes' ? viewer.write(service, `${path}/redrive`, 'POST', { dryRun: true }) : undefined,
+    ])
+    if (!answer.reachable || (answer.status !== 200 && answer.status !== 404))
+      return refused(title, refusal(answer, service))
+    const parked = answer.status === 200 ? (answer.body as ParkedDetail) : undefined
+    const isTried = trial?.reachable && trial.status === 200
+    const held = {
+      service,
+      key,
+      parked,
+      effects: ofEffects?.effects ?? [],
+      foreseen: isTried ? (trial.body as Redriven) : undefined,
+    }
+    const main = html`${trial && !isTried && parked && refusal(trial, service)}${outcome(query)}${heldKey(held, now)}`
+    return { page: { title, main } }
+  },
+
+  '/jobs/:service/:id': async ({ viewer, params, now }) => {
+    const service = consumerOf(params)
+    const { id = '' } = params
+    const title = `Job ${id} of ${service}`
+    const answer = await viewer.ask(service, pathOf('ops', 'jobs', id))
+    if (!answer.reachable || answer.status !== 200) return refused(title, refusal(answer, service))
+    return { page: { title, main: job({ ...(answer.body as Job), service }, now), everyMs: often } }
+  },
+
+  '/topics': async ({ viewer }) => {
+    const positions = await viewer.lists<PartitionPosition>(consumers, '/ops/positions?limit=1000')
+    return { page: { title: 'Topics', main: topics(positions), everyMs: seldom } }
+  },
+
+  '/audit': async ({ viewer, query, now }) => ({
+    page: { title: 'Audit', main: audit(await auditOf(viewer, query('after')), now) },
+  }),
+
+  '/try': async ({ query }) => ({
+    page: { title: 'Try it', main: tryIt({ orderId: query('orderId') || `try-${newId()}`, poisons }) },
+  }),
+})
+
+const withEffects: readonly ServiceName[] = ['billing', 'shipping']
+
+const refused = (title: string, main: Html): Found => ({ page: { title, main }, status: 502 })
+
+function consumerOf(params: Asked['params']): ServiceName {
+  const service = serviceOf(params)
+  if (service === 'cart') throw new Problem('route-not-found', 'The cart consumes nothing: nothing is parked in it.')
+  return service
+}
+
+/** What a redrive or a discard did, as operations.ts tells it in the address. */
+function outcome(query: Asked['query']): Html | false {
+  const [applied, remaining] = [query('applied'), query('remaining')]
+  if (!/^\d+$/.test(applied) || !/^\d+$/.test(remaining)) return false
+  return html`<p class="notice good" role="status">Done: ${applied} applied, ${remaining} still parked.</p>`
+}
+
+const newId = () => Math.random().toString(36).slice(2, 8)

@@ -1,0 +1,34 @@
+// What every page says of the whole: what is paused, and which job runs.
+import type { Job } from '@inorder/messaging/inbox/ops.ts'
+import type { Pause } from '@inorder/messaging/inbox/pause.ts'
+import type { ServiceName } from '../services.ts'
+import { act } from './act.ts'
+import { type Html, html } from './html.ts'
+import { when } from './time.ts'
+import { consumers, type Of, pathOf, type Viewer } from './viewer.ts'
+
+export interface Surroundings {
+  pauses: Of<Pause>[]
+  /** Those that run. */
+  jobs: Of<Job>[]
+  /** Consumers that did not tell. */
+  silent: ServiceName[]
+}
+
+export async function surroundingsOf(viewer: Viewer): Promise<Surroundings> {
+  const [pauses, jobs] = await Promise.all([
+    viewer.lists<Pause>(consumers, '/ops/pauses?limit=20'),
+    viewer.lists<Job>(consumers, '/ops/jobs?limit=5'),
+  ])
+  return { pauses: pauses.items, jobs: jobs.items.filter(({ state }) => state === 'running'), silent: pauses.silent }
+}
+
+export const notices = ({ pauses, jobs, silent }: Surroundings, now: number): Html => html`
+${silent.length > 0 && html`<p class="notice bad"><b>${silent.join(', ')}</b> ${silent.length > 1 ? 'do' : 'does'} not answer: what these pages say leaves it out.</p>`}
+${pauses.map((pause) => html`<div class="notice wait"><p><b>${pause.service}</b>: ${pausedThing(pause)} paused by ${pause.operator}, ${when(pause.since, now)}${pause.until && html`, until ${when(pause.until, now)}`}${pause.reason && html`: ${pause.reason}`}</p> ${act('resume', pause, 'Resume')}</div>`)}
+${jobs.map((job) => html`<p class="notice"><b>${job.service}</b>: <a href="${pathOf('jobs', job.service, job.id)}">job ${job.id}</a> ${job.dryRun ? 'tries' : 'redrives'} ${job.total} orders <progress value="${job.tried}" max="${Math.max(job.total, 1)}" aria-label="Job ${job.id} of ${job.service}"></progress> ${job.tried} of ${job.total}</p>`)}`
+
+function pausedThing({ what, kind, key }: Pause): Html {
+  if (what === 'key') return html`the order <a href="${pathOf('orders', key ?? '')}">${key}</a> is`
+  return what === 'effects' ? html`${kind ?? 'all slow'} effects are` : html`the inbox is`
+}

@@ -1,0 +1,35 @@
+import type { PartitionPosition } from '@inorder/messaging/inbox/ops.ts'
+import { type Html, html } from './html.ts'
+import { badge, nothing, table } from './parts.ts'
+import { consumers, type Lists } from './viewer.ts'
+
+/** A position as `/ops/positions` has it; who has the partition is told. */
+type Position = PartitionPosition & { owner?: string | null; stalled?: string | null }
+
+const number = (value: number | null): Html =>
+  value === null
+    ? html`<span class="none">not known</span>`
+    : html`<span class="number">${value.toLocaleString('en')}</span>`
+
+export const topics = ({ items, silent }: Lists<Position>): Html => html`
+<p class="lead">How far each service has applied <code>order-events</code>. Next is the offset that comes next, end is where the log ends, lag is what lies between.</p>
+<div class="pairs">${consumers.map((service) => {
+  const positions = items.filter((position) => position.service === service)
+  const lag = positions.reduce((sum, { lag }) => sum + (lag ?? 0), 0)
+  return html`<section aria-labelledby="of-${service}"><h2 id="of-${service}">${service} ${lag > 0 && badge('move', `lag ${lag.toLocaleString('en')}`)}</h2>
+<div id="positions-${service}" data-live>${
+    silent.includes(service)
+      ? nothing(`${service} does not answer.`)
+      : table(
+          `Positions of ${service}`,
+          ['partition', 'next', 'end', 'lag', 'owner'],
+          positions.map(({ partition, next, end, lag, owner }) => [
+            partition,
+            number(next),
+            number(end),
+            number(lag),
+            html`<span class="none">${owner ?? 'not known'}</span>`,
+          ]),
+        )
+  }</div></section>`
+})}</div>`

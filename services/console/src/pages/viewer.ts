@@ -1,0 +1,72 @@
+// What the pages ask the services, always as the user who looks: nobody sees more here than a service would tell them.
+import type { Answer, Asking, ServiceName, Services } from '../services.ts'
+
+export const consumers = ['order', 'inventory', 'billing', 'shipping'] as const satisfies ServiceName[]
+
+/** An item of a list, and the service that has it. */
+export type Of<Item> = Item & { service: ServiceName }
+
+/** Of a list that several services have: those that gave no list are named. */
+export interface Lists<Item> {
+  items: Of<Item>[]
+  silent: ServiceName[]
+  /** Those that have more than they were asked for. */
+  more: ServiceName[]
+}
+
+export interface List<Item> {
+  items: Item[]
+  next: string | null
+}
+
+const writeDeadlineMs = 30_000
+
+export class Viewer {
+  readonly #services: Services
+  readonly #caller: Asking
+
+  constructor(services: Services, caller: Asking) {
+    this.#services = services
+    this.#caller = caller
+  }
+
+  ask(service: ServiceName, path: string): Promise<Answer> {
+    return this.#services.ask(this.#caller, service, path)
+  }
+
+  /** A redrive or a discard with much behind it takes its time. */
+  write(service: ServiceName, path: string, method: 'POST' | 'PUT', body: unknown): Promise<Answer> {
+    const signal = AbortSignal.timeout(writeDeadlineMs)
+    return this.#services.ask(this.#caller, service, path, { method, body, signal })
+  }
+
+  /** Undefined: it did not answer, or not with 200. */
+  async get<Body>(service: ServiceName, path: string): Promise<Body | undefined> {
+    const answer = await this.ask(service, path)
+    return answer.reachable && answer.status === 200 ? (answer.body as Body) : undefined
+  }
+
+  async lists<Item>(services: readonly ServiceName[], path: string): Promise<Lists<Item>> {
+    const all: Lists<Item> = { items: [], silent: [], more: [] }
+    const lists = await Promise.all(services.map((service) => this.get<List<Item>>(service, path)))
+    for (const [n, list] of lists.entries()) {
+      const service = services[n]!
+      if (!list) all.silent.push(service)
+      else all.items.push(...list.items.map((item) => ({ ...item, service })))
+      if (list?.next) all.more.push(service)
+    }
+    return all
+  }
+}
+
+/** A path of a service, or of the console: `pathOf('ops', 'parked', key)`. Whatever a key holds stays one part of it. */
+export const pathOf = (...parts: (string | number)[]): string => parts.map((part) => `/${partOf(part)}`).join('')
+
+/** No order is called `.` or `..`, which would lead to another path, encoded too; the services refuse a NUL. */
+const partOf = (part: string | number) => (part === '.' || part === '..' ? '%00' : encodeURIComponent(part))
+
+/** Without what is not given. */
+export function queryOf(query: Record<string, string | number | null | undefined>): string {
+  const given = Object.entries(query).filter(([, value]) => value !== null && value !== undefined && value !== '')
+  return given.length === 0 ? '' : `?${given.map(([name, value]) => `${name}=${encodeURIComponent(value!)}`).join('&')}`
+}
