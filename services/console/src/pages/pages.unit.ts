@@ -179,7 +179,7 @@ const pages: Record<string, Html> = {
     now,
   ),
   job: job(anyJob, now),
-  topics: topics(listOf({ partition: 0, next: 1, end: null, lag: null, owner: evil, service })),
+  topics: topics(listOf({ partition: 0, next: 1, end: null, lag: null, owner: evil, stalledSeconds: 20, service })),
   audit: audit({ entries: [entry], silent: [], next: evil, isFirst: false }, now),
   'try it': tryIt({ orderId: evil, poisons: true }),
   refusal: refusal(

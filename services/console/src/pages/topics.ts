@@ -3,15 +3,12 @@ import { type Html, html } from './html.ts'
 import { badge, nothing, table } from './parts.ts'
 import { consumers, type Lists } from './viewer.ts'
 
-/** A position as `/ops/positions` has it; who has the partition is told. */
-type Position = PartitionPosition & { owner?: string | null; stalled?: string | null }
-
 const number = (value: number | null): Html =>
   value === null
     ? html`<span class="none">not known</span>`
     : html`<span class="number">${value.toLocaleString('en')}</span>`
 
-export const topics = ({ items, silent }: Lists<Position>): Html => html`
+export const topics = ({ items, silent }: Lists<PartitionPosition>): Html => html`
 <p class="lead">How far each service has applied <code>order-events</code>. Next is the offset that comes next, end is where the log ends, lag is what lies between.</p>
 <div class="pairs">${consumers.map((service) => {
   const positions = items.filter((position) => position.service === service)
@@ -23,11 +20,11 @@ export const topics = ({ items, silent }: Lists<Position>): Html => html`
       : table(
           `Positions of ${service}`,
           ['partition', 'next', 'end', 'lag', 'owner'],
-          positions.map(({ partition, next, end, lag, owner }) => [
+          positions.map(({ partition, next, end, lag, owner, stalledSeconds }) => [
             partition,
             number(next),
             number(end),
-            number(lag),
+            html`${number(lag)}${stalledSeconds !== null && html` ${badge('bad', `tried again for ${stalledSeconds} s`)}`}`,
             html`<span class="none">${owner ?? 'not known'}</span>`,
           ]),
         )
