@@ -62,7 +62,9 @@ function unpacked(): Chromium | undefined {
 }
 
 function install(): Chromium | undefined {
+  console.log("installing Debian's Chromium, for the tests in a browser")
   if (isRoot) {
+    run('apt-get', ['update'])
     run('apt-get', ['install', '--yes', '--no-install-recommends', 'chromium'])
     return inPath()
   }

@@ -11,7 +11,7 @@ const column = 92
 const lane = 46
 const right = 150
 
-type Mark = 'applied' | 'coming' | 'held' | 'behind' | 'unknown' | 'effect' | 'effect-held'
+type Mark = 'applied' | 'coming' | 'held' | 'behind' | 'unknown' | 'effect-done' | 'effect' | 'effect-held'
 
 const shapes: Record<Mark, (x: number, y: number) => Html> = {
   applied: (x, y) =>
@@ -21,6 +21,7 @@ const shapes: Record<Mark, (x: number, y: number) => Html> = {
     html`<rect class="held" x="${x - 9}" y="${y - 9}" width="18" height="18" rx="3"/><path class="cross" d="M${x - 4} ${y - 4}l8 8m0-8l-8 8"/>`,
   behind: (x, y) => html`<path class="behind" d="M${x} ${y - 9}l9 16h-18z"/>`,
   unknown: (x, y) => html`<text class="unknown" x="${x}" y="${y + 5}" text-anchor="middle">?</text>`,
+  'effect-done': (x, y) => html`<path class="effect done" d="M${x + 17} ${y - 6}l6 6-6 6-6-6z"/>`,
   effect: (x, y) => html`<path class="effect" d="M${x + 17} ${y - 6}l6 6-6 6-6-6z"/>`,
   'effect-held': (x, y) => html`<path class="effect held" d="M${x + 17} ${y - 7}l7 7-7 7-7-7z"/>`,
 }
@@ -30,8 +31,9 @@ const legend: [Mark, string][] = [
   ['coming', 'on its way'],
   ['held', 'held: parked'],
   ['behind', 'waits behind it'],
-  ['effect', 'slow effect to be done'],
-  ['effect-held', 'effect parked'],
+  ['effect-done', 'charge, refund or label done'],
+  ['effect', 'to be done'],
+  ['effect-held', 'parked'],
 ]
 
 /** Of what cannot be read the version is not known: it stands behind what is applied, and holds up whatever follows. */
@@ -82,13 +84,16 @@ ${names.map((name, row) => {
 ${marks.map(({ mark, x }) => shapes[mark](x, y))}${holdsUnread(view) && shapes.held((last?.x ?? left - column / 2) + column / 2, y)}
 ${view.effects.map((effect) => {
   const at = marks.find(({ version }) => version === effect.version)
-  return at && shapes[effect.state === 'parked' ? 'effect-held' : 'effect'](at.x, y)
+  return at && shapes[effectMark(effect.state)](at.x, y)
 })}
 <text class="state" x="${width - right + 14}" y="${y + 5}">${view.reachable ? shortened(view.status ?? '', 16) : 'no answer'}</text></g>`
 })}
 </svg></div>
 <ul class="legend" aria-hidden="true">${legend.map(([mark, text]) => html`<li><svg viewBox="${mark.startsWith('effect') ? '8 -9 18 18' : '-10 -11 20 22'}" width="18" height="18">${shapes[mark](0, 0)}</svg> ${text}</li>`)}</ul>`
 }
+
+const effectMark = (state: unknown): Mark =>
+  state === 'parked' ? 'effect-held' : state === 'done' ? 'effect-done' : 'effect'
 
 const shortened = (text: string, length: number): string => {
   const characters = [...text]

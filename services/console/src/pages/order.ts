@@ -1,6 +1,6 @@
 // One order: why it stands where it does, what can be done, and its way through all services.
 import type { Order } from '@inorder/contracts/order.ts'
-import type { Timeline, Verdict, VerdictState } from '@inorder/contracts/timeline.ts'
+import type { ServiceView, Timeline, Verdict, VerdictState } from '@inorder/contracts/timeline.ts'
 import { type ServiceName, serviceNames } from '../services.ts'
 import { type Html, html, type Value } from './html.ts'
 import { lanes } from './lanes.ts'
@@ -35,7 +35,7 @@ export const order = ({ timeline, order }: OneOrder, now: number): Html => html`
 function verdict({ verdict, orderId, services }: Timeline, now: number): Html {
   const { state, cause, service, since, sentence } = verdict
   const view = service === null ? undefined : services[service]
-  const acts = service !== null && view && (view.parked.length > 0 || view.effects.length > 0)
+  const acts = service !== null && view && (view.parked.length > 0 || view.effects.some(isToDo))
   return html`<div class="verdict ${tones[state]}" role="status">
 <p>${badge(tones[state], state)} ${cause !== 'none' && badge('plain', cause)}</p>
 <p class="sentence">${sentence}</p>${since !== null && html`<p class="since">since ${when(since, now)}</p>`}</div>
@@ -65,7 +65,7 @@ const services = ({ services, orderId }: Timeline, now: number): Html =>
           when(appliedAt, now),
           status !== null && badge('plain', status),
           parked.length > 0 && html`<a href="${href}">${badge('bad', `${parked.length} parked`)}</a>`,
-          effects.length > 0 && html`<a href="${href}">${badge('wait', `${effects.length} to do`)}</a>`,
+          effectsOf(effects, href),
         ],
       ]
     }),
@@ -90,13 +90,22 @@ const versions = ({ versions }: Timeline, now: number): Html =>
           ]),
       )
 
+const isToDo = ({ state }: Record<string, unknown>) => state !== 'done'
+
+function effectsOf(effects: ServiceView['effects'], href: string): Html | false {
+  const toDo = effects.filter(isToDo).length
+  if (toDo > 0) return html`<a href="${href}">${badge('wait', `${toDo} to do`)}</a>`
+  return effects.length > 0 && badge('good', `${effects.length} done`)
+}
+
 function waiting({ services, outbox, orderId }: Timeline, now: number): Html {
   type Shown = { name: ServiceName; of: Record<string, unknown> }
   const all = (what: 'parked' | 'effects') =>
     serviceNames.flatMap((name) => (services[name]?.[what] ?? []).map((of): Shown => ({ name, of })))
   const link = (name: ServiceName) => html`<a href="${pathOf('parked', name, orderId)}">${name}</a>`
   const text = (value: unknown) => (value === null || value === undefined ? '' : String(value))
-  const state = (of: Shown['of'], worst: string) => badge(of.state === worst ? 'bad' : 'wait', text(of.state))
+  const state = (of: Shown['of'], worst: string) =>
+    badge(of.state === worst ? 'bad' : of.state === 'done' ? 'good' : 'wait', text(of.state))
   const [parked, effects] = [all('parked'), all('effects')]
   return html`
 ${
@@ -117,7 +126,7 @@ ${
 ${
   effects.length > 0 &&
   section(
-    'Slow effects to be done',
+    'Slow effects',
     ['service', 'kind', 'state', 'version', 'attempts', 'cause', 'detail'],
     effects.map(({ name, of }) => [
       link(name),
