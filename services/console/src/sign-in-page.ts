@@ -1,31 +1,31 @@
 // The page where users show who they are: it works without a script, and before anything else may be seen.
+import { type Html, html } from './pages/html.ts'
 
-const escaped = (text: string) => text.replaceAll(/[&<>"']/g, (character) => `&#${character.charCodeAt(0)};`)
-
-const document = (head: string, main: string) => `<!doctype html>
+const document = (head: Html | false, main: Html): string =>
+  html`<!doctype html>
 <html lang="en">
 <head>
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <meta name="color-scheme" content="light dark">
 ${head}<title>Sign in · inorder</title>
-<link rel="stylesheet" href="/static/style.css">
+<link rel="icon" href="/static/icon.svg" type="image/svg+xml">
+${['style', 'parts', 'frame'].map((name) => html`<link rel="stylesheet" href="/static/${name}.css">`)}
 </head>
 <body>
 <main id="main">
 ${main}
 </main>
 </body>
-</html>
-`
+</html>`.text
 
 export const signInPage = ({ to, why }: { to: string; why?: string | undefined }): string =>
   document(
-    '',
-    `<h1>Sign in to inorder</h1>
-${why === undefined ? '' : `<p role="alert" class="notice bad">${escaped(why)}</p>`}
+    false,
+    html`<h1>Sign in to inorder</h1>
+${why !== undefined && html`<p role="alert" class="notice bad">${why}</p>`}
 <form method="post" action="/sign-in">
-<input type="hidden" name="to" value="${escaped(to)}">
+<input type="hidden" name="to" value="${to}">
 <p><label for="credential">API key or token</label></p>
 <p><input id="credential" name="credential" type="password" autocomplete="current-password" required autofocus></p>
 <p><button>Sign in</button></p>
@@ -34,4 +34,4 @@ ${why === undefined ? '' : `<p role="alert" class="notice bad">${escaped(why)}</
   )
 
 export const comingBackPage = (): string =>
-  document('<meta http-equiv="refresh" content="0">\n', '<p>One moment, please.</p>')
+  document(html`<meta http-equiv="refresh" content="0">`, html`<p>One moment, please.</p>`)
