@@ -1,11 +1,12 @@
 // The command line on a whole stack: an order made, changed, held up, found, and let go on.
 import assert from 'node:assert/strict'
 import { spawnSync } from 'node:child_process'
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { before, suite, test } from 'node:test'
 import { inorder } from '@inorder/cli/terminal.fixture.ts'
+import type { Verdict } from '@inorder/contracts/timeline.ts'
 import { cleanEnvironment, type Stack } from '@inorder/testing/stack.ts'
 import { until } from '@inorder/testing/until.ts'
 import { sharedStack } from './shared-stack.ts'
@@ -84,12 +85,30 @@ suite('the command line', () => {
       foreseen.done.map(({ body }) => body.events[0]?.becomes),
       ['head'],
     )
-    assert.equal((await run('redrive', '--', id)).code, 2)
+    const verdict = await json<Verdict>(2, 'why', '--', id)
+    assert.deepEqual([verdict.state, verdict.cause, verdict.service], ['held', 'refused', 'billing'])
+    assert.match((await run('timeline', '--', id)).out, /^held: .*no_cli/m)
+    const [dryRun, redrive] = verdict.next.map(({ command }) => command)
+    assert.deepEqual(pasted(dryRun!), { status: 2, stdout: 'billing: 0 events would be applied, 1 still parked' })
     await sql(billing, 'ALTER TABLE invoices DROP CONSTRAINT no_cli')
-    assert.match((await run('redrive', '--', id)).out, /^billing: 1 event applied, 0 still parked\n$/)
+    assert.deepEqual(pasted(redrive!), { status: 0, stdout: 'billing: 1 event applied, 0 still parked' })
+    // It may wait for stock then.
+    await until('nothing holds it up', async () => JSON.parse((await run('why', '--json', '--', id)).out).state !== 'held')
     assert.equal((await run('redrive', '--', id)).code, 3)
     assert.equal((await run('parked', '--', id)).code, 3)
+    assert.equal((await run('why', 'cli-none')).code, 3)
   })
+
+  /** What the verdict offers, in a shell that knows the program; the first line that it prints, up to what stopped it. */
+  function pasted(command: string) {
+    const folder = mkdtempSync(join(tmpdir(), 'inorder-cli-'))
+    const PATH = `${join(root, 'node_modules/.bin')}:${process.env.PATH}`
+    const env = { ...cleanEnvironment(), PATH, INORDER_PORT_OFFSET: String(stack.offset) }
+    const { status, stdout } = spawnSync('bash', ['-c', command], { cwd: folder, env, encoding: 'utf8' })
+    assert.deepEqual(readdirSync(folder), [], 'nothing of the id was run')
+    rmSync(folder, { recursive: true })
+    return { status, stdout: stdout.split('\n')[0]?.replace(/, stopped at .*/, '') }
+  }
 
   test('a job redrives what a cause holds up, and a discard gives one event up', async () => {
     const billing = stack.databaseUrl('billing')

@@ -1,4 +1,5 @@
 // What a command works with: where it asks, how it shows, and whether it may write.
+import { once } from 'node:events'
 import { createInterface } from 'node:readline/promises'
 import { styleText } from 'node:util'
 import { secretOf } from '@inorder/storage/settings.ts'
@@ -68,8 +69,11 @@ export function contextOf(terminal: Terminal, options: CommonOptions): Context {
       if (away.length === 0 || options.yes) return
       const question = `${what}: this writes to ${[...new Set(away)].join(', ')}, which is not this machine.`
       if (!stdin.isTTY || !stderr.isTTY || json) throw new Failure(question, { advice: ['With --yes it is done.'] })
-      const asked = createInterface({ input: stdin, output: stderr })
-      const said = await asked.question(`${question} Go on? [y/N] `, { signal }).finally(() => asked.close())
+      // Not as a terminal: Ctrl-C stays the signal that it is.
+      const asked = createInterface({ input: stdin, output: stderr, terminal: false })
+      const ended = once(asked, 'close').then(() => '')
+      const said = await Promise.race([asked.question(`${question} Go on? [y/N] `, { signal }), ended])
+      asked.close()
       if (!/^y(es)?$/i.test(said.trim())) throw new Failure('nothing was done')
     },
     async readStdin() {
