@@ -56,7 +56,7 @@ suite('the command line', () => {
     assert.ok((await run('ids', 'order-events')).out.split('\n').includes('cli-1'))
     assert.equal((await run('ids', 'nothing')).code, 3)
     assert.match((await run('lag')).out, /^SERVICE +LAG +PARTITIONS\norder +\d+ +\d+\n/)
-    assert.match((await run('lag', '--service=billing')).out, /^PARTITION +NEXT +END +LAG +OWNER\n +0 /)
+    assert.match((await run('lag', '--service=billing')).out, /^PARTITION +NEXT +END +LAG +OWNER +STALLED, S\n +0 /)
   })
 
   test('an order is held up: status, parked and why say so, a dry run that it would be again, a redrive lets it go', async () => {
@@ -93,7 +93,10 @@ suite('the command line', () => {
     await sql(billing, 'ALTER TABLE invoices DROP CONSTRAINT no_cli')
     assert.deepEqual(pasted(redrive!), { status: 0, stdout: 'billing: 1 event applied, 0 still parked' })
     // It may wait for stock then.
-    await until('nothing holds it up', async () => JSON.parse((await run('why', '--json', '--', id)).out).state !== 'held')
+    await until(
+      'nothing holds it up',
+      async () => JSON.parse((await run('why', '--json', '--', id)).out).state !== 'held',
+    )
     assert.equal((await run('redrive', '--', id)).code, 3)
     assert.equal((await run('parked', '--', id)).code, 3)
     assert.equal((await run('why', 'cli-none')).code, 3)

@@ -17,11 +17,13 @@ export function age(ms: number): string {
   return `${Math.floor(seconds / 86_400)} days`
 }
 
+export const utc = (ms: number): string => new Date(ms).toISOString().replace('T', ' ').replace('Z', ' UTC')
+
 /** `2026-11-23 14:20:19.412 UTC (3 min ago)`; `-` for a time that is not there. */
 export function when(time: string | null | undefined, now: number): string {
   const at = Date.parse(time ?? '')
   if (Number.isNaN(at)) return time ? shown(time) : '-'
-  return `${new Date(at).toISOString().replace('T', ' ').replace('Z', ' UTC')} (${age(now - at)} ago)`
+  return `${utc(at)} (${age(now - at)} ago)`
 }
 
 export type Cell = string | number | null | undefined

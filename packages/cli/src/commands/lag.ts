@@ -10,8 +10,9 @@ export interface Position {
   next: number
   end: number | null
   lag: number | null
-  /** The instance that has the partition; not told by every release. */
-  owner?: string | null
+  /** The instance that reads it. */
+  owner: string | null
+  stalledSeconds: number | null
 }
 
 export function addLag(add: Add): void {
@@ -31,8 +32,8 @@ export function addLag(add: Add): void {
 
 const partitionTable = (positions: readonly Position[]): string[] =>
   table(
-    ['PARTITION', 'NEXT', 'END', 'LAG', 'OWNER'],
-    positions.map(({ partition, next, end, lag, owner }) => [partition, next, end, lag, owner]),
+    ['PARTITION', 'NEXT', 'END', 'LAG', 'OWNER', 'STALLED, S'],
+    positions.map((p) => [p.partition, p.next, p.end, p.lag, p.owner, p.stalledSeconds]),
   )
 
 const serviceTable = (found: readonly Told<Position[]>[]): string[] =>

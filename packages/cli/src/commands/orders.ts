@@ -5,7 +5,7 @@ import { type Answer, NoAnswer, part, query } from '../ask.ts'
 import { type Add, decimal, integer, type KeyOptions, keyAnd, keyOption, orderOf } from '../command.ts'
 import type { Context } from '../context.ts'
 import { Failure, Refused } from '../failure.ts'
-import { age, pairs, shown, table, when } from '../text.ts'
+import { age, count, pairs, shown, table, when } from '../text.ts'
 
 interface WriteOptions extends KeyOptions {
   wait?: number
@@ -104,7 +104,7 @@ function told(context: Context, { status, headers, body }: Answer<Order>, done: 
   else
     context.print(
       `${shown(body.orderId)} ${done}, version ${version}: ${sent}`,
-      `  ${amountOf(body)}, ${body.items.length} lines`,
+      `  ${amountOf(body)}, ${count(body.items.length, 'line')}`,
     )
 }
 

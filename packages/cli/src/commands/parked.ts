@@ -98,7 +98,7 @@ interface State {
   appliedVersion: number
   appliedAt: string | null
   events: ParkedEvent[]
-  effects?: Effect[]
+  effects: Effect[]
 }
 interface ParkedEvent {
   event: string
@@ -126,7 +126,8 @@ interface Effect {
 /** The state of the key in a consumer, its events with what is in them. */
 async function stateOf({ ask }: Context, service: Service, key: string): Promise<State | undefined> {
   try {
-    const { body } = await ask<State>(service, `/ops/keys/${part(key)}`)
+    const { body: told } = await ask<State>(service, `/ops/keys/${part(key)}`)
+    const body = { ...told, effects: told.effects?.filter(({ state }) => state !== 'done') ?? [] }
     if (body.events.length === 0 || key === 'groups') return body
     const { body: detail } = await ask<State>(service, `/ops/parked/${part(key)}`)
     return { ...body, events: detail.events }
@@ -141,7 +142,7 @@ async function ofOrder(context: Context, key: string, service?: Service) {
   const asked = consumers.filter((one) => service === undefined || one === service)
   const found = await ofEach(asked, (one) => stateOf(context, one, key))
   const states = found.flatMap(({ service, value }) => (value ? [{ service, ...value }] : []))
-  const held = states.filter(({ events, effects = [] }) => events.length + effects.length > 0)
+  const held = states.filter(({ events, effects }) => events.length + effects.length > 0)
   throwFirst(found)
   if (context.json)
     context.answer({ key, services: Object.fromEntries(held.map(({ service, ...state }) => [service, state])) })
@@ -154,7 +155,7 @@ async function ofOrder(context: Context, key: string, service?: Service) {
 }
 
 function stateLines(state: State & { service: Service }, context: Context): string[] {
-  const { service, key, appliedVersion, events, effects = [] } = state
+  const { service, key, appliedVersion, events, effects } = state
   const now = context.now()
   const title = `${service}: ${key} is at version ${appliedVersion}; ${count(events.length, 'parked event')}, ${count(effects.length, 'effect')} to be done`
   const [head] = events

@@ -3,7 +3,7 @@ import { consumers, type Service } from '../addresses.ts'
 import { type Add, type KeyOptions, keyAnd, keyOption, serviceOption } from '../command.ts'
 import type { Context } from '../context.ts'
 import { Failure } from '../failure.ts'
-import { shown, table, when } from '../text.ts'
+import { shown, table, utc, when } from '../text.ts'
 
 interface PauseOptions extends KeyOptions {
   service?: Service
@@ -115,7 +115,7 @@ export const pauseTable = (pauses: readonly ({ service: Service } & Pause)[], no
       p.service,
       p.key ?? [p.what, p.kind].filter(Boolean).join(' '),
       when(p.since, now),
-      p.until,
+      p.until && utc(Date.parse(p.until)),
       p.operator,
       p.reason,
     ]),

@@ -132,10 +132,17 @@ function statusLines(statuses: readonly ServiceStatus[], needs: readonly Need[],
     jobs.filter(({ state }) => state === 'running').length,
   ])
   const head = ['SERVICE', 'READY', 'LAG', 'HELD', 'EFFECTS', 'FAILING', 'SET ASIDE', 'PAUSES', 'JOBS']
+  const failing = statuses.reduce((total, { groups }) => total + sum(groups, 'effects', true), 0)
   const pauses = statuses.flatMap(({ service, pauses }) => pauses.map((pause) => ({ service, ...pause })))
   return [
     ...table(head, rows),
     ...(pauses.length === 0 ? [] : ['', ...pauseTable(pauses, now)]),
+    ...(failing === 0
+      ? []
+      : [
+          '',
+          `${count(failing, 'effect fails', 'effects fail')}, to be tried again by themselves: inorder parked --what=effects`,
+        ]),
     '',
     needs.length === 0
       ? context.paint('green', 'Nothing needs someone.')

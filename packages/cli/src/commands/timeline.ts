@@ -82,12 +82,13 @@ export function timelineLines(timeline: Timeline, context: Context): string[] {
     ...titled(
       'Services',
       table(
-        ['SERVICE', 'VERSION', 'STATUS', 'APPLIED', 'PARKED', 'EFFECTS'],
-        Object.entries(services).map(([name, s]) =>
-          s.reachable
-            ? [name, s.appliedVersion, s.status, when(s.appliedAt, now), s.parked.length, s.effects.length]
-            : [name, null, 'does not answer', null, null, null],
-        ),
+        ['SERVICE', 'VERSION', 'STATUS', 'APPLIED', 'PARKED', 'TO DO', 'DONE'],
+        Object.entries(services).map(([name, s]) => {
+          if (!s.reachable) return [name, null, 'does not answer', null, null, null, null]
+          const done = s.effects.filter(({ state }) => state === 'done').length
+          const toDo = s.effects.length - done
+          return [name, s.appliedVersion, s.status, when(s.appliedAt, now), s.parked.length, toDo, done]
+        }),
       ),
     ),
     ...(outbox.length === 0

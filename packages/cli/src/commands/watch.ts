@@ -53,10 +53,8 @@ function oneOrder(context: Context, orderId: string): () => Promise<void> {
 export function factsOf({ versions, services, outbox, verdict }: Timeline): Map<string, string> {
   const facts = versions.map(({ version, status }): [string, string] => [`version ${version}`, status])
   for (const [name, { reachable, appliedVersion, status, parked, effects }] of Object.entries(services)) {
-    const waits = [
-      parked.length ? `, ${parked.length} parked` : '',
-      effects.length ? `, effects: ${effects.length}` : '',
-    ]
+    const toDo = effects.filter(({ state }) => state !== 'done').length
+    const waits = [parked.length ? `, ${parked.length} parked` : '', toDo ? `, effects to be done: ${toDo}` : '']
     const where = appliedVersion === null ? 'has nothing of it' : `at version ${appliedVersion}`
     const stands = status === null ? where : `${where}, ${status}`
     facts.push([name, reachable ? stands + waits.join('') : 'does not answer'])
