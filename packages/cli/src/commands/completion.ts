@@ -21,13 +21,12 @@ export function addCompletion(add: Add, program: Command): void {
 
 const visible = (command: Command): Option[] => command.options.filter(({ hidden }) => !hidden)
 const longs = (command: Command): string[] => [...visible(command).map(({ long }) => long!), '--help']
-/** `--service`, and what may stand behind it. */
-const valued = (program: Command): Map<string, readonly string[]> =>
-  new Map(
-    program.commands
-      .flatMap(visible)
-      .flatMap(({ long, argChoices }): [string, readonly string[]][] => (argChoices ? [[long!, argChoices]] : [])),
-  )
+/** `--service`, and what may stand behind it, in one command or another. */
+function valued(program: Command): Map<string, string[]> {
+  const all = program.commands.flatMap(visible).filter(({ argChoices }) => argChoices)
+  const byName = Map.groupBy(all, ({ long }) => long!)
+  return new Map([...byName].map(([long, of]) => [long, [...new Set(of.flatMap(({ argChoices }) => argChoices!))]]))
+}
 const names = (program: Command): string => program.commands.map((command) => command.name()).join(' ')
 
 function bash(program: Command): string {
@@ -57,7 +56,9 @@ function zsh(program: Command): string {
   const options = program.commands.map((one) => `    ${one.name()}) compadd -- ${longs(one).join(' ')} ;;`)
   return `#compdef inorder
 _inorder() {
-  case $words[CURRENT-1] in
+  local before=$words[CURRENT-1]
+  if [[ $words[CURRENT] == --*=* ]]; then before=\${words[CURRENT]%%=*}; compset -P '*='; fi
+  case $before in
 ${values.join('\n')}
   esac
   if (( CURRENT == 2 )); then compadd -- ${names(program)}; return; fi

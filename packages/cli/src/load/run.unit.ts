@@ -28,7 +28,8 @@ test('what could not be sent before the end counts with the time until then', as
     never,
   )
   assert.deepEqual([sent, notSent], [2, 48])
-  assert.ok(latency.p50 > 500, `median ${latency.p50}`)
+  // The last was due half a second after the first: each waited for less than the one before.
+  assert.ok(latency.max - latency.p50 > 150, `median ${latency.p50}, longest ${latency.max}`)
 })
 
 test('clients without a rate send as fast as they are answered, and no more than was asked for', async () => {
