@@ -91,7 +91,7 @@ export const pages: FastifyPluginAsyncTypebox<PagesOptions> = async (app, option
     const { service, method, path, body, seen } = operations[operation as keyof typeof operations](fields)
     const answer = await viewerOf(request).write(service, path, method, body)
     if (answer.reachable && answer.status < 300) return reply.redirect(seen(answer.body), 303)
-    const main = html`${refusal(answer, service)}<p><a href="${backOf(request)}">Back</a></p>`
+    const main = html`${refusal(answer, service)}${!answer.reachable && unknown}<p><a href="${backOf(request)}">Back</a></p>`
     return send(request, reply, { title: 'It was not done', main }, answer.reachable ? answer.status : 504)
   })
 
@@ -139,6 +139,8 @@ export const pages: FastifyPluginAsyncTypebox<PagesOptions> = async (app, option
       .type('text/html; charset=utf-8')
       .send(await textOf(request, page))
 }
+
+const unknown = html`<p>It is not known whether the change was made: look at it before you repeat it.</p>`
 
 /** The page on which the form stood, if it is one of ours. */
 function backOf({ headers: { referer = '' }, host }: FastifyRequest): string {

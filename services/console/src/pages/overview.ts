@@ -6,7 +6,7 @@ import { when } from './time.ts'
 /** The charts' names, as `figures.ts` and `static/charts.js` have them. */
 const charts = [
   ['creates', 'Orders created', 'per second'],
-  ['latency', 'End to end', 'ms from the cart to the last service, half and 99 of 100'],
+  ['latency', 'End to end', 'ms from the cart to a service, median and p99'],
   ['lag', 'Lag', 'records not applied yet, by service'],
   ['outbox', 'Outbox', 'events that Kafka has not acknowledged yet, by service'],
 ] as const

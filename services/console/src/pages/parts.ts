@@ -20,7 +20,7 @@ export const nothing = (text: Value): Html => html`<p class="nothing">${text}</p
 /** What a service answered instead of what was asked for. */
 export function refusal(answer: Answer, service: string): Html {
   if (!answer.reachable)
-    return html`<div class="notice bad" role="alert"><p><b>${service} did not answer in time.</b> It is not known whether the change was made: look at the order again before you repeat it.</p></div>`
+    return html`<div class="notice bad" role="alert"><p><b>${service} did not answer in time.</b></p></div>`
   const { title, detail, type, errors } = Object(answer.body) as {
     title?: string
     detail?: string

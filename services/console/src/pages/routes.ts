@@ -12,7 +12,7 @@ import type {
   Redriven,
 } from '@inorder/messaging/inbox/ops.ts'
 import type { SetAside } from '@inorder/messaging/outbox/ops.ts'
-import { type ServiceName, serviceNames } from '../services.ts'
+import { type Answer, type ServiceName, serviceNames } from '../services.ts'
 import { audit, auditOf } from './audit.ts'
 import { heldKey } from './held-key.ts'
 import { type Html, html } from './html.ts'
@@ -91,7 +91,7 @@ export const pagesOf = ({ timelineOf, poisons }: Sources): Record<string, (asked
     const parameters = new URLSearchParams({ limit: '100', ...(cause && { cause }), ...(after && { after }) })
     const answer = await viewer.ask(service, `/ops/parked?${parameters}`)
     const title = `Parked in ${service}`
-    if (!answer.reachable || answer.status !== 200) return refused(title, refusal(answer, service))
+    if (!answer.reachable || answer.status !== 200) return refused(title, answer, service)
     return { page: { title, main: parkedKeys(service, cause, after, answer.body as List<ParkedKey>, now) } }
   },
 
@@ -108,8 +108,7 @@ export const pagesOf = ({ timelineOf, poisons }: Sources): Record<string, (asked
       // It changes nothing, so that its address can be shared like any other.
       query('dryRun') === 'yes' ? viewer.write(service, `${path}/redrive`, 'POST', { dryRun: true }) : undefined,
     ])
-    if (!answer.reachable || (answer.status !== 200 && answer.status !== 404))
-      return refused(title, refusal(answer, service))
+    if (!answer.reachable || (answer.status !== 200 && answer.status !== 404)) return refused(title, answer, service)
     const parked = answer.status === 200 ? (answer.body as ParkedDetail) : undefined
     const isTried = trial?.reachable && trial.status === 200
     const held = {
@@ -128,7 +127,7 @@ export const pagesOf = ({ timelineOf, poisons }: Sources): Record<string, (asked
     const { id = '' } = params
     const title = `Job ${id} of ${service}`
     const answer = await viewer.ask(service, pathOf('ops', 'jobs', id))
-    if (!answer.reachable || answer.status !== 200) return refused(title, refusal(answer, service))
+    if (!answer.reachable || answer.status !== 200) return refused(title, answer, service)
     return { page: { title, main: job({ ...(answer.body as Job), service }, now), everyMs: often } }
   },
 
@@ -148,7 +147,10 @@ export const pagesOf = ({ timelineOf, poisons }: Sources): Record<string, (asked
 
 const withEffects: readonly ServiceName[] = ['billing', 'shipping']
 
-const refused = (title: string, main: Html): Found => ({ page: { title, main }, status: 502 })
+const refused = (title: string, answer: Answer, service: ServiceName): Found => ({
+  page: { title, main: refusal(answer, service) },
+  status: answer.reachable ? answer.status : 504,
+})
 
 function consumerOf(params: Asked['params']): ServiceName {
   const service = serviceOf(params)

@@ -1,8 +1,8 @@
 // The live charts of the overview, drawn by uPlot from the figures that console.js hears.
-const names = { creates: ['created'], latency: ['half', '99 of 100'] }
+const names = { creates: ['created'], latency: ['median', 'p99'] }
 const valuesOf = {
   creates: ({ creates }) => ({ created: creates }),
-  latency: ({ p50, p99 }) => ({ half: p50, '99 of 100': p99 }),
+  latency: ({ p50, p99 }) => ({ median: p50, p99 }),
   lag: ({ lag }) => lag,
   outbox: ({ outbox }) => outbox,
 }
