@@ -73,9 +73,13 @@ export async function kafka(options: {
   const surroundings = { cwd: folder, env: bareEnvironment(process.env) }
   // The optimizing compiler takes more of the two cores, for minutes, than the code it makes gives back.
   const frugal = ['-XX:TieredStopAtLevel=1', '-XX:+UseSerialGC']
+  const archive = settings.classData && join(settings.classData, 'kafka.jsa')
+  const known = archive && existsSync(archive) ? [`-XX:SharedArchiveFile=${archive}`] : []
+  const archives = archive && known.length === 0 ? [`-XX:ArchiveClassesAtExit=${archive}`] : []
   if (!existsSync(join(folder, 'log/meta.properties'))) {
     const args = [
       ...frugal,
+      ...known,
       ...javaLocale,
       '-cp',
       classPath,
@@ -100,11 +104,22 @@ export async function kafka(options: {
     level: level.kafka,
     command: {
       file,
-      args: [...heap, ...frugal, ...javaLocale, '-cp', classPath, ...logging, 'kafka.Kafka', properties],
+      args: [
+        ...heap,
+        ...frugal,
+        ...known,
+        ...archives,
+        ...javaLocale,
+        '-cp',
+        classPath,
+        ...logging,
+        'kafka.Kafka',
+        properties,
+      ],
       ...surroundings,
     },
     isReady: () => isListening(host, broker.port),
-    stop: { signal: 'SIGTERM', limit: 2_500 },
+    stop: { signal: 'SIGTERM', limit: archives.length > 0 ? 60_000 : 2_500 },
   }
 }
 

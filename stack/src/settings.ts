@@ -19,6 +19,11 @@ export interface Settings {
   instances: number
   /** Kafka brokers: 1, or a cluster of 3. */
   brokers: number
+  /**
+   * A folder for Kafka's classes as the JVM has them ready, for a test run, which makes many brokers. Nobody sums what is in
+   * it, so it is for a folder that nobody else writes to (INORDER_CLASS_DATA; docs/decisions/stack.md).
+   */
+  classData?: string
   /** DRAIN_MS: how much longer the services take to stop. */
   drainMs: number
   /** SEED_STOCK: the items of generated orders are put on stock, once. */
@@ -46,6 +51,7 @@ export function readSettings(env: NodeJS.ProcessEnv, args: string[] = []): Setti
     data: resolve(env.INORDER_DATA || `${root}.local`),
     install: resolve(env.INORDER_INSTALL || `${root}.local/install`),
     offset: readOffset(env.INORDER_PORT_OFFSET),
+    ...(env.INORDER_CLASS_DATA && { classData: resolve(env.INORDER_CLASS_DATA) }),
     drainMs: readDrain(env.DRAIN_MS),
     seedStock: readSeed(env.SEED_STOCK, database !== undefined),
     services: readServices(env.INORDER_SERVICES).filter(({ standsInFor }) => !standsInFor || !env[standsInFor]),

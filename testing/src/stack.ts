@@ -69,8 +69,9 @@ export function cleanEnvironment(): NodeJS.ProcessEnv {
   }
   const given = ['KAFKA_BROKERS', 'SCHEMA_REGISTRY_URL', 'DATABASE_URL', 'PAYMENT_URL', 'CARRIER_URL']
   for (const name of [...given, 'DELIVERY', 'HOST', 'PORT', 'LOG_LEVEL']) delete env[name]
+  const classes = process.env.TEST_CLASS_DATA
   // Orders of items that nobody has counted are backordered: tests rely on it.
-  return { ...env, SEED_STOCK: 'off' }
+  return { ...env, SEED_STOCK: 'off', ...(classes && { INORDER_CLASS_DATA: classes }) }
 }
 
 /** Starts a stack and waits for its `ready` line. */
