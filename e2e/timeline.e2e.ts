@@ -172,6 +172,7 @@ suite('the timeline of an order', () => {
       assert.ok(answer.ms < 3_000, `${answer.ms} ms`)
       const { verdict, services } = answer.json<Timeline>()
       assert.deepEqual([verdict.state, verdict.cause, verdict.service], ['unknown', 'service-unreachable', 'shipping'])
+      assert.match(verdict.sentence, /shipping does not answer \(not in time\)/)
       assert.deepEqual(services.shipping, {
         ...{ reachable: false, appliedVersion: null, appliedAt: null, status: null },
         ...{ parked: [], effects: [] },

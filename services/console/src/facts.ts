@@ -110,7 +110,7 @@ const unknown: ServiceFacts = {
 
 /** What an answer says; undefined: the service does not know what was asked for. Throws Silent where it did not tell. */
 function told<Body>(answer: Answer): Body | undefined {
-  if (!answer.reachable) throw new Silent('does not answer')
+  if (!answer.reachable) throw new Silent(`does not answer (${answer.why})`)
   if (answer.status === 200) return answer.body as Body
   if (answer.status === 404) return undefined
   const { title = 'this is no answer of a service' } = Object(answer.body) as { title?: string }

@@ -10,8 +10,10 @@ export interface Asking {
   authorization?: string | undefined
 }
 
-/** `body`: what the answer's JSON says; of any other answer its text. */
-export type Answer = { reachable: false } | { reachable: true; status: number; body: unknown; etag: string | null }
+/** `body`: what the answer's JSON says; of any other answer its text. `why`: for people, such as ECONNREFUSED. */
+export type Answer =
+  | { reachable: false; why: string }
+  | { reachable: true; status: number; body: unknown; etag: string | null }
 
 export interface Services {
   /** Never rejects. `path` comes with its query, and with every foreign part of it encoded (encodeURIComponent). */
@@ -48,14 +50,20 @@ export function servicesOf(config: ConsoleConfig): Services {
           ...(body !== undefined && { body: JSON.stringify(body) }),
         })
         const text = await boundedText(answer.body, longestAnswer)
-        if (text === undefined) return { reachable: false }
+        if (text === undefined) return { reachable: false, why: `more than ${longestAnswer} bytes` }
         const isJson = /^application\/([\w.-]+\+)?json\b/.test(answer.headers.get('content-type') ?? '')
         const { status, headers } = answer
         return { reachable: true, status, body: isJson ? JSON.parse(text) : text, etag: headers.get('etag') }
-      } catch {
-        // Refused, too slow, cut short or no JSON: to whoever asks it is all the same.
-        return { reachable: false }
+      } catch (error) {
+        return { reachable: false, why: whyNot(error as Error) }
       }
     },
   }
+}
+
+/** Of a fetch that failed, its cause tells: a connection that was refused, a certificate that nobody trusts. */
+function whyNot({ name, message, cause }: Error): string {
+  if (name === 'TimeoutError') return 'not in time'
+  const { code, message: reason = message } = Object(cause) as { code?: string; message?: string }
+  return code ?? reason
 }

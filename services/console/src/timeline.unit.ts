@@ -9,7 +9,7 @@ import { timelineOf, timelineRoutes } from './timeline.ts'
 
 const ok = (body: unknown, etag: string | null = null): Answer => ({ reachable: true, status: 200, body, etag })
 const notFound: Answer = { reachable: true, status: 404, body: {}, etag: null }
-const silent: Answer = { reachable: false }
+const silent: Answer = { reachable: false, why: 'ECONNREFUSED' }
 const version = {
   ...{ version: 1, status: 'new', previousStatus: null, occurredAt: time, appliedAt: time },
   ...{ eventId: '7b0c8f0e-5a1e-4c55-9d5f-0f3a5a1c2b11', traceId: null, actor: null },
@@ -63,6 +63,7 @@ test('nobody knows an order only if all have answered', async () => {
   assert.equal(await ofOrder(answering({})), undefined)
   const { verdict } = (await ofOrder(answering({ inventory: silent }))) ?? assert.fail()
   assert.deepEqual([verdict.state, verdict.cause, verdict.service], ['unknown', 'service-unreachable', 'inventory'])
+  assert.match(verdict.sentence, /inventory does not answer \(ECONNREFUSED\)/)
   assert.ok(await ofOrder(answering({ shipping: { '/ops/keys': ok({ appliedVersion: 0, events: [], effects: [] }) } })))
 })
 

@@ -131,7 +131,7 @@ const cases: Record<string, Case> = {
   'the carrier is unavailable': {
     facts: factsOf({ shipping: { effects: [effect({ kind: 'label', state: 'again', cause: 'no-answer' })] } }),
     is: ['waiting', 'effect-failing', 'shipping'],
-    says: /The label of version 2 is tried again and again, 9 times by now: the carrier does not answer/,
+    says: /The label of version 2 fails and is tried again by itself \(attempt 9\): the carrier does not answer/,
     next: ['redrive --service=shipping --what=effects -- o-1'],
   },
   'the charge was declined': {

@@ -34,7 +34,7 @@ export function effectsFailing(facts: Facts): Finding[] {
       {
         ...{ state: 'waiting', cause: 'effect-failing', service, since: effect.failingSince, event: effect.effect },
         sentence: () =>
-          `The ${effect.kind} of version ${effect.version} is tried again and again, ${effect.attempts} times by now: ${whyNot(effect)}`,
+          `The ${effect.kind} of version ${effect.version} fails and is tried again by itself (attempt ${effect.attempts}): ${whyNot(effect)}`,
         next: () => steps.ofFailingEffect(facts.orderId, service),
       },
     ]
