@@ -75,7 +75,7 @@ export class FiguresPoller {
 }
 
 const created = (samples: Samples | undefined) =>
-  samples?.sum('inorder_http_request_duration_seconds_count', { route: '/create-order', status: /^20[12]$/ }) ?? null
+  samples?.count('inorder_http_request_duration_seconds', { route: '/create-order', status: /^20[12]$/ }) ?? null
 
 /** How much a counter has grown; null where the process has begun anew, or one of the two is not known. */
 const grown = (now: number | null | undefined, before: number | null | undefined): number | null =>

@@ -11,6 +11,8 @@ interface Sample {
 export interface Samples {
   /** Of all samples of this name whose labels are so; null: there are none. */
   sum(name: string, labels?: Record<string, string | RegExp>): number | null
+  /** Of a histogram's observations whose labels are so; null: there are none. */
+  count(name: string, labels: Record<string, string | RegExp>): number | null
   /** Of a histogram, over all its labels: cumulative counts by upper bound. */
   buckets(name: string): Map<number, number>
 }
@@ -34,11 +36,13 @@ export function samplesOf(text: string): Samples {
         typeof value === 'string' ? has[name] === value : value.test(has[name] ?? ''),
       )
     })
+  const sum: Samples['sum'] = (name, labels = {}) => {
+    const samples = matching(name, labels)
+    return samples.length === 0 ? null : samples.reduce((sum, { value }) => sum + value, 0)
+  }
   return {
-    sum(name, labels = {}) {
-      const samples = matching(name, labels)
-      return samples.length === 0 ? null : samples.reduce((sum, { value }) => sum + value, 0)
-    },
+    sum,
+    count: (name, labels) => sum(`${name}_count`, labels),
     buckets(name) {
       const counts = new Map<number, number>()
       for (const { labels, value } of byName.get(`${name}_bucket`) ?? []) {
