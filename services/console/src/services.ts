@@ -27,6 +27,8 @@ export interface Services {
 
 export const deadlineMs = 2_000
 const longestAnswer = 8 * 1024 * 1024
+/** A key of `.` or `..`, which no order has, would lead to another call: `/ops/parked/./redrive` is sent as the redrive of all. */
+const leadsElsewhere = /\/\.{1,2}(\/|\?|$)/
 
 export function servicesOf(config: ConsoleConfig): Services {
   const addresses: Record<ServiceName, string> = {
@@ -38,6 +40,8 @@ export function servicesOf(config: ConsoleConfig): Services {
   }
   return {
     async ask({ authorization }, service, path, { method = 'GET', body, signal } = {}) {
+      if (leadsElsewhere.test(path))
+        return { reachable: true, status: 404, body: { title: 'No key is . or ..' }, etag: null }
       try {
         const answer = await fetch(`${addresses[service]}${path}`, {
           method,

@@ -1,0 +1,64 @@
+import assert from 'node:assert/strict'
+import { once } from 'node:events'
+import { createServer, type RequestListener } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { after, test } from 'node:test'
+import { freePort } from '@inorder/testing/ports.ts'
+import type { ConsoleConfig } from './config.ts'
+import { servicesOf } from './services.ts'
+
+const asked: string[] = []
+const answers: Record<string, RequestListener> = {
+  '/json': (_request, response) =>
+    response.writeHead(200, { 'content-type': 'application/json; charset=utf-8', etag: '"3"' }).end('{"a":1}'),
+  '/problem': (_request, response) =>
+    response.writeHead(503, { 'content-type': 'application/problem+json' }).end('{"title":"away"}'),
+  '/text': (_request, response) => response.writeHead(200, { 'content-type': 'text/plain' }).end('a 1'),
+  '/cut': (_request, response) =>
+    response.writeHead(200, { 'content-type': 'application/json', 'content-length': '100' }).end('{"a"'),
+  '/elsewhere': (_request, response) => response.writeHead(302, { location: '/json' }).end(),
+  '/long': (_request, response) => response.writeHead(200).end(Buffer.alloc(9 * 1024 * 1024)),
+  '/never': () => {},
+}
+const server = createServer((request, response) => {
+  asked.push(`${request.method} ${request.url}`)
+  answers[request.url ?? '']?.(request, response)
+})
+await once(server.listen(0, '127.0.0.1'), 'listening')
+after(() => {
+  server.close()
+  server.closeAllConnections()
+})
+const here = `http://127.0.0.1:${(server.address() as AddressInfo).port}`
+const services = servicesOf({ CART_URL: here, ORDER_URL: `http://127.0.0.1:${await freePort()}` } as ConsoleConfig)
+
+test('an answer is its status, its JSON or its text, and its ETag', async () => {
+  const answer = { reachable: true, status: 200, etag: null }
+  assert.deepEqual(await services.ask({}, 'cart', '/json'), { ...answer, body: { a: 1 }, etag: '"3"' })
+  assert.deepEqual(await services.ask({}, 'cart', '/problem'), { ...answer, status: 503, body: { title: 'away' } })
+  assert.deepEqual(await services.ask({}, 'cart', '/text'), { ...answer, body: 'a 1' })
+})
+
+test('what is no answer is told, and why', async () => {
+  const why = async (path: string, service: 'cart' | 'order' = 'cart') => {
+    const answer = await services.ask({}, service, path, { signal: AbortSignal.timeout(1_000) })
+    return answer.reachable ? assert.fail(path) : answer.why
+  }
+  assert.equal(await why('/json', 'order'), 'ECONNREFUSED')
+  assert.equal(await why('/never'), 'not in time')
+  assert.match(await why('/long'), /^more than/)
+  assert.match(await why('/elsewhere'), /redirect/)
+  assert.ok(await why('/cut'))
+})
+
+test('a key of . or .. leads to no other call', async () => {
+  asked.length = 0
+  for (const key of ['.', '..']) {
+    const path = `/ops/parked/${encodeURIComponent(key)}`
+    for (const one of [path, `${path}?limit=1`, `${path}/redrive`]) {
+      const answer = await services.ask({}, 'cart', one, { method: 'POST', body: {} })
+      assert.equal(answer.reachable && answer.status, 404, one)
+    }
+  }
+  assert.deepEqual(asked, [])
+})
