@@ -91,16 +91,16 @@ suite('the timeline of an order', () => {
   })
 
   test('poisoned: held in each service until its event is given up there', async () => {
-    await create('poisoned')
-    await comesTo('poisoned', 'fine', 'none', null)
+    await create('unreadable')
+    await comesTo('unreadable', 'fine', 'none', null)
     await produce(stack.address('kafka'), 'order-events', [
-      { key: Buffer.from('poisoned'), value: Buffer.from('garbage') },
+      { key: Buffer.from('unreadable'), value: Buffer.from('garbage') },
     ])
     await until('each service holds it', async () => {
-      const { services } = await timelineOf('poisoned')
+      const { services } = await timelineOf('unreadable')
       return consumers.every((name) => services[name]?.parked.length === 1)
     })
-    const { verdict } = await comesTo('poisoned', 'held', 'undecodable', 'order')
+    const { verdict } = await comesTo('unreadable', 'held', 'undecodable', 'order')
     assert.match(verdict.sentence, /in order, inventory, billing and shipping/)
     assert.deepEqual(
       verdict.next.map(({ command }) => command),
@@ -111,7 +111,7 @@ suite('the timeline of an order', () => {
     )
     for (const service of consumers)
       await post(service, '/ops/parked/poisoned/discard', { event: verdict.event, reason: 'garbage' })
-    await comesTo('poisoned', 'fine', 'none', null)
+    await comesTo('unreadable', 'fine', 'none', null)
   })
 
   test('the payment is declined', async () => {
