@@ -106,11 +106,11 @@ suite('the timeline of an order', () => {
       verdict.next.map(({ command }) => command),
       consumers.map(
         (name) =>
-          `inorder discard --service=${name} --event=${verdict.event} --reason='given up: undecodable' -- poisoned`,
+          `inorder discard --service=${name} --event=${verdict.event} --reason='given up: undecodable' -- unreadable`,
       ),
     )
     for (const service of consumers)
-      await post(service, '/ops/parked/poisoned/discard', { event: verdict.event, reason: 'garbage' })
+      await post(service, '/ops/parked/unreadable/discard', { event: verdict.event, reason: 'garbage' })
     await comesTo('unreadable', 'fine', 'none', null)
   })
 
