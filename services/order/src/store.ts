@@ -1,7 +1,7 @@
 import type { OrderEvent } from '@inorder/contracts/order-event.ts'
 import type { OrderVersion } from '@inorder/contracts/timeline.ts'
 import type { AppliedEvent } from '@inorder/messaging/inbox/handler.ts'
-import { actorOf, traceIdOf, trailOf } from '@inorder/messaging/kafka/trail.ts'
+import { actorOf, traceIdOf, traceparentOf } from '@inorder/messaging/kafka/trail.ts'
 import { columns } from '@inorder/storage/columns.ts'
 import type { Tx } from '@inorder/storage/transaction.ts'
 import type { ReceivedOrder } from './order.ts'
@@ -48,7 +48,7 @@ export async function save(
         previousStatus,
         occurredAt,
         eventId,
-        traceIdOf(trailOf(record).traceparent),
+        traceIdOf(traceparentOf(record)),
         actorOf(record),
       ]),
     ],

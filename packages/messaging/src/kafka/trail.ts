@@ -16,8 +16,11 @@ export interface Trail {
 /** Anybody may have written a record: what does not have its form counts as absent. */
 export const trailOf = (record: SourceRecord | undefined): Trail => ({
   requestId: headerOf(record, requestIdName, /^[\w.:/+=-]{1,128}$/),
-  traceparent: headerOf(record, traceparentName, traceparentForm),
+  traceparent: traceparentOf(record),
 })
+
+export const traceparentOf = (record: SourceRecord | undefined): string | undefined =>
+  headerOf(record, traceparentName, traceparentForm)
 
 export const traceparentForm = /^00-[\da-f]{32}-[\da-f]{16}-[\da-f]{2}$/
 

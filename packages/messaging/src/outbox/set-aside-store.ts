@@ -53,14 +53,15 @@ export async function setAsideRows(
 
 const mostOfKey = 1_000
 
-// There is no index by key, which each event of each order would have to pay for. A key's rows are in one lane of each topic,
-// and that lane is read: a sixth of what waits, where a topic has six partitions. A topic that no relay has declared is one lane.
+// A key's rows are in one lane of each topic. The lane is read in its index, which has their hash: there is no index by key,
+// for which each event of each order would have to pay. A topic that no relay has declared is one lane.
 const rowsOfKey = `
 WITH RECURSIVE ${distinct('some_topic', 'topic', 'outbox WHERE true')}
 SELECT o.* FROM some_topic LEFT JOIN outbox_topic AS t USING (topic) CROSS JOIN LATERAL (
   SELECT id, event_id::text AS event, topic, headers::text, coalesce(set_aside_at, created_at) AS since,
     set_aside_at IS NOT NULL AS "setAside", cause
-  FROM outbox WHERE topic = some_topic.topic AND partition = $2::int % coalesce(t.partitions, 1) AND key = $1
+  FROM outbox WHERE topic = some_topic.topic AND partition = $2::int % coalesce(t.partitions, 1) AND key_hash = $2
+    AND key = $1
   ORDER BY id LIMIT ${mostOfKey}
 ) AS o ORDER BY id LIMIT ${mostOfKey}`
 
