@@ -1,12 +1,12 @@
-// The figures of the live charts. However many people look, each service is asked for its metrics once in 3 s; where nobody
+// The figures of the live charts. However many people look, each service is asked for its metrics once in 5 s; where nobody
 // looks, never.
 import { type ServiceName, type Services, serviceNames } from '../services.ts'
 import { type Samples, samplesOf } from './prometheus.ts'
 import { consumers } from './viewer.ts'
 
-const everyMs = 3_000
-/** Ten minutes. */
-const mostKept = 200
+const everyMs = 5_000
+/** Fifteen minutes. */
+const mostKept = 180
 
 /** One moment. Null where it is not known. */
 export interface Figures {

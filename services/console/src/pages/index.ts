@@ -15,6 +15,7 @@ import { type Fields, operations } from './operations.ts'
 import { refusal } from './parts.ts'
 import type { Poisoner } from './poison.ts'
 import { type Asked, pagesOf, type Sources } from './routes.ts'
+import { sharedAnswers } from './shared-answers.ts'
 import { surroundingsOf } from './surroundings.ts'
 import { type List, pathOf, Viewer } from './viewer.ts'
 
@@ -29,6 +30,8 @@ export interface PagesOptions {
   stopping: AbortSignal
 }
 
+/** How old an answer may be that others who look at such a page are shown: less than between two looks at it. */
+const keptMs = (everyMs: number) => Math.min(0.9 * everyMs, 2_700)
 const ofEvery: AssetName[] = ['style.css', 'parts.css', 'views.css', 'frame.css', 'console.js']
 const ofCharts: AssetName[] = ['uPlot.min.css', 'uPlot.iife.min.js', 'charts.js']
 const navigation = [
@@ -44,6 +47,7 @@ export const pages: FastifyPluginAsyncTypebox<PagesOptions> = async (app, option
   const { services, timelineOf, asksWhoCalls, poisoner, stopping } = options
   const assetOf = await serveAssets(app)
   const figures = new FiguresPoller(services)
+  const shared = sharedAnswers(services)
   app.addHook('onClose', async () => {
     figures.close()
     poisoner?.close()
@@ -70,13 +74,15 @@ export const pages: FastifyPluginAsyncTypebox<PagesOptions> = async (app, option
       const first = await page({ ...askedOf(request), now })
       if ('redirect' in first || first.page.everyMs === undefined)
         throw new Problem('route-not-found', 'This page does not change by itself.')
+      const { everyMs } = first.page
       return sendLive(request, reply, {
-        everyMs: first.page.everyMs,
+        everyMs,
         figures: first.page.charts ? figures : undefined,
         stopping,
         async render() {
-          const found = await page({ ...askedOf(request), now })
-          return 'page' in found ? textOf(request, found.page, url, now) : ''
+          const viewer = new Viewer(shared(keptMs(everyMs)), request.headers)
+          const found = await page({ ...askedOf(request), viewer, now })
+          return 'page' in found ? textOf(request, found.page, { viewer, url, now }) : ''
         },
       })
     })
@@ -119,8 +125,12 @@ export const pages: FastifyPluginAsyncTypebox<PagesOptions> = async (app, option
     now: Date.now(),
   })
 
-  async function textOf(request: FastifyRequest, page: Page, url = request.url, now = Date.now()): Promise<string> {
-    const surroundings = await surroundingsOf(viewerOf(request))
+  async function textOf(
+    request: FastifyRequest,
+    page: Page,
+    { viewer = viewerOf(request), url = request.url, now = Date.now() } = {},
+  ): Promise<string> {
+    const surroundings = await surroundingsOf(viewer)
     const assets = [...ofEvery, ...(page.charts ? ofCharts : [])].map(assetOf)
     return documentOf(page, {
       url,

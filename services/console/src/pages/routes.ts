@@ -46,6 +46,8 @@ export interface Sources {
   poisons: boolean
 }
 
+/** Its charts come by themselves; what needs somebody is some thirty questions. */
+const ofOverview = 10_000
 const seldom = 3_000
 const often = 1_000
 const most = 1_000
@@ -53,7 +55,7 @@ const most = 1_000
 export const pagesOf = ({ timelineOf, poisons }: Sources): Record<string, (asked: Asked) => Promise<Found>> => ({
   '/': async ({ viewer, now }) => {
     const main = overview(await troubleOf(viewer), now)
-    return { page: { title: 'Overview', main, everyMs: seldom, charts: true } }
+    return { page: { title: 'Overview', main, everyMs: ofOverview, charts: true } }
   },
 
   '/orders': async ({ viewer, query, now }) => {

@@ -6,7 +6,7 @@ const valuesOf = {
   lag: ({ lag }) => lag,
   outbox: ({ outbox }) => outbox,
 }
-const kept = 200
+const kept = 180
 const moments = []
 const charts = new Map()
 const colours = () => ['--line-1', '--line-2', '--line-3', '--line-4', '--line-5'].map((name) => style(name))
