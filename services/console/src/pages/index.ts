@@ -98,7 +98,7 @@ export const pages: FastifyPluginAsyncTypebox<PagesOptions> = async (app, option
     const answer = await viewerOf(request).write(service, path, method, body)
     if (answer.reachable && answer.status < 300) return reply.redirect(seen(answer.body), 303)
     const main = html`${refusal(answer, service)}${!answer.reachable && unknown}<p><a href="${backOf(request)}">Back</a></p>`
-    return send(request, reply, { title: 'It was not done', main }, answer.reachable ? answer.status : 504)
+    return send(request, reply, { title: 'It was not done', main }, answer.reachable ? answer.status : 503)
   })
 
   /** The topic has as many partitions as the order service has positions. */

@@ -151,7 +151,7 @@ const withEffects: readonly ServiceName[] = ['billing', 'shipping']
 
 const refused = (title: string, answer: Answer, service: ServiceName): Found => ({
   page: { title, main: refusal(answer, service) },
-  status: answer.reachable ? answer.status : 504,
+  status: answer.reachable ? answer.status : 503,
 })
 
 function consumerOf(params: Asked['params']): ServiceName {
