@@ -2,14 +2,18 @@ import assert from 'node:assert/strict'
 import { afterEach, beforeEach, test } from 'node:test'
 import { transaction } from '@inorder/storage/transaction.ts'
 import { unique } from '@inorder/testing/parts.ts'
+import { rowsRead } from '@inorder/testing/rows-read.ts'
 import { until } from '@inorder/testing/until.ts'
 import fc from 'fast-check'
+import type { Pool } from 'pg'
+import { pino } from 'pino'
 import { EffectRefused, OutcomeUnknown } from '../inbox/effect.ts'
 import { addEffects, effectRows } from '../inbox/effect-rows.ts'
 import { parkedEvents } from '../inbox/parked-listing.ts'
 import { lockRows } from '../inbox/store.ts'
 import { auditEntries } from '../outbox/audit.ts'
 import { forgetDone } from './done.ts'
+import { EffectOperator } from './operator.ts'
 import { type EffectsRig, effectHandler, effectIds, effectsRig, event, settle } from './rig.fixture.ts'
 
 let rig: EffectsRig
@@ -107,6 +111,24 @@ test('what is done is shown with what is to be done yet, in order, for so many d
   )
   assert.deepEqual([await forgetDone(rig.pool, 0), await forgetDone(rig.pool, 0)], [1_000, 500])
   await runner.close()
+})
+
+test('the list of what fails reads nothing of what is parked', async () => {
+  await rig.pool.query(`INSERT INTO effect (key, version, n, event_id, kind, payload, cause, failing_since, parked_at)
+    SELECT 'held-' || n, 1, 1, 'e-' || n, 'call', '{}', 'no', now(), CASE WHEN n > 1 THEN now() END
+    FROM generate_series(1, 5000) AS n`)
+  await rig.pool.query('ANALYZE effect')
+  await transaction(rig.pool, async (tx) => {
+    const ops = new EffectOperator(tx as unknown as Pool, pino({ level: 'silent' }), () => {})
+    const read = await rowsRead(tx, async () => {
+      const { items } = await ops.list({ state: 'failing', limit: 100 })
+      assert.deepEqual(
+        items.map(({ key }) => key),
+        ['held-1'],
+      )
+    })
+    assert.ok(read.get('effect')! < 20, `${read.get('effect')} rows were read`)
+  })
 })
 
 test('a hundred keys at once, and no more', async () => {
