@@ -15,7 +15,7 @@ import { sharedStack } from './shared-stack.ts'
 import { Shop } from './shop.ts'
 
 /** To each call. In a longer run each service gets them, and the limits of every field one by one besides. */
-const requests = Number(process.env.API_REQUESTS ?? 3)
+const requests = Number(process.env.API_REQUESTS ?? 1)
 const isLong = process.env.API_REQUESTS !== undefined
 const seed = Number(process.env.API_SEED ?? 1)
 const services = ['cart', 'order', 'inventory', 'billing', 'shipping']

@@ -64,16 +64,19 @@ suite('three brokers', () => {
     const state = readFileSync(join(stack.data, running, 'log/__cluster_metadata-0/quorum-state'), 'utf8')
     return `kafka-${JSON.parse(state).leaderId}`
   }
+  /** However slow the machine is, an answer that does not wait is there long before this. */
+  const toWait = { prefer: 'wait=20' }
+
   /** 202 at once, also when asked to wait; strict is refused. */
   async function isUnavailable(prefix: string): Promise<void> {
     await until('orders are 202 at once', async () => {
-      const answer = await create(prefix)
-      return answer.status === 202 && answer.ms < 500
+      const answer = await create(prefix, toWait)
+      return answer.status === 202 && answer.ms < 5_000
     })
     for (let n = 0; n < 20; n++) {
-      const answer = await create(prefix)
+      const answer = await create(prefix, toWait)
       assert.deepEqual([answer.status, answer.headers['event-delivery']], [202, 'pending'])
-      assert.ok(answer.ms < 1_000, `${answer.ms} ms`)
+      assert.ok(answer.ms < 10_000, `${answer.ms} ms`)
     }
     assertProblem(await create(prefix, strict), 503, 'kafka-away')
   }

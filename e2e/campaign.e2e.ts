@@ -13,7 +13,7 @@ import { Shop } from './shop.ts'
 import { sql } from './sql.ts'
 import { eventsByOrder } from './topic.ts'
 
-const orders = Number(process.env.CAMPAIGN_ORDERS ?? 150)
+const orders = Number(process.env.CAMPAIGN_ORDERS ?? 100)
 const seed = Number(process.env.CAMPAIGN_SEED ?? Date.now() % 1_000_000)
 /** Seconds. */
 const killEvery = Number(process.env.CAMPAIGN_KILL_EVERY ?? 2)

@@ -184,7 +184,8 @@ test('rule 12: what waits in a database that comes while lanes are made is compa
   }
   const relay = await rig.relay(unique('swapped'), { run }, log)
   await drained()
-  assert.deepEqual(waiting, [1, 1])
+  // On a busy machine it may lose the leadership meanwhile, and compare once more.
+  assert.ok(waiting.length >= 2 && waiting.every((rows) => rows === 1), `${waiting}`)
   await rig.stop(relay)
 })
 
