@@ -1,9 +1,8 @@
 // Where the console and the services are.
+import { consumers, type ServiceName as Service, serviceNames as services } from '@inorder/contracts/service-names.ts'
 import { Failure } from './failure.ts'
 
-export const consumers = ['order', 'inventory', 'billing', 'shipping'] as const
-export const services = ['cart', ...consumers] as const
-export type Service = (typeof services)[number]
+export { consumers, type Service, services }
 export type Where = 'console' | Service
 export type Addresses = Readonly<Record<Where, string>>
 

@@ -1,13 +1,12 @@
 // What does not go on by itself, in one service or all: parked events, effects that fail, events that Kafka refuses, orders
 // that the cart holds.
+import { withEffects } from '@inorder/contracts/service-names.ts'
 import { consumers, type Service, services } from './addresses.ts'
 import { query } from './ask.ts'
 import type { Context } from './context.ts'
 
 export const kinds = ['events', 'effects', 'set-aside', 'orders'] as const
 export type Kind = (typeof kinds)[number]
-
-const withEffects: readonly Service[] = ['billing', 'shipping']
 
 export const servicesWith: Record<Kind, readonly Service[]> = {
   events: consumers,

@@ -4,10 +4,6 @@
 export const shown = (text: string): string =>
   text.replace(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{Cs}]/gu, (char) => `\\u{${char.codePointAt(0)!.toString(16)}}`)
 
-/** An argument for a POSIX shell. */
-export const quoted = (argument: string): string =>
-  /^[\w@%+:,./-]+$/.test(argument) ? argument : `'${argument.replaceAll("'", `'\\''`)}'`
-
 export function age(ms: number): string {
   const seconds = Math.max(ms, 0) / 1_000
   if (seconds < 10) return `${seconds.toFixed(1)} s`

@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict'
 import { execFileSync } from 'node:child_process'
 import { test } from 'node:test'
-import { age, pairs, pasteable, quoted, shown, table, when } from './text.ts'
+import { quoted } from '@inorder/contracts/shell.ts'
+import { age, pairs, pasteable, shown, table, when } from './text.ts'
 
 test('nothing foreign reaches the terminal as a control character, nor turns the direction of writing', () => {
   assert.equal(shown('a\x1b[2Jb\r\nc\x00\x7f\u009b'), 'a\\u{1b}[2Jb\\u{d}\\u{a}c\\u{0}\\u{7f}\\u{9b}')

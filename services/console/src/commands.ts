@@ -1,9 +1,5 @@
 // Commands of `inorder`, the command line, that a person can paste into a POSIX shell as they are.
-
-const plain = /^[\w@%+:,./-]+$/
-
-/** One word of a shell, whatever it holds: within single quotes nothing means anything but the quote itself. */
-export const quoted = (text: string): string => (plain.test(text) ? text : `'${text.replaceAll("'", `'\\''`)}'`)
+import { quoted } from '@inorder/contracts/shell.ts'
 
 /** `true`: an option without a value. */
 type Options = Record<string, string | true>

@@ -1,10 +1,10 @@
 // Facts about an order of version 2, with which nothing is wrong, and what can be changed in them.
+import type { ServiceName } from '@inorder/contracts/service-names.ts'
 import type { OutboxRow } from '@inorder/contracts/timeline.ts'
 import type { EffectOfKey } from '@inorder/messaging/effects/ops.ts'
 import type { ParkedEvent } from '@inorder/messaging/inbox/ops.ts'
 import type { Pause } from '@inorder/messaging/inbox/pause.ts'
 import type { Facts, ServiceFacts } from './facts.ts'
-import type { ServiceName } from './services.ts'
 
 export const time = '2026-11-23T14:20:19.000Z'
 const later = '2026-11-23T14:21:00.000Z'

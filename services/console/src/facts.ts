@@ -1,10 +1,11 @@
 // What the services tell of one order, asked of all at once.
+import { type ServiceName, withEffects } from '@inorder/contracts/service-names.ts'
 import type { OrderVersion, OutboxRow } from '@inorder/contracts/timeline.ts'
 import type { EffectOfKey } from '@inorder/messaging/effects/ops.ts'
 import type { ParkedEvent, PartitionPosition, StateOfKey } from '@inorder/messaging/inbox/ops.ts'
 import type { Pause } from '@inorder/messaging/inbox/pause.ts'
 import { partitionOf } from '@inorder/messaging/kafka/partitioner.ts'
-import { type Answer, deadlineMs, type ServiceName } from './services.ts'
+import { type Answer, deadlineMs } from './services.ts'
 
 export interface ServiceFacts {
   /** Why the service counts as unreachable: `does not answer`; null: it told what it was asked for. */
@@ -61,7 +62,6 @@ type Ask = (service: ServiceName, path: string) => Promise<Answer>
 
 const mostVersions = 1_000
 const mostLacking = 10
-const withEffects: readonly ServiceName[] = ['billing', 'shipping']
 
 export async function factsOf(viewer: Viewer, orderId: string): Promise<Facts> {
   const signal = AbortSignal.timeout(deadlineMs)

@@ -1,9 +1,7 @@
 // The one way to the services. Each is asked as the user who asks the console: it has no credential of its own.
+import type { ServiceName } from '@inorder/contracts/service-names.ts'
 import { boundedText } from '@inorder/storage/bounded-text.ts'
 import type { ConsoleConfig } from './config.ts'
-
-export const serviceNames = ['cart', 'order', 'inventory', 'billing', 'shipping'] as const
-export type ServiceName = (typeof serviceNames)[number]
 
 /** Of the request that came to the console: `request.headers` is one. */
 export interface Asking {

@@ -1,10 +1,11 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import type { ServiceName } from '@inorder/contracts/service-names.ts'
 import { Timeline } from '@inorder/contracts/timeline.ts'
 import { shapeOf, validatorCompiler } from '@inorder/http/validation.ts'
 import fastify from 'fastify'
 import { effect, parked, row, time } from './facts.fixture.ts'
-import type { Answer, ServiceName, Services } from './services.ts'
+import type { Answer, Services } from './services.ts'
 import { timelineOf, timelineRoutes } from './timeline.ts'
 
 const ok = (body: unknown, etag: string | null = null): Answer => ({ reachable: true, status: 200, body, etag })

@@ -1,14 +1,16 @@
 // What the verdict offers: nothing that cannot help, and commands that a shell takes as they are meant.
+
 import assert from 'node:assert/strict'
 import { execFileSync } from 'node:child_process'
 import { chmodSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, test } from 'node:test'
+import { quoted } from '@inorder/contracts/shell.ts'
 import { Verdict } from '@inorder/contracts/timeline.ts'
 import { shapeOf } from '@inorder/http/validation.ts'
 import fc from 'fast-check'
-import { command, quoted } from './commands.ts'
+import { command } from './commands.ts'
 import { effect, factsOf, parked, pause, row } from './facts.fixture.ts'
 import { verdictOf } from './verdict.ts'
 

@@ -1,7 +1,7 @@
 // Completion of commands, options and their values by a shell, made of the commands as they are.
+import { quoted } from '@inorder/contracts/shell.ts'
 import type { Command, Option } from 'commander'
 import type { Add } from '../command.ts'
-import { quoted } from '../text.ts'
 
 const shells = { bash, zsh, fish }
 

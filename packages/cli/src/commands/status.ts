@@ -1,11 +1,12 @@
 // Whether anything needs someone: every service at a glance, and then what waits for a person, the oldest first.
+import { quoted } from '@inorder/contracts/shell.ts'
 import { consumers, type Service, services } from '../addresses.ts'
 import { NoAnswer } from '../ask.ts'
 import type { Add } from '../command.ts'
 import type { Context } from '../context.ts'
 import { exitCodes, Failure, Refused } from '../failure.ts'
 import { type Group, groupsIn, type Kind } from '../held.ts'
-import { count, quoted, shown, table, when } from '../text.ts'
+import { count, shown, table, when } from '../text.ts'
 import type { Job } from './jobs.ts'
 import { positionsOf, totalLag } from './lag.ts'
 import { type Pause, pauseTable } from './pauses.ts'

@@ -1,6 +1,6 @@
 // Who did what, of all services in one list. Each service has its own numbers: a page begins behind one of each.
+import { type ServiceName, serviceNames } from '@inorder/contracts/service-names.ts'
 import type { AuditEntry } from '@inorder/messaging/outbox/ops.ts'
-import { type ServiceName, serviceNames } from '../services.ts'
 import { type Html, html } from './html.ts'
 import { badge, lines, nothing, pager } from './parts.ts'
 import { when } from './time.ts'

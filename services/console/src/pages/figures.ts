@@ -1,8 +1,8 @@
 // The figures of the live charts. However many people look, each service is asked for its metrics once in 5 s; where nobody
 // looks, never.
-import { type ServiceName, type Services, serviceNames } from '../services.ts'
+import { consumers, type ServiceName, serviceNames } from '@inorder/contracts/service-names.ts'
+import type { Services } from '../services.ts'
 import { type Samples, samplesOf } from './prometheus.ts'
-import { consumers } from './viewer.ts'
 
 const everyMs = 5_000
 /** Fifteen minutes. */

@@ -1,7 +1,7 @@
 // What one service holds of one order: the events as they came, the slow effects, and what can be done with them.
+import type { ServiceName } from '@inorder/contracts/service-names.ts'
 import type { ShownEffect } from '@inorder/messaging/effects/ops.ts'
 import type { ParkedDetail, Redriven } from '@inorder/messaging/inbox/ops.ts'
-import type { ServiceName } from '../services.ts'
 import { act } from './act.ts'
 import { type Html, html } from './html.ts'
 import { badge, counted, lines, nothing, table } from './parts.ts'

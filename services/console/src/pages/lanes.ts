@@ -1,6 +1,6 @@
 // One order's way as a picture: a lane for each service, a column for each version. The table below it says the same.
+import { serviceNames } from '@inorder/contracts/service-names.ts'
 import type { ServiceView, Timeline } from '@inorder/contracts/timeline.ts'
-import { serviceNames } from '../services.ts'
 import { type Html, html } from './html.ts'
 
 /** The newest so many versions have a column. */

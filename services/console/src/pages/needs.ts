@@ -1,10 +1,10 @@
 // What needs somebody now, of all services, the oldest first.
+import { consumers, type ServiceName, serviceNames, withEffects } from '@inorder/contracts/service-names.ts'
 import type { HeldEffect } from '@inorder/messaging/effects/ops.ts'
 import type { Job, ParkedGroup } from '@inorder/messaging/inbox/ops.ts'
 import type { SetAside } from '@inorder/messaging/outbox/ops.ts'
-import type { Answer, ServiceName } from '../services.ts'
-import { serviceNames } from '../services.ts'
-import { consumers, type Lists, type Of, pathOf, queryOf, type Viewer } from './viewer.ts'
+import type { Answer } from '../services.ts'
+import { type Lists, type Of, pathOf, queryOf, type Viewer } from './viewer.ts'
 
 /** An order that the cart cannot join with the log. */
 export interface HeldOrder {
@@ -38,8 +38,8 @@ const most = 200
 export async function troubleOf(viewer: Viewer): Promise<Trouble> {
   const [groups, effects, failing, setAside, held, jobs, health] = await Promise.all([
     viewer.lists<ParkedGroup>(consumers, `/ops/parked/groups?limit=${most}`),
-    viewer.lists<HeldEffect>(['billing', 'shipping'], `/ops/effects?limit=${most}`),
-    viewer.lists<HeldEffect>(['billing', 'shipping'], `/ops/effects?state=failing&limit=${most}`),
+    viewer.lists<HeldEffect>(withEffects, `/ops/effects?limit=${most}`),
+    viewer.lists<HeldEffect>(withEffects, `/ops/effects?state=failing&limit=${most}`),
     viewer.lists<SetAside>(serviceNames, `/ops/set-aside?limit=${most}`),
     viewer.lists<HeldOrder>(['cart'], `/ops/held?limit=${most}`),
     viewer.lists<Job>(consumers, '/ops/jobs?limit=1'),

@@ -1,6 +1,7 @@
 // All that a page can ask a service to change, and where the user is then: what stands here is all that a form can reach.
+
 import { Problem } from '@inorder/contracts/problems.ts'
-import { type ServiceName, serviceNames } from '../services.ts'
+import { type ServiceName, serviceNames } from '@inorder/contracts/service-names.ts'
 import type { Operation } from './act.ts'
 import { pathOf, queryOf } from './viewer.ts'
 

@@ -1,7 +1,8 @@
 // One order: why it stands where it does, what can be done, and its way through all services.
+
 import type { Order } from '@inorder/contracts/order.ts'
+import { type ServiceName, serviceNames } from '@inorder/contracts/service-names.ts'
 import type { ServiceView, Timeline, Verdict, VerdictState } from '@inorder/contracts/timeline.ts'
-import { type ServiceName, serviceNames } from '../services.ts'
 import { type Html, html, type Value } from './html.ts'
 import { lanes } from './lanes.ts'
 import { badge, counted, nothing, type Tone, table } from './parts.ts'

@@ -1,8 +1,8 @@
 // What is parked, of all services: groups by cause, and from a group the orders of it.
+import type { ServiceName } from '@inorder/contracts/service-names.ts'
 import type { HeldEffect } from '@inorder/messaging/effects/ops.ts'
 import type { Job, ParkedGroup, ParkedKey } from '@inorder/messaging/inbox/ops.ts'
 import type { SetAside } from '@inorder/messaging/outbox/ops.ts'
-import type { ServiceName } from '../services.ts'
 import { act } from './act.ts'
 import { type Html, html } from './html.ts'
 import type { HeldOrder } from './needs.ts'

@@ -1,6 +1,8 @@
 // Which pages there are, what each asks, and what it makes of the answers.
+
 import type { Order } from '@inorder/contracts/order.ts'
 import { Problem } from '@inorder/contracts/problems.ts'
+import { consumers, type ServiceName, serviceNames, withEffects } from '@inorder/contracts/service-names.ts'
 import type { Timeline } from '@inorder/contracts/timeline.ts'
 import type { HeldEffect, ShownEffect } from '@inorder/messaging/effects/ops.ts'
 import type {
@@ -12,7 +14,7 @@ import type {
   Redriven,
 } from '@inorder/messaging/inbox/ops.ts'
 import type { SetAside } from '@inorder/messaging/outbox/ops.ts'
-import { type Answer, type ServiceName, serviceNames } from '../services.ts'
+import type { Answer } from '../services.ts'
 import { audit, auditOf } from './audit.ts'
 import { heldKey } from './held-key.ts'
 import { type Html, html } from './html.ts'
@@ -27,7 +29,7 @@ import { parked, parkedKeys } from './parked.ts'
 import { nothing, refusal } from './parts.ts'
 import { topics } from './topics.ts'
 import { tryIt } from './try-it.ts'
-import { consumers, type List, pathOf, type Viewer } from './viewer.ts'
+import { type List, pathOf, type Viewer } from './viewer.ts'
 
 export interface Asked {
   viewer: Viewer
@@ -146,8 +148,6 @@ export const pagesOf = ({ timelineOf, poisons }: Sources): Record<string, (asked
     page: { title: 'Try it', main: tryIt({ orderId: query('orderId') || `try-${newId()}`, poisons }) },
   }),
 })
-
-const withEffects: readonly ServiceName[] = ['billing', 'shipping']
 
 const refused = (title: string, answer: Answer, service: ServiceName): Found => ({
   page: { title, main: refusal(answer, service) },

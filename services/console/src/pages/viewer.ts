@@ -1,7 +1,6 @@
 // What the pages ask the services, always as the user who looks: nobody sees more here than a service would tell them.
-import type { Answer, Asking, ServiceName, Services } from '../services.ts'
-
-export const consumers = ['order', 'inventory', 'billing', 'shipping'] as const satisfies ServiceName[]
+import type { ServiceName } from '@inorder/contracts/service-names.ts'
+import type { Answer, Asking, Services } from '../services.ts'
 
 /** An item of a list, and the service that has it. */
 export type Of<Item> = Item & { service: ServiceName }

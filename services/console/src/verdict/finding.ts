@@ -1,8 +1,8 @@
 // What a rule of the verdict finds, and what the rules ask of the facts.
+import { type ServiceName, serviceNames } from '@inorder/contracts/service-names.ts'
 import type { Verdict, VerdictCause, VerdictState } from '@inorder/contracts/timeline.ts'
 import type { ParkedEvent } from '@inorder/messaging/inbox/ops.ts'
 import type { Facts, ServiceFacts } from '../facts.ts'
-import { type ServiceName, serviceNames } from '../services.ts'
 
 export interface Finding {
   state: VerdictState

@@ -1,12 +1,13 @@
 // What can help, for each cause: only what can change something as things stand, the best first.
+
 import { allowedAfter } from '@inorder/contracts/lifecycle.ts'
+import type { ServiceName } from '@inorder/contracts/service-names.ts'
 import type { OutboxRow, Verdict } from '@inorder/contracts/timeline.ts'
 import type { ShownEffect } from '@inorder/messaging/effects/ops.ts'
 import type { ParkedEvent } from '@inorder/messaging/inbox/ops.ts'
 import type { Pause } from '@inorder/messaging/inbox/pause.ts'
 import { command } from '../commands.ts'
 import type { Facts, ServiceFacts } from '../facts.ts'
-import type { ServiceName } from '../services.ts'
 
 type Steps = Verdict['next']
 

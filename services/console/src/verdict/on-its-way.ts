@@ -1,6 +1,6 @@
 // Where an order is on its way, and what keeps it there.
+import { type ServiceName, serviceNames } from '@inorder/contracts/service-names.ts'
 import type { Facts } from '../facts.ts'
-import { type ServiceName, serviceNames } from '../services.ts'
 import { consumers, type Finding, isBehind, newest, pending, reachable } from './finding.ts'
 import * as steps from './next-steps.ts'
 import { and } from './wording.ts'

@@ -1,8 +1,8 @@
 // What others have to do for an order, or did not: payment gateway, carrier, whoever fills the stock.
+import type { ServiceName } from '@inorder/contracts/service-names.ts'
 import type { Verdict, VerdictCause } from '@inorder/contracts/timeline.ts'
 import type { ShownEffect } from '@inorder/messaging/effects/ops.ts'
 import type { Facts, ServiceFacts } from '../facts.ts'
-import type { ServiceName } from '../services.ts'
 import { consumers, type Finding, isBehind, pending } from './finding.ts'
 import * as steps from './next-steps.ts'
 import { receiverOf, shortened } from './wording.ts'

@@ -1,0 +1,7 @@
+/** Those that read the events of an order. */
+export const consumers = ['order', 'inventory', 'billing', 'shipping'] as const
+/** Those through which an order goes, in its way. */
+export const serviceNames = ['cart', ...consumers] as const
+export type ServiceName = (typeof serviceNames)[number]
+/** Those with slow effects. */
+export const withEffects: readonly ServiceName[] = ['billing', 'shipping']
