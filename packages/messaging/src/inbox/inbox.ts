@@ -1,3 +1,14 @@
+// Kafka -> database, each event once in effect (rules 13 to 21). The way of a batch:
+//
+//   reader.ts         opens the stream, and compares where it begins with the positions and the log
+//   applier.ts        takes what was read and decodes it; has it committed, again and again where that fails
+//   commit.ts         the whole batch, or less and less of it, until it is known whose fault a failure is
+//   batch.ts          one transaction: positions, keys and what is parked of them are locked and read,
+//   decide.ts         it is decided what becomes of each record: applied, a duplicate, or parked,
+//   apply.ts          by the service's handler; and all that is written at once
+//   after-commit.ts   metrics, log lines, and whoever waits for it
+//
+// Beside it, under the same locks: the operator (operator.ts), jobs (jobs.ts) and pauses (pause-operator.ts).
 import type { WokenLoop } from '@inorder/storage/woken-loop.ts'
 import type { Pool } from 'pg'
 import type { Logger } from 'pino'
@@ -6,35 +17,27 @@ import type { KafkaAccess } from '../kafka/access.ts'
 import { KafkaAdmin } from '../kafka/admin.ts'
 import { TopicConsumer } from '../kafka/consumer.ts'
 import { Decoder } from '../kafka/decode.ts'
-import { KafkaRefused, KafkaUnavailable } from '../kafka/errors.ts'
-import { placeName } from '../kafka/event.ts'
-import type { SourceRecord } from '../kafka/record.ts'
 import { readRecord } from '../kafka/record-at.ts'
 import type { SchemaRegistry } from '../kafka/registry.ts'
-import { traceBatch } from '../kafka/spans.ts'
 import type { Topic } from '../kafka/topic.ts'
-import { trailOf } from '../kafka/trail.ts'
-import { logChanges } from '../outbox/log-changes.ts'
 import type { Relay } from '../outbox/relay.ts'
-import type { Saved } from './apply.ts'
-import type { BatchResult } from './batch.ts'
+import { AfterCommit } from './after-commit.ts'
 import { dueKeysLoop } from './due-keys.ts'
 import type { Handler } from './handler.ts'
 import { jobMetrics } from './job-metrics.ts'
 import { type JobOps, Jobs } from './jobs.ts'
-import { isFailed } from './key-state.ts'
 import { LogCheck } from './log-check.ts'
-import { type InboxMetrics, inboxMetrics } from './metrics.ts'
+import { inboxMetrics } from './metrics.ts'
 import { Operator } from './operator.ts'
 import type { PartitionPosition } from './ops.ts'
 import { parkedFigures } from './parked-figures.ts'
 import { type Holder, holderOf } from './parked-listing.ts'
 import type { Pause } from './pause.ts'
 import { pauseMetrics } from './pause-metrics.ts'
-import { type PauseOps, Pauses } from './pause-operator.ts'
+import { PauseOperator, type PauseOps } from './pause-operator.ts'
 import { pauseOf } from './pauses.ts'
+import { Positions } from './positions.ts'
 import { Reader } from './reader.ts'
-import { shownPositions } from './store.ts'
 import { TopicKeys } from './topic-keys.ts'
 
 export interface InboxOptions<State, Event> {
@@ -73,24 +76,6 @@ export interface Applied<State, Event> {
   readonly state: State
 }
 
-const changeOf = ({ key, version, record }: { key: string; version: number; record: SourceRecord | undefined }) => ({
-  key,
-  version,
-  ...trailOf(record),
-})
-
-const askDeadlineMs = 1_000
-
-/** What is known without Kafka, where it does not answer. */
-async function answerOr<Answer>(unknown: Answer, asking: Promise<Answer>): Promise<Answer> {
-  try {
-    return await asking
-  } catch (error) {
-    if (!(error instanceof KafkaUnavailable || error instanceof KafkaRefused)) throw error
-    return unknown
-  }
-}
-
 /** A service's reading end of a topic. `apply` sees each key's events once each, in order; everything else is here. */
 export class Inbox<State, Event> {
   /** Resolves when Kafka has been reached, and where reading starts is known to be right. */
@@ -98,69 +83,83 @@ export class Inbox<State, Event> {
   /** Every key that the topic ever brought. */
   readonly topicKeys: TopicKeys
   readonly ops: Ops
+  readonly #topic: Topic<Event>
+  readonly #options: InboxOptions<State, Event>
+  readonly #admin: KafkaAdmin
+  readonly #reader: Reader<State, Event>
+  readonly #positions: Positions
+  readonly #jobs: Jobs
   /** Of keys of which more waits than one transaction takes. */
   readonly #due: WokenLoop
   readonly #numbering: WokenLoop
-  readonly #jobs: Jobs
-  readonly #topic: Topic<Event>
-  readonly #options: InboxOptions<State, Event>
-  readonly #reader: Reader<State, Event>
-  readonly #admin: KafkaAdmin
-  readonly #metrics: InboxMetrics
 
   constructor(topic: Topic<Event>, handler: Handler<State, Event>, options: InboxOptions<State, Event>) {
-    const { pool, brokers, access, registry, group, instance, groupInstanceId, logger, metrics } = options
+    const { pool, brokers, access, registry, group, instance, groupInstanceId, logger, onApplied, relay } = options
     this.#topic = topic
     this.#options = options
-    this.topicKeys = new TopicKeys(pool, topic.name)
-    this.#numbering = this.topicKeys.loop(logger)
-    this.#admin = new KafkaAdmin({ brokers, access, clientId: instance })
+    const cluster = { brokers, access, clientId: instance }
+    this.#admin = new KafkaAdmin(cluster)
     const log = new LogCheck({ pool, kafka: this.#admin, topic: topic.name, logger })
-    this.#metrics = inboxMetrics(metrics, {
+    const context = { topic, handler, decoder: new Decoder(topic, registry), service: group, instance }
+    const metrics = inboxMetrics(options.metrics, {
       lag: () => this.#reader.lag,
       stalled: () => this.#reader.stalled.length,
       parked: () => parkedFigures(pool),
     })
-    const context = { topic, handler, decoder: new Decoder(topic, registry), service: group, instance }
-    const operator = new Operator({
-      pool,
-      context,
+    const afterCommit = new AfterCommit<State, Event>({
+      topic,
       logger,
-      metrics: this.#metrics,
-      readRecord: (place) => readRecord({ brokers, access, clientId: instance }, this.#admin, topic.name, place),
-      onSaved: (saved) => this.#saved(saved),
+      metrics,
+      onApplied,
+      onDue: () => this.#due.wake(),
+      onCopies: () => relay?.wake(),
     })
-    jobMetrics(metrics, pool)
-    this.#jobs = new Jobs({ pool, instance, logger, redrive: (key, redrive) => operator.redrive(key, redrive) })
-    pauseMetrics(metrics, pool)
-    const pauses = new Pauses({ pool, logger, instance })
-    this.ops = Object.assign(operator, {
-      jobs: this.#jobs,
-      positions: () => this.#shownPositions(),
-      acceptLoss: (partition: number, by: string) => log.acceptLoss(partition, by),
-      pauses,
-    })
-    const endPassed = () => pauses.endPassed()
-    this.#due = dueKeysLoop({ pool, logger, endPassed, goOn: (key) => operator.goOn(key) })
+
+    // 1. Batches.
     this.#reader = new Reader({
       pool,
       logger,
       source: new TopicConsumer({
-        brokers,
-        access,
+        ...cluster,
         group,
-        clientId: instance,
         groupInstanceId,
         topic: topic.name,
-        metrics,
+        metrics: options.metrics,
         onTrouble: (error) => logger.debug({ err: error }, 'trouble with Kafka'),
       }),
       context,
       log,
-      metrics: this.#metrics,
-      onCommitted: (result, seconds) => this.#committed(result, seconds),
+      metrics,
+      onCommitted: (result, seconds) => afterCommit.batch(result, seconds),
     })
     this.ready = this.#reader.ready
+    this.#positions = new Positions({ pool, kafka: this.#admin, topic: topic.name, group, reader: this.#reader })
+    this.topicKeys = new TopicKeys(pool, topic.name)
+    this.#numbering = this.topicKeys.loop(logger)
+
+    // 2. What an operator does.
+    const operator = new Operator({
+      pool,
+      context,
+      logger,
+      metrics,
+      readRecord: (place) => readRecord(cluster, this.#admin, topic.name, place),
+      onSaved: (saved) => afterCommit.saved(saved),
+    })
+    this.#jobs = new Jobs({ pool, instance, logger, redrive: (key, redrive) => operator.redrive(key, redrive) })
+    jobMetrics(options.metrics, pool)
+    const pauses = new PauseOperator({ pool, logger, instance })
+    pauseMetrics(options.metrics, pool)
+    this.ops = Object.assign(operator, {
+      jobs: this.#jobs,
+      positions: () => this.#positions.shown(),
+      acceptLoss: (partition: number, by: string) => log.acceptLoss(partition, by),
+      pauses,
+    })
+
+    // 3. What both leave to be gone on with.
+    const endPassed = () => pauses.endPassed()
+    this.#due = dueKeysLoop({ pool, logger, endPassed, goOn: (key) => operator.goOn(key) })
   }
 
   start(): void {
@@ -179,7 +178,10 @@ export class Inbox<State, Event> {
     await this.#admin.close()
   }
 
-  /** What it lacks for its work: Kafka, whether it has been reached yet or not; records, until an operator accepts their loss; a batch that fails. */
+  /**
+   * What it lacks for its work: Kafka, whether it has been reached yet or not; records, until an operator accepts their
+   * loss; a batch that fails.
+   */
   missing(): string[] {
     const { name } = this.#topic
     const lost = this.#reader.stopped.map((partition) => `records of ${name}/${partition}`)
@@ -200,86 +202,7 @@ export class Inbox<State, Event> {
   }
 
   /** How far each partition is applied, and how far its log goes. */
-  async positions(): Promise<Omit<PartitionPosition, 'owner' | 'stalledSeconds'>[]> {
-    const { topicId } = this.#reader
-    // Before the log is asked: a position that was read later could be past the end that was asked for earlier.
-    const next = await shownPositions(this.#options.pool, this.#topic.name, topicId)
-    const ends = await this.#ends(topicId)
-    const partitions = new Set([...next.keys(), ...ends.keys()])
-    return [...partitions]
-      .sort((a, b) => a - b)
-      .map((partition) => {
-        const applied = Number(next.get(partition) ?? 0n)
-        const end = Number(ends[partition] ?? -1n)
-        // An end below the position is another log's, or that of one that was cut: how far this one goes is unknown.
-        const isKnown = end >= applied
-        return { partition, next: applied, end: isKnown ? end : null, lag: isKnown ? end - applied : null }
-      })
-  }
-
-  /** Of the topic that is read; none while Kafka does not answer, or when the topic was made again under its name. */
-  async #ends(topicId: string | undefined): Promise<bigint[]> {
-    const { id, ends } = await answerOr<{ id?: string; ends: bigint[] }>(
-      { ends: [] },
-      this.#admin.ends(this.#topic.name, askDeadlineMs),
-    )
-    return id === topicId ? ends : []
-  }
-
-  /** As an operator sees them: with who has each partition, and for how long it has stood still here. */
-  async #shownPositions(): Promise<PartitionPosition[]> {
-    const { group } = this.#options
-    const [positions, owners] = await Promise.all([
-      this.positions(),
-      answerOr(new Map<number, string>(), this.#admin.owners(group, this.#topic.name, askDeadlineMs)),
-    ])
-    const stalled = new Map(this.#reader.stalled.map(({ partition, seconds }) => [partition, seconds]))
-    return positions.map((position) => ({
-      ...position,
-      owner: owners.get(position.partition) ?? null,
-      stalledSeconds: stalled.get(position.partition) ?? null,
-    }))
-  }
-
-  #committed(result: BatchResult<State, Event>, seconds: number): void {
-    const { logger } = this.#options
-    const metrics = this.#metrics
-    metrics.healed.inc(result.healed)
-    if (result.size > 0) metrics.batchSize.observe(result.size)
-    metrics.batchSeconds.observe(seconds)
-    for (const { key, topicId, version, parking, ...at } of result.moved) {
-      if (!parking) logger.info({ key, event: placeName(topicId, at), version }, 'a record that waited is applied')
-    }
-    this.#saved(result, seconds)
-  }
-
-  /** What a batch and a redrive have in common. */
-  #saved(saved: Saved<State, Event>, seconds = 0): void {
-    const { logger, onApplied, relay } = this.#options
-    const metrics = this.#metrics
-    metrics.applied.inc(saved.applied.length)
-    metrics.duplicates.inc(saved.duplicates)
-    const { occurredAt } = this.#topic
-    const now = Date.now()
-    if (occurredAt) for (const { event } of saved.applied) metrics.endToEnd.observe((now - occurredAt(event)) / 1000)
-    logChanges(logger, saved.applied, changeOf, 'event applied')
-    traceBatch('inbox batch', performance.now() - seconds * 1000, saved.applied, changeOf)
-    if (saved.duplicates > 0) logger.info({ duplicates: saved.duplicates }, 'duplicates were dropped')
-    for (const { key, topicId, parking, before, ...at } of saved.moved) {
-      if (!parking || (parking.state === before?.state && isFailed(parking) === isFailed(before))) continue
-      if (!before) metrics.parked.inc({ cause: parking.cause })
-      logger[isFailed(parking) ? 'warn' : 'info'](
-        { key, event: placeName(topicId, at), ...parking },
-        'a record was parked: see GET /ops/parked/{key}',
-      )
-    }
-    for (const { key, topicId, version, ...at } of saved.late)
-      logger.error(
-        { alarm: 'skipped-version-arrived', key, version, event: placeName(topicId, at) },
-        'a version that an operator skipped came after all: it is not applied, and is in the audit',
-      )
-    if (saved.due) this.#due.wake()
-    if (saved.applied.length > 0) onApplied?.(saved.applied)
-    if (saved.copies.length > 0) relay?.wake()
+  positions(): ReturnType<Positions['read']> {
+    return this.#positions.read()
   }
 }

@@ -10,7 +10,7 @@ import { jobMetrics } from './job-metrics.ts'
 import { Jobs } from './jobs.ts'
 import { framed, modelHandler, recordOf } from './model-topic.fixture.ts'
 import { parkedEvents } from './parked-listing.ts'
-import { Pauses } from './pause-operator.ts'
+import { PauseOperator } from './pause-operator.ts'
 import { event as eventOf, inboxRig, lossy, newer, poison } from './rig.fixture.ts'
 import { caughtUp, event, service, someKeys, versions } from './running-inbox.fixture.ts'
 
@@ -207,7 +207,7 @@ test('a registry that is away is no failure: the job waits for it', async (t) =>
 test('while the inbox is paused a job waits; a key that is paused is left as failed', async (t) => {
   const { keys, find, filter, ...consumer } = await parkedKeys(3)
   find()
-  const pauses = new Pauses({ pool, logger, instance: 'test' })
+  const pauses = new PauseOperator({ pool, logger, instance: 'test' })
   const inbox = { what: 'inbox', name: '' } as const
   await pauses.pause(inbox, { operator: 'ann' })
   await pauses.pause({ what: 'key', name: keys[1]! }, { operator: 'ann' })

@@ -4,7 +4,7 @@ import { transaction } from '@inorder/storage/transaction.ts'
 import type { Pool } from 'pg'
 import type { Logger } from 'pino'
 import type { KafkaAdmin, TopicLog } from '../kafka/admin.ts'
-import { KafkaRefused, KafkaUnavailable } from '../kafka/errors.ts'
+import { isKafkaFailure } from '../kafka/errors.ts'
 import { addAudit } from '../outbox/audit.ts'
 import type { Refused } from '../outbox/ops.ts'
 import type { LogState } from './log-verdict.ts'
@@ -90,7 +90,7 @@ export class LogCheck {
     try {
       log = await kafka.log(topic, deadlineMs)
     } catch (error) {
-      if (!(error instanceof KafkaUnavailable || error instanceof KafkaRefused)) throw error
+      if (!isKafkaFailure(error)) throw error
       return { refused: 'kafka-away', detail: 'Kafka does not say what it still holds. Try again.' }
     }
     const { id, starts } = log

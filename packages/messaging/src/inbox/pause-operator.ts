@@ -23,7 +23,7 @@ const auditedAs = ({ what, name }: PauseTarget) =>
 /** Of a row, as a cursor of the list. */
 const cursor = `what || ' ' || name COLLATE "C"`
 
-interface PausesOptions {
+interface PauseOperatorOptions {
   pool: Pool
   logger: Logger
   /** Resumes what has passed. */
@@ -35,12 +35,12 @@ interface By {
   reason?: string | null | undefined
 }
 
-export type PauseOps = Pick<Pauses, 'list' | 'pause' | 'resume'>
+export type PauseOps = Pick<PauseOperator, 'list' | 'pause' | 'resume'>
 
-export class Pauses {
-  readonly #options: PausesOptions
+export class PauseOperator {
+  readonly #options: PauseOperatorOptions
 
-  constructor(options: PausesOptions) {
+  constructor(options: PauseOperatorOptions) {
     this.#options = options
   }
 

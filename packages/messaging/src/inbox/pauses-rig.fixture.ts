@@ -1,14 +1,14 @@
 // Who pauses, in the database of a rig, and whether they wait for somebody.
 import type { Pool } from 'pg'
 import { pino } from 'pino'
-import { Pauses } from './pause-operator.ts'
+import { PauseOperator } from './pause-operator.ts'
 
 export const inbox = { what: 'inbox', name: '' } as const
 export const ofKey = (name: string) => ({ what: 'key', name }) as const
 export const ann = { operator: 'ann' }
 
 export function pausesOf(pool: Pool) {
-  const pauses = new Pauses({ pool, logger: pino({ level: 'silent' }), instance: 'test-1' })
+  const pauses = new PauseOperator({ pool, logger: pino({ level: 'silent' }), instance: 'test-1' })
   const waiting = async () =>
     (
       await pool.query(`SELECT FROM pg_stat_activity

@@ -30,3 +30,7 @@ export class TopicMissing extends KafkaRefused {
 export class RecordTooLarge extends Error {
   override readonly name: string = 'RecordTooLarge'
 }
+
+/** Kafka did not answer, or not what it was asked for: it may later. */
+export const isKafkaFailure = (error: unknown): error is KafkaUnavailable | KafkaRefused =>
+  error instanceof KafkaUnavailable || error instanceof KafkaRefused

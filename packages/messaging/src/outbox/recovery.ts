@@ -4,7 +4,7 @@ import type { Logger } from 'pino'
 import type { KafkaAccess } from '../kafka/access.ts'
 import { KafkaAdmin, type TopicLog } from '../kafka/admin.ts'
 import { Decoder } from '../kafka/decode.ts'
-import { KafkaRefused, KafkaUnavailable } from '../kafka/errors.ts'
+import { isKafkaFailure } from '../kafka/errors.ts'
 import { placeName } from '../kafka/event.ts'
 import { readLog } from '../kafka/log-reader.ts'
 import type { SourceRecord } from '../kafka/record.ts'
@@ -45,7 +45,7 @@ const backoff = { firstMs: 1_000, longestMs: 2_000 }
 /** Each may be a megabyte. */
 const mostReadAgain = 20
 
-/** Rule 12: One whose database was restored takes over from it what it has forgotten. */
+/** Rule 12: a service whose database was restored takes over from the log what the database has forgotten. */
 export class LogRecovery<Event> implements ComparedLog {
   readonly topicName: string
   readonly #options: LogRecoveryOptions<Event>
@@ -238,5 +238,4 @@ export class LogRecovery<Event> implements ComparedLog {
   }
 }
 
-const isAbsence = (error: unknown) =>
-  error instanceof KafkaUnavailable || error instanceof KafkaRefused || error instanceof RegistryUnavailable
+const isAbsence = (error: unknown) => isKafkaFailure(error) || error instanceof RegistryUnavailable
