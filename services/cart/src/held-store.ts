@@ -1,5 +1,5 @@
 // Orders as log recovery and its operator meet them, in SQL (rule 12).
-import type { Hold } from '@inorder/messaging/outbox/log-recovery.ts'
+import type { Hold } from '@inorder/messaging/outbox/recover-keys.ts'
 import { columns } from '@inorder/storage/columns.ts'
 import type { Tx } from '@inorder/storage/transaction.ts'
 

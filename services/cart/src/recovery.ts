@@ -2,7 +2,7 @@
 import type { OrderEvent } from '@inorder/contracts/order-event.ts'
 import { addAudit } from '@inorder/messaging/outbox/audit.ts'
 import type { HeldEvidence } from '@inorder/messaging/outbox/held-evidence.ts'
-import type { KeyTable } from '@inorder/messaging/outbox/log-recovery.ts'
+import type { KeyTable } from '@inorder/messaging/outbox/recover-keys.ts'
 import { savepoint, sqlFault, type Tx, transaction } from '@inorder/storage/transaction.ts'
 import type { Pool } from 'pg'
 import { endHold, lockHeld, lockRecovered, saveHolds } from './held-store.ts'

@@ -13,7 +13,7 @@ import type { Handler } from '../inbox/handler.ts'
 import { entryOf } from '../inbox/key-state.ts'
 import type { ModelEvent } from '../inbox/model.fixture.ts'
 import { makeModelTable, modelHandler, modelRegistry, modelTopic, recordOf } from '../inbox/model-topic.fixture.ts'
-import { run } from '../inbox/redrive-runs.ts'
+import { takeSteps } from '../inbox/redrive-runs.ts'
 import { Decoder } from '../kafka/decode.ts'
 import { EffectRunner, type EffectRunnerOptions } from './runner.ts'
 
@@ -68,7 +68,7 @@ export async function effectsRig() {
     url: database.url,
     apply,
     /** As an operator does. */
-    redriveEvents: (key: string) => run(pool, key, { key, operator: 'anna' }, contextOf(effectHandler), () => {}),
+    redriveEvents: (key: string) => takeSteps(pool, key, { key, operator: 'anna' }, contextOf(effectHandler), () => {}),
     /** A runner of one kind, `call`, whose perform this is; it has started. */
     runner(perform: EffectKind['perform'], more: Partial<EffectRunnerOptions> = {}) {
       const lines: Record<string, unknown>[] = []

@@ -24,7 +24,7 @@ import { parkedGroups } from './parked-groups.ts'
 import { keysHeldBy, parkedKeys, stateOf } from './parked-listing.ts'
 import { parkedRecords } from './parked-records.ts'
 import type { Action } from './redrive.ts'
-import { learn, run, untilRefused } from './redrive-runs.ts'
+import { learnUnread, takeSteps, untilRefused } from './redrive-runs.ts'
 import { beginning, type Size } from './redrive-steps.ts'
 
 /** So many sessions of the pool are taken by a redrive of many keys; the live traffic needs the others. */
@@ -124,7 +124,7 @@ export class Operator<State, Event> {
   /** Takes the steps that are left of a key that is due. */
   async goOn(key: string): Promise<void> {
     const { pool, context, onSaved } = this.#options
-    await run(pool, key, undefined, context, onSaved)
+    await takeSteps(pool, key, undefined, context, onSaved)
   }
 
   async #act(action: Action): Promise<Redriven | Refused> {
@@ -138,7 +138,7 @@ export class Operator<State, Event> {
       metrics.redriven.inc(saved.applied.length)
       onSaved(saved)
     }
-    const answer = await run(pool, key, action, context, told, 'refused' in atHand ? new Map() : atHand)
+    const answer = await takeSteps(pool, key, action, context, told, 'refused' in atHand ? new Map() : atHand)
     if (!answer) throw new Error(`the redrive of ${key} has no answer`)
     if ('refused' in answer || steps === 0) return answer
     const { applied, remaining, stoppedAt } = answer
@@ -154,7 +154,7 @@ export class Operator<State, Event> {
     const { pool, context, readRecord } = this.#options
     const atHand = await fromLog(pool, key, readRecord)
     if ('refused' in atHand) return atHand
-    await learn(pool, key, beginning.readTo, context)
+    await learnUnread(pool, key, beginning.readTo, context)
     const one = (size: Size) =>
       withSchemas(pool, context, (tx) => rolledBack(tx, () => dryRun(tx, key, context, size, atHand)))
     return (await untilRefused(one)).outcome

@@ -58,6 +58,7 @@ export class Reader<State, Event> {
       ...options,
       ending: this.#ending.signal,
       check: async (stream, outOfSequence) => {
+        // First where it begins; then, once that is right, how far it has come.
         if (stream.starts) await this.#compare(stream)
         if (outOfSequence) await this.#compare(stream)
       },

@@ -19,7 +19,7 @@ const stepsOneByOne = Math.ceil(together.records / oneByOne.records)
  * Does the action, or goes on with what the key is due for. `onSaved` is told after each commit. When it throws, what
  * was committed stays, and the key is due.
  */
-export async function run<State, Event>(
+export async function takeSteps<State, Event>(
   pool: Pool,
   key: string,
   action: Action | undefined,
@@ -29,7 +29,7 @@ export async function run<State, Event>(
 ): Promise<Redriven | Refused | undefined> {
   let progress: Progress = { cursor: beginning, audit: undefined }
   for (let left = 0; ; ) {
-    if (progress.cursor.phase === 'reading') await learn(pool, key, progress.cursor.readTo, context)
+    if (progress.cursor.phase === 'reading') await learnUnread(pool, key, progress.cursor.readTo, context)
     const one = (size: Size) =>
       withSchemas(pool, context, (tx) => advance(tx, key, action, progress, context, size, atHand))
     const taken = left > 0 ? { outcome: await one(oneByOne), refused: false } : await untilRefused(one)
@@ -54,7 +54,7 @@ export async function untilRefused<T>(one: (size: Size) => Promise<T>): Promise<
 }
 
 /** Asks anew for the schemas of what could not be read. */
-export async function learn<State, Event>(
+export async function learnUnread<State, Event>(
   pool: Pool,
   key: string,
   readTo: bigint,

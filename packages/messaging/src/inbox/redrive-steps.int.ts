@@ -9,7 +9,7 @@ import { pino } from 'pino'
 import { dueKeysLoop } from './due-keys.ts'
 import type { ModelRecord } from './model.fixture.ts'
 import { modelHandler } from './model-topic.fixture.ts'
-import { run } from './redrive-runs.ts'
+import { takeSteps } from './redrive-runs.ts'
 import { event, inboxRig, poison } from './rig.fixture.ts'
 
 const { pool, consumer, stored, close } = await inboxRig()
@@ -85,7 +85,7 @@ test('rule 18: killed between two steps, the key goes on by itself before anythi
     ...range(2, count + 2).map((version) => event(version, o, version)),
   ])
   const action = { key: o, operator: 'ann', discard: giveUp(name(1)) }
-  const killed = run(pool, o, action, context, () => {
+  const killed = takeSteps(pool, o, action, context, () => {
     throw new Error('killed')
   })
   await assert.rejects(killed, /killed/)

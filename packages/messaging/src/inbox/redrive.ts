@@ -14,6 +14,7 @@ import { findParked, type ParkedRecord, removeParked } from './parked-store.ts'
 import { firstWaiting, headOf, isParked, unread } from './parked-turns.ts'
 import { pauseText } from './pause.ts'
 import { lockPauseOf } from './pauses.ts'
+import type { Share } from './redrive-sizes.ts'
 import { type AtHand, beginning, type RedriveCursor, type Size, takeStep } from './redrive-steps.ts'
 import { lockKey, saveKeys, skipVersions } from './store.ts'
 
@@ -36,6 +37,8 @@ type Advanced<State, Event> = { readonly saved?: Saved<State, Event> } & (
 )
 
 const longestList = 1_000
+/** Among what could not be read a version is looked for so far. */
+const mostReadAnew: Share = { records: 500, bytes: 8 * 1024 * 1024 }
 
 /**
  * One transaction of an action: it begins, or goes on with what the key is due for, which may be somebody else's. Without
@@ -56,7 +59,8 @@ export async function advance<State, Event>(
   if (pause) return action && { refused: 'paused', detail: pauseText(pause) }
   if (action?.discard && audit === undefined) await lockPositionOf(tx, action.discard.event)
   // 1. The key's row; in the next statements what is parked of it (rule 14).
-  // Not locked: what belongs to none may bear the name of a key that arrives only now, and is not ours to touch.
+  // Without a row nothing of the key itself is parked: only a record that belongs to no key may be kept under this name. What
+  // arrives of the key meanwhile is not ours to touch.
   const { keyState, isLocked } = await lockKey<State, Event>(tx, key)
 
   // 2. What it is due for comes first. A redrive that finds it due for one takes that one's answer.
@@ -170,7 +174,7 @@ async function isThere<State, Event>(
   context: BatchContext<State, Event>,
 ): Promise<boolean> {
   if (await isParked(tx, key, version)) return true
-  const { records } = await unread(tx, key, 0n, { records: 500, bytes: 8 * 1024 * 1024 })
+  const { records } = await unread(tx, key, 0n, mostReadAnew)
   return records.some(
     (row) => row.seq !== target.seq && context.decoder.decode(row.topicId, row.record).version === version,
   )

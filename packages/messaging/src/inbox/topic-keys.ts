@@ -33,7 +33,7 @@ SELECT FROM inbox_position AS p, LATERAL (
 WHERE p.topic = $1 AND newest.last IS NULL LIMIT 1`
 
 const number = `
-WITH lane AS MATERIALIZED (
+WITH of_partition AS MATERIALIZED (
   SELECT topic_id, partition, (
     SELECT coalesce(max(seq), 0) FROM topic_keys AS k
     WHERE k.topic_id = p.topic_id AND k.partition = p.partition AND last IS NOT NULL
@@ -44,7 +44,7 @@ UPDATE topic_keys AS k SET last = new.last
 FROM (
   SELECT topic_id, partition, seq, sum(cardinality(keys)) OVER (ORDER BY seq)
     + (SELECT coalesce(max(last), 0) FROM topic_keys WHERE topic = $1) AS last
-  FROM lane JOIN topic_keys USING (topic_id, partition) WHERE seq > numbered
+  FROM of_partition JOIN topic_keys USING (topic_id, partition) WHERE seq > numbered
 ) AS new
 WHERE k.topic_id = new.topic_id AND k.partition = new.partition AND k.seq = new.seq AND ${ifBegun}`
 

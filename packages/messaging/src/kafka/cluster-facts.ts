@@ -24,7 +24,7 @@ export interface TopicFacts {
   configs: Told<ReadonlyMap<string, string>>
 }
 
-export interface Disk {
+interface Disk {
   broker: number
   folder: string
   /** -1: the broker does not say. */

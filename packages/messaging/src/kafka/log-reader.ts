@@ -7,7 +7,7 @@ import { isControl, isTransactional, type LogBatch, lastOffset } from './log-bat
 import { LogConsumer, type Unread } from './log-consumer.ts'
 import type { SourceRecord } from './record.ts'
 
-export interface LogPiece {
+interface LogPiece {
   topic: string
   topicId: string
   /** By partition: the first offset, and the one behind the last. */

@@ -4,7 +4,7 @@ import { channelName } from './channel.ts'
 import type { DatabaseRun } from './database-run.ts'
 import { endOf, endSession, keepSession, openSession } from './session.ts'
 
-export interface LeadershipOptions {
+interface LeadershipOptions {
   url: string
   instance: string
   run: Pick<DatabaseRun, 'look'>

@@ -10,8 +10,8 @@ import type { RegistryAccess } from '../kafka/registry-access.ts'
 import { activeTraceparent } from '../kafka/spans.ts'
 import type { Topic } from '../kafka/topic.ts'
 import { DatabaseRun, runIdentity } from './database-run.ts'
+import type { ComparedLog } from './log-recovery.ts'
 import { addToOutbox, outboxRecord } from './outbox.ts'
-import type { ComparedLog } from './recovery.ts'
 import { type PublishedTopic, Relay } from './relay.ts'
 
 export interface OutboxOptions {

@@ -8,8 +8,8 @@ import { type DatabaseRun, NotCompared } from './database-run.ts'
 import { Deletions } from './deletions.ts'
 import { LaneTable } from './lane-table.ts'
 import { Lanes, type LanesOptions } from './lanes.ts'
-import { confirmPause, isToPause } from './pause.ts'
-import type { ComparedLog } from './recovery.ts'
+import type { ComparedLog } from './log-recovery.ts'
+import { confirmPause, isToPause } from './relay-pause.ts'
 import { SchemaIds } from './schemas.ts'
 import {
   declareTopic,
@@ -22,7 +22,7 @@ import {
   type Waiting,
 } from './store.ts'
 
-export interface PublisherOptions extends Omit<LanesOptions, 'schemas' | 'deletions' | 'complete'> {
+interface PublisherOptions extends Omit<LanesOptions, 'schemas' | 'deletions' | 'complete'> {
   registry: SchemaRegistry
   topics: readonly { name: string }[]
   run: DatabaseRun

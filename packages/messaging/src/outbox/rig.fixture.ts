@@ -11,8 +11,8 @@ import { Registry } from 'prom-client'
 import { KafkaAdmin } from '../kafka/admin.ts'
 import { SchemaRegistry } from '../kafka/registry.ts'
 import { DatabaseRun } from './database-run.ts'
+import type { ComparedLog } from './log-recovery.ts'
 import { type AddedRow, addToOutbox, type OutboxRecord } from './outbox.ts'
-import type { ComparedLog } from './recovery.ts'
 import { Relay, type RelayOptions } from './relay.ts'
 
 export interface LogRecord {

@@ -16,7 +16,7 @@ export interface OutboxRow {
 }
 
 /** What is asked of one lane. */
-export interface LaneRead {
+interface LaneRead {
   topic: string
   partition: number
   maxBytes: number

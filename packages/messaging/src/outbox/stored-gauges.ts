@@ -7,7 +7,7 @@
 import { Gauge, type Registry } from 'prom-client'
 import { within } from '../kafka/deadline.ts'
 
-export interface StoredGauge<Figures> {
+interface StoredGauge<Figures> {
   name: string
   help: string
   /** Without labels a number, else one for each set of labels. */

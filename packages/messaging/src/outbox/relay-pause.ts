@@ -1,6 +1,7 @@
+// Rule 23: publishing stands still while partitions are raised, by a flag in the database.
 import type { Tx } from '@inorder/storage/transaction.ts'
 
-/** From now on nothing of the topic is published, until `resumeRelay`; `isPaused` says when that has come about. */
+/** Nothing of the topic is published any more, as soon as `relayOf` says `paused`, until `resumeRelay`. */
 export async function pauseRelay(db: Tx, topic: string): Promise<void> {
   await db.query(`UPDATE outbox_topic SET relay = 'pausing' WHERE topic = $1 AND relay = 'runs'`, [topic])
 }
