@@ -3,14 +3,15 @@
 
 import { traceBatch } from '@inorder/messaging/kafka/spans.ts'
 import type { ComparedSessions, DatabaseRun } from '@inorder/messaging/outbox/database-run.ts'
-import type { Delivery } from '@inorder/messaging/outbox/delivery.ts'
+import type { Delivery, EventDelivery } from '@inorder/messaging/outbox/delivery.ts'
 import { logChanges } from '@inorder/messaging/outbox/log-changes.ts'
-import { type EventRecord, stillInOutbox } from '@inorder/messaging/outbox/outbox.ts'
+import type { EventRecord } from '@inorder/messaging/outbox/outbox.ts'
 import type { Relay } from '@inorder/messaging/outbox/relay.ts'
 import { GroupCommit } from '@inorder/storage/group-commit.ts'
 import type { Logger } from 'pino'
+import { deliveryOfEarlier } from './earlier-delivery.ts'
 import { type Committed, commitGroup, commitWaiting, type Locked, type Result, type Write } from './group.ts'
-import { earlierOf, type KeyUse, keyName } from './idempotency.ts'
+import { KeysUnderWay } from './keys-under-way.ts'
 import { type CartOrder, decide, evolve, orderIdOf } from './order.ts'
 import { largestEvent, recordOf } from './order-record.ts'
 import type { Preferences } from './prefer.ts'
@@ -20,7 +21,7 @@ export interface WriteAnswer {
   /** `kafka-away`: rather refused than stored, as the client prefers. */
   result: Result | { kind: 'too-large' } | { kind: 'kafka-away'; retryAfter: number }
   /** Whether Kafka has acknowledged the event behind the outcome; undefined where there is none. */
-  delivery?: 'delivered' | 'pending'
+  delivery?: EventDelivery
 }
 
 /** How long it may wait for Kafka, and whether it is rather refused than stored while Kafka is unavailable. */
@@ -44,7 +45,6 @@ const turnMs = 200
 
 /** So long a new write may have to wait for its group; docs/decisions/overload.md has the figures. */
 const longestWaitMs = 500
-const deletedWithinMs = 100
 
 /** `until`: so long it waits for its group, or for a lock (`performance.now()`). */
 type Queued = Write & { until: number }
@@ -83,12 +83,12 @@ export class Writes {
   readonly #groups: GroupCommit<Queued, Result>
   /** Writes that met a lock, one of an order. Each is tried by itself, on a few of the connections, and delays no other order. */
   readonly #lockTurns: GroupCommit<Queued, Result | Locked>
-  /** The keys that requests of this process use now, with the hashes of their bodies. */
-  readonly #keysUnderWay = new Map<string, Buffer>()
+  readonly #keysUnderWay: KeysUnderWay
 
   constructor(options: WritesOptions) {
     this.#options = options
     this.#delivery = options.relay.delivery
+    this.#keysUnderWay = new KeysUnderWay(options.pool)
     this.#groups = new GroupCommit({
       key: keyOf,
       weight: ({ record }) => Math.ceil((record?.value.length ?? 1) / bytesOfOne),
@@ -138,7 +138,7 @@ export class Writes {
 
     // 2. A repeat of what is stored must not hear that nothing was.
     const { unavailable, retryAfter } = this.#delivery
-    if (unavailable && (strict || this.#options.strict) && !(key && (await this.#isRepeat(key))))
+    if (unavailable && (strict || this.#options.strict) && !(key && (await this.#keysUnderWay.isRepeat(key))))
       return { result: { kind: 'kafka-away', retryAfter } }
 
     // 3. Its turn, with the waiter there before: the relay may be faster than the answer to the commit (rule 7).
@@ -147,7 +147,7 @@ export class Writes {
     let result: Result
     try {
       const submit = () => this.#groups.submit({ ...asked, record, until: performance.now() + longestLockMs })
-      result = await (key ? this.#firstUse(key, submit) : submit())
+      result = await (key ? this.#keysUnderWay.firstUse(key, submit) : submit())
     } catch (error) {
       own.forget()
       throw error
@@ -158,30 +158,7 @@ export class Writes {
     if (eventId === command.eventId) return { result, delivery: await own.within(waitMs) }
     own.forget()
     if (eventId === undefined) return { result }
-    return { result, delivery: await this.#deliveryOfEarlier(eventId, waitMs, database) }
-  }
-
-  /**
-   * A second use of a key does not wait for the first: it is told what is stored, which any number of repeats can be at
-   * once, or else that the key is undecided. So a group never has two of one key (rule 1).
-   */
-  async #firstUse(key: KeyUse, submit: () => Promise<Result>): Promise<Result> {
-    const name = keyName(key)
-    const underWay = this.#keysUnderWay.get(name)
-    if (underWay) {
-      const stored = await earlierOf(this.#options.pool, [key]).catch(() => undefined)
-      return stored?.get(name) ?? { kind: underWay.equals(key.hash) ? 'undecided' : 'another-request' }
-    }
-    this.#keysUnderWay.set(name, key.hash)
-    try {
-      return await submit()
-    } finally {
-      this.#keysUnderWay.delete(name)
-    }
-  }
-
-  async #isRepeat(key: KeyUse): Promise<boolean> {
-    return this.#keysUnderWay.has(keyName(key)) || (await earlierOf(this.#options.pool, [key])).size > 0
+    return { result, delivery: await deliveryOfEarlier(this.#options, { eventId, waitMs, database }) }
   }
 
   async #commitGroup(group: readonly Queued[]): Promise<(Result | Promise<Result>)[]> {
@@ -231,34 +208,6 @@ export class Writes {
     } catch (error) {
       logger.error({ err: error, writes: group.length }, 'a group of writes was not committed')
       throw error
-    }
-  }
-
-  /** Rules 2 and 6: the event is an earlier write's, perhaps of another instance: what the outbox says counts. */
-  async #deliveryOfEarlier(
-    eventId: string,
-    waitMs: number,
-    database: string | undefined,
-  ): Promise<'delivered' | 'pending'> {
-    const { pool, run, logger } = this.#options
-    // Another database's outbox says nothing of it.
-    const isPublished = async () => (await stillInOutbox(pool, [eventId])).size === 0 && run.compared === database
-    // A row is deleted a moment after its acknowledgement, of which only the leader can tell who joins between the two.
-    const waits = [Math.min(waitMs, deletedWithinMs), Math.max(waitMs - deletedWithinMs, 0)]
-    try {
-      for (const ms of waits) {
-        const waiter = this.#delivery.join(eventId)
-        try {
-          if ((await isPublished()) || (await waiter.within(ms)) === 'delivered') return 'delivered'
-        } finally {
-          waiter.forget()
-        }
-      }
-      return (await isPublished()) ? 'delivered' : 'pending'
-    } catch (error) {
-      // It is stored whatever becomes of this question, so an error would be a lie.
-      logger.warn({ err: error, eventId }, 'cannot ask the outbox')
-      return 'pending'
     }
   }
 }
