@@ -1,33 +1,8 @@
-// What is read of the shipments does not depend on how many there were when PostgreSQL looked at them last.
-import assert from 'node:assert/strict'
-import { test } from 'node:test'
-import { migrationsOf } from '@inorder/service/migrations.ts'
-import { migrate } from '@inorder/storage/migrate.ts'
-import { openPool } from '@inorder/storage/pool.ts'
-import { transaction } from '@inorder/storage/transaction.ts'
-import { freshDatabase } from '@inorder/testing/parts.ts'
-import { rowsRead } from '@inorder/testing/rows-read.ts'
+import { readsOnlyWhatIsAskedFor } from '@inorder/service/look-ups.fixture.ts'
 import { find, load } from './store.ts'
 
-const shipments = (from: number, to: number) =>
+const rows = (from: number, to: number) =>
   `INSERT INTO shipments (order_id, status, shipping_cost, currency, handed_over)
    SELECT 'o-' || n, 'quoted', 1, 'USD', false FROM generate_series(${from}, ${to}) AS n`
 
-test('a shipment is looked up, and none other, where the table was small when the session saw it first', async (t) => {
-  const database = await freshDatabase('shipping')
-  await migrate(database.url, migrationsOf('shipping', new URL('../migrations', import.meta.url)))
-  const pool = openPool({ url: database.url, name: 'test', max: 1 })
-  t.after(async () => {
-    await pool.end()
-    await database.drop()
-  })
-  await pool.query('ALTER TABLE shipments SET (autovacuum_enabled = off)')
-  await pool.query(shipments(1, 7))
-  await pool.query('VACUUM ANALYZE shipments')
-  for (let n = 0; n < 10; n++) await find(pool, 'o-1')
-  await pool.query(shipments(8, 20_000))
-  await transaction(pool, async (tx) => {
-    assert.equal((await rowsRead(tx, () => find(tx, 'o-3'))).get('shipments'), 1)
-    assert.equal((await rowsRead(tx, () => load(tx, ['o-3', 'o-9']))).get('shipments'), 2)
-  })
-})
+readsOnlyWhatIsAskedFor('shipping', new URL('../migrations', import.meta.url), { table: 'shipments', rows, find, load })
