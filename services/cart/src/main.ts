@@ -4,6 +4,7 @@ import { orderEvents } from '@inorder/contracts/order-events.ts'
 import { createApp } from '@inorder/http/app.ts'
 import { serviceConfig } from '@inorder/http/config.ts'
 import { runService } from '@inorder/http/service.ts'
+import { expiry } from '@inorder/messaging/outbox/expiry.ts'
 import { LogRecovery } from '@inorder/messaging/outbox/log-recovery.ts'
 import { asyncApi } from '@inorder/service/asyncapi.ts'
 import { asyncApiRoutes } from '@inorder/service/asyncapi-routes.ts'
@@ -91,16 +92,11 @@ await runService({
 
     await startup.run(stopping)
     await log.settle(stopping)
-    const forgetting = setInterval(
-      () =>
-        forgetOldKeys(maintenance).catch((error) =>
-          logger.warn(
-            { err: error },
-            'idempotency keys of more than 24 h were not deleted: it is tried again in 10 minutes',
-          ),
-        ),
-      600_000,
-    )
-    onClose('expiry of keys', async () => clearInterval(forgetting))
+    const forgetting = expiry(logger, 'idempotency keys of more than 24 h', async () => {
+      await forgetOldKeys(maintenance)
+      return false
+    })
+    forgetting.start()
+    onClose('expiry of keys', () => forgetting.close())
   },
 })

@@ -1,9 +1,9 @@
 // Effects that are done are kept for some days, for whoever asks what became of an order.
-import { WokenLoop } from '@inorder/storage/woken-loop.ts'
+import type { WokenLoop } from '@inorder/storage/woken-loop.ts'
 import type { Pool } from 'pg'
 import type { Logger } from 'pino'
+import { expiry } from '../outbox/expiry.ts'
 
-const pollMs = 600_000
 /** Of one transaction. */
 const piece = 1_000
 
@@ -18,16 +18,9 @@ export async function forgetDone(pool: Pool, days: number): Promise<number> {
   return rowCount ?? 0
 }
 
-export function doneExpiry(pool: Pool, logger: Logger, days: number): WokenLoop {
-  const loop: WokenLoop = new WokenLoop(pollMs, async () => {
-    try {
-      while (!loop.closing && (await forgetDone(pool, days)) === piece);
-    } catch (error) {
-      logger.warn(
-        { err: error },
-        `effects that were done more than ${days} days ago were not removed: tried again in 10 minutes`,
-      )
-    }
-  })
-  return loop
-}
+export const doneExpiry = (pool: Pool, logger: Logger, days: number): WokenLoop =>
+  expiry(
+    logger,
+    `effects that were done more than ${days} days ago`,
+    async () => (await forgetDone(pool, days)) === piece,
+  )

@@ -1,11 +1,11 @@
 // What operators did is kept for ever, or for so many days. Then redrives are forgotten, and decisions move to a table that
 // is never cut: other things depend on them.
-import { WokenLoop } from '@inorder/storage/woken-loop.ts'
+import type { WokenLoop } from '@inorder/storage/woken-loop.ts'
 import type { Pool } from 'pg'
 import type { AuditTable } from './audit.ts'
+import { expiry } from './expiry.ts'
 import type { Outbox } from './open-outbox.ts'
 
-const pollMs = 600_000
 /** Of one transaction. */
 const piece = 1_000
 const decisions = ['discard', 'set-aside-discard', 'skipped-arrived', 'accept-loss', 'release']
@@ -35,19 +35,12 @@ export async function forgetAudit(pool: Pool, table: AuditTable, days: number): 
   return rows[0]!.gone
 }
 
-export function auditExpiry({ maintenance, logger }: Pick<Outbox, 'maintenance' | 'logger'>, days: number): WokenLoop {
-  const loop: WokenLoop = new WokenLoop(pollMs, async () => {
-    try {
-      const { rows } = await maintenance.query<{ table: AuditTable }>(
-        `SELECT name AS table FROM unnest('{outbox_audit,parking_audit}'::text[]) AS name WHERE to_regclass(name) IS NOT NULL`,
-      )
-      for (const { table } of rows) while (!loop.closing && (await forgetAudit(maintenance, table, days)) === piece);
-    } catch (error) {
-      logger.warn(
-        { err: error },
-        `entries of the audit of more than ${days} days were not removed: tried again in 10 minutes`,
-      )
-    }
+export const auditExpiry = ({ maintenance, logger }: Pick<Outbox, 'maintenance' | 'logger'>, days: number): WokenLoop =>
+  expiry(logger, `entries of the audit of more than ${days} days`, async () => {
+    const { rows } = await maintenance.query<{ table: AuditTable }>(
+      `SELECT name AS table FROM unnest('{outbox_audit,parking_audit}'::text[]) AS name WHERE to_regclass(name) IS NOT NULL`,
+    )
+    let more = false
+    for (const { table } of rows) if ((await forgetAudit(maintenance, table, days)) === piece) more = true
+    return more
   })
-  return loop
-}
