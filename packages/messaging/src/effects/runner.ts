@@ -48,7 +48,7 @@ const backoff = { firstMs: 500, longestMs: 30_000 }
 /** A receiver's Retry-After counts up to this. */
 const longestRetryAfterMs = 60_000
 /**
- * After a failure its place is not given to another effect at once: otherwise, with the receiver away and much to do,
+ * After a failure its place is not given to another effect at once: otherwise, with the receiver unavailable and much to do,
  * 100 places would try as fast as they can be refused.
  */
 const pauseMs = 1_000

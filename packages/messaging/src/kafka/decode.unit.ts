@@ -35,7 +35,7 @@ function registryOf(known: Set<number>) {
 }
 
 suite('rule 16: schemas', () => {
-  test('an id that no registry gives away is unknown, and nobody is asked', async () => {
+  test('an id that no registry issues is unknown, and nobody is asked', async () => {
     const registry = { schemaOf: (id: number) => Promise.reject(new RegistryUnavailable(`asked for ${id}`)) }
     const decoder = new Decoder(modelTopic('unread'), registry)
     const read = (id: number) => decoder.decodeAll('topic', [naming(id)])

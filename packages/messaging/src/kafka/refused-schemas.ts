@@ -9,11 +9,11 @@ const givenUpAfterMs = 60_000
 const mostRemembered = 1_000
 
 /**
- * The registry. A schema that it has not served for a minute, though it serves that of `subject`, counts as unknown:
+ * The registry. A schema that it has not served for a minute, though it serves the newest of `subject`, counts as unknown:
  * its records are parked, and a redrive asks anew. An outage begins the minute anew, so that nothing is parked for it.
  */
 export function isolatingRefusals(
-  registry: Pick<SchemaRegistry, 'schemaOf' | 'gives'>,
+  registry: Pick<SchemaRegistry, 'schemaOf' | 'serves'>,
   subject: string,
 ): Pick<SchemaRegistry, 'schemaOf'> {
   const refused = new Map<number, { since: number; failures: number }>()
@@ -34,9 +34,11 @@ export function isolatingRefusals(
         return schema
       } catch (error) {
         if (!(error instanceof RegistryUnavailable)) throw error
-        if (!(await registry.gives(subject))) refused.clear()
+        if (!(await registry.serves(subject))) refused.clear()
         else if (failed(id))
-          throw new UnknownSchema(`the registry gives that of ${subject} away, and not schema ${id}: ${error.message}`)
+          throw new UnknownSchema(
+            `the registry serves the schema of ${subject}, and not schema ${id}: ${error.message}`,
+          )
         throw error
       }
     },

@@ -14,7 +14,7 @@ function rig(t: { mock: typeof import('node:test').mock }) {
         if (id !== 1 && state.refuses) throw new RegistryDenied(`the schema registry refuses /schemas/ids/${id} (403)`)
         return '"string"'
       },
-      gives: async () => !state.isAway,
+      serves: async () => !state.isAway,
     },
     'order-events-value',
   )
@@ -28,7 +28,7 @@ function rig(t: { mock: typeof import('node:test').mock }) {
 test('one schema that the registry does not give away for a minute is unknown, and asked for again', async (t) => {
   const { state, registry, again } = rig(t)
   for (const seconds of [0, 5, 5, 5, 44]) await assert.rejects(again(seconds), RegistryUnavailable)
-  const told = { name: 'UnknownSchema', message: /gives that of order-events-value away, and not schema 7: .*403/ }
+  const told = { name: 'UnknownSchema', message: /serves the schema of order-events-value, and not schema 7: .*403/ }
   await assert.rejects(again(1), told)
   await assert.rejects(again(0), UnknownSchema)
   assert.equal(await registry.schemaOf(1), '"string"')

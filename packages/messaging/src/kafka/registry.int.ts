@@ -25,7 +25,7 @@ test('a schema gets an id, the same one for everybody, and is found by it', asyn
   const id = await registry().idOf(subject, record(text('a')))
   assert.equal(await registry().idOf(subject, record(text('a'))), id)
   assert.equal(await registry().schemaOf(id), record(text('a')))
-  assert.deepEqual([await registry().gives(subject), await registry().gives(unique('none'))], [true, false])
+  assert.deepEqual([await registry().serves(subject), await registry().serves(unique('none'))], [true, false])
   assert.notEqual(await registry().idOf(subject, record(text('a'), text('b'))), id)
 })
 
@@ -72,18 +72,18 @@ test('of what else it answers a message shows 500 characters', async () => {
   await fake.close()
 })
 
-test("whether it gives a subject's schema away is asked anew each time", async () => {
+test("whether it serves a subject's schema is asked anew each time", async () => {
   let given: Given = { status: 200, body: '{"schema":"\\"string\\""}' }
   const fake = await pretended(() => given)
-  assert.equal(await fake.registry.gives('s'), true)
+  assert.equal(await fake.registry.serves('s'), true)
   for (const body of ['{}', '<html>']) {
     given = { status: 200, body }
-    assert.equal(await fake.registry.gives('s'), false)
+    assert.equal(await fake.registry.serves('s'), false)
   }
   given = { status: 403, body: '{}' }
-  assert.equal(await fake.registry.gives('s'), false)
+  assert.equal(await fake.registry.serves('s'), false)
   await fake.close()
-  assert.equal(await fake.registry.gives('s'), false)
+  assert.equal(await fake.registry.serves('s'), false)
 })
 
 test('an answer that is too long, or does not end, is given up', async () => {

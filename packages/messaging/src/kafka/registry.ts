@@ -81,8 +81,8 @@ export class SchemaRegistry {
     return found.status === 404 ? undefined : field(found, 'compatibilityLevel', isText)
   }
 
-  /** Whether it gives the subject's newest schema away now: nothing that was learnt before counts. */
-  async gives(subject: string): Promise<boolean> {
+  /** Whether it serves the subject's newest schema now: nothing that was learnt before counts. */
+  async serves(subject: string): Promise<boolean> {
     const latest = `/subjects/${encodeURIComponent(subject)}/versions/latest`
     return this.#ask('GET', latest).then(
       (answer) => answer.status === 200 && isText(member(answer.body, 'schema')),

@@ -59,7 +59,8 @@ export class WriterSchemas<Event> {
 
   async #ask(id: number): Promise<void> {
     try {
-      if (id > largestId) throw new UnknownSchema(`${id} is more than a registry gives away`)
+      if (id > largestId)
+        throw new UnknownSchema(`${id} is no id of a schema: registries issue none above ${largestId}`)
       this.#readers.set(id, this.#reader(await this.#registry.schemaOf(id)))
       this.#unknown.delete(id)
     } catch (error) {

@@ -18,7 +18,7 @@ const isDone: Record<AuditTable, string> = {
 
 const columns = 'id, at, operator, action, key, event, reason, before, after, answer'
 
-/** Takes the oldest entries away, as far as they are too old, and says how many. Ids ascend with time. */
+/** Removes the oldest entries, as far as they are too old, and says how many. Ids ascend with time. */
 export async function forgetAudit(pool: Pool, table: AuditTable, days: number): Promise<number> {
   const { rows } = await pool.query<{ gone: number }>(
     `WITH oldest AS MATERIALIZED (

@@ -7,7 +7,7 @@ import { type AuditEntry, type List, listOf } from './ops.ts'
 const discards = { outbox_audit: 'set-aside-discard', parking_audit: 'discard' }
 export type AuditTable = keyof typeof discards
 
-export interface Audited {
+interface Act {
   operator: string
   action: string
   key: string
@@ -20,7 +20,7 @@ export interface Audited {
 }
 
 /** Gives the entries' numbers. */
-export async function addAudit(tx: Tx, table: AuditTable, acts: readonly Audited[]): Promise<number[]> {
+export async function addAudit(tx: Tx, table: AuditTable, acts: readonly Act[]): Promise<number[]> {
   if (acts.length === 0) return []
   const { rows } = await tx.query<{ id: string }>(
     `INSERT INTO ${table} (operator, action, key, event, reason, before, after, answer)

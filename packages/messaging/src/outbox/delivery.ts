@@ -11,7 +11,7 @@ export interface Delivery {
 }
 
 export interface Waiter {
-  /** `pending` when Kafka has not acknowledged the event after so many ms, or at once when it is or goes away. */
+  /** `pending` when Kafka has not acknowledged the event after so many ms; at once when Kafka is unavailable, or becomes so. */
   within(ms: number): Promise<EventDelivery>
   forget(): void
 }

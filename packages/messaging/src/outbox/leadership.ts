@@ -40,7 +40,7 @@ export class Leadership {
     )
   }
 
-  /** Gives the lock away. */
+  /** Gives up the lock. */
   async close(): Promise<void> {
     this.#closing.abort()
     await this.#running

@@ -123,7 +123,7 @@ export class Relay {
     if (known.length < rows.length) this.wake()
   }
 
-  /** Ends what is in flight, gives the leadership away. Who still waits is told `pending`. */
+  /** Ends what is in flight, gives up the leadership. Who still waits is told `pending`. */
   async close(): Promise<void> {
     clearInterval(this.#watch)
     this.#closing.abort()
