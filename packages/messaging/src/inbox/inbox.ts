@@ -1,14 +1,15 @@
 // Kafka -> database, each event once in effect (rules 13 to 21). The way of a batch:
 //
-//   reader.ts         opens the stream, and compares where it begins with the positions and the log
-//   applier.ts        takes what was read and decodes it; has it committed, again and again where that fails
-//   commit.ts         the whole batch, or less and less of it, until it is known whose fault a failure is
-//   batch.ts          one transaction: positions, keys and what is parked of them are locked and read,
-//   decide.ts         it is decided what becomes of each record: applied, a duplicate, or parked,
-//   apply.ts          by the service's handler; and all that is written at once
-//   after-commit.ts   metrics, log lines, and whoever waits for it
+//   reader.ts         opens the stream; compares where it begins with the positions and the log
+//   applier.ts        takes what was read, decodes it, and has it committed, again and again where that fails
+//   commit.ts         commits all of it, or less and less until it is known whose fault a failure is
+//   batch.ts          one transaction: locks positions and keys, reads what is parked of them, writes all at once
+//   decide.ts         what becomes of each record: applied, a duplicate, or parked
+//   apply.ts          loads, applies and saves, by the service's handler
+//   after-commit.ts   metrics and log lines; wakes who waits for it
 //
-// Beside it, under the same locks: the operator (operator.ts), jobs (jobs.ts) and pauses (pause-operator.ts).
+// Beside it, under the same locks: an operator lets single keys go on (operator.ts), and many by a job (jobs.ts). What shall
+// stand still for a while is paused (pause-operator.ts).
 import type { WokenLoop } from '@inorder/storage/woken-loop.ts'
 import type { Pool } from 'pg'
 import type { Logger } from 'pino'
