@@ -5,7 +5,8 @@ import type { EffectOfKey } from '@inorder/messaging/effects/ops.ts'
 import type { ParkedEvent, PartitionPosition, StateOfKey } from '@inorder/messaging/inbox/ops.ts'
 import type { Pause } from '@inorder/messaging/inbox/pause.ts'
 import { partitionOf } from '@inorder/messaging/kafka/partitioner.ts'
-import { type Answer, deadlineMs } from './services.ts'
+import type { Answer } from './services.ts'
+import type { Viewer } from './viewer.ts'
 
 export interface ServiceFacts {
   /** Why the service counts as unreachable: `does not answer`; null: it told what it was asked for. */
@@ -54,29 +55,24 @@ export interface Facts {
   shipmentReason: string | null
 }
 
-/** Who asks: as whom, is its own. */
-export interface Viewer {
-  ask(service: ServiceName, path: string, request: { signal: AbortSignal }): Promise<Answer>
-}
-type Ask = (service: ServiceName, path: string) => Promise<Answer>
+type Ask = Viewer['ask']
 
 const mostVersions = 1_000
 const mostLacking = 10
 
-export async function factsOf(viewer: Viewer, orderId: string): Promise<Facts> {
-  const signal = AbortSignal.timeout(deadlineMs)
-  const ask: Ask = (service, path) => viewer.ask(service, path, { signal })
+export async function factsOf(viewer: Pick<Viewer, 'ask'>, orderId: string): Promise<Facts> {
+  const ask: Ask = (service, path) => viewer.ask(service, path)
   const id = encodeURIComponent(orderId)
-  const [cart, order, inventory, billing, shipping, versions] = await Promise.all([
+  const inInventory = consumerFacts(ask, 'inventory', orderId, `/reservations/${id}`)
+  const [cart, order, inventory, billing, shipping, versions, lacking] = await Promise.all([
     cartFacts(ask, orderId),
     consumerFacts(ask, 'order', orderId, `/order-details?orderId=${id}`),
-    consumerFacts(ask, 'inventory', orderId, `/reservations/${id}`),
+    inInventory,
     consumerFacts(ask, 'billing', orderId, `/invoices/${id}`),
     consumerFacts(ask, 'shipping', orderId, `/shipments/${id}`),
     versionsOf(ask, id),
+    inInventory.then(({ part: { status, lines = [] } }) => (status === 'backordered' ? lackingOf(ask, lines) : [])),
   ])
-  const { part: reservation } = inventory
-  const isBackordered = reservation.status === 'backordered'
   return {
     orderId,
     now: new Date(),
@@ -90,7 +86,7 @@ export async function factsOf(viewer: Viewer, orderId: string): Promise<Facts> {
     versions,
     outbox: [cart, order, inventory, billing, shipping].flatMap(({ outbox }) => outbox),
     hold: cart.hold,
-    lacking: isBackordered ? await lackingOf(ask, reservation.lines ?? []) : [],
+    lacking,
     invoiceSince: billing.part.statusSince ?? null,
     shipmentReason: shipping.part.reason ?? null,
   }

@@ -9,7 +9,7 @@ import { localPoisoner } from './pages/poison.ts'
 import { servicesOf } from './services.ts'
 import { Sessions } from './session.ts'
 import { showCredential, signIn } from './sign-in.ts'
-import { timelineOf, timelineRoutes } from './timeline.ts'
+import { timelineRoutes } from './timeline.ts'
 
 await runService({
   name: 'console',
@@ -36,7 +36,7 @@ await runService({
       scope.addHook('onRequest', pagePolicy)
       if (sessions) await signIn(scope, sessions)
       const poisoner = sessions ? undefined : localPoisoner(config.KAFKA_BROKERS)
-      await scope.register(pages, { services, timelineOf, poisoner, asksWhoCalls: sessions !== undefined, stopping })
+      await scope.register(pages, { services, poisoner, asksWhoCalls: sessions !== undefined, stopping })
     })
     onClose('http', () => app.close())
     await app.listen({ host: config.HOST, port: config.PORT })

@@ -5,12 +5,13 @@ import { Problem } from '@inorder/contracts/problems.ts'
 import { Timeline } from '@inorder/contracts/timeline.ts'
 import { answersOf } from '@inorder/http/answers.ts'
 import { closed, inChapter } from '@inorder/http/schemas.ts'
-import { factsOf, type ServiceFacts, type Viewer } from './facts.ts'
+import { factsOf, type ServiceFacts } from './facts.ts'
 import type { Services } from './services.ts'
 import { verdictOf } from './verdict.ts'
+import { Viewer } from './viewer.ts'
 
 /** Undefined: every service has answered, and none knows the order. */
-export async function timelineOf(viewer: Viewer, orderId: string): Promise<Timeline | undefined> {
+export async function timelineOf(viewer: Pick<Viewer, 'ask'>, orderId: string): Promise<Timeline | undefined> {
   const facts = await factsOf(viewer, orderId)
   const all = Object.entries(facts.services)
   const isKnown = all.some(([, { appliedVersion, fault }]) => appliedVersion !== null || fault !== null)
@@ -50,8 +51,7 @@ export const timelineRoutes =
         },
       },
       async ({ params: { orderId }, headers }) => {
-        const viewer: Viewer = { ask: (...asked) => services.ask(headers, ...asked) }
-        const timeline = await timelineOf(viewer, orderId)
+        const timeline = await timelineOf(new Viewer(services, headers), orderId)
         if (!timeline) throw new Problem('order-not-found', `No service knows an order ${orderId}.`)
         return timeline
       },

@@ -95,9 +95,9 @@ test('of an order of more than 1,000 versions the newest are told', async () => 
   const services = answering({ cart: inCart, order })
   await timelineOf(
     {
-      ask(service, path, request) {
+      ask(service, path) {
         asked.push(path)
-        return services.ask({}, service, path, request)
+        return services.ask({}, service, path)
       },
     },
     'o-1',

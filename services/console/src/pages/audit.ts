@@ -4,7 +4,7 @@ import type { AuditEntry } from '@inorder/messaging/outbox/ops.ts'
 import { type Html, html } from './html.ts'
 import { badge, lines, nothing, pager } from './parts.ts'
 import { when } from './time.ts'
-import { type List, type Of, pathOf, type Viewer } from './viewer.ts'
+import { type List, type Of, pathOf, type Viewer } from '../viewer.ts'
 
 const perPage = 50
 

@@ -6,7 +6,7 @@ import { act } from './act.ts'
 import { type Html, html } from './html.ts'
 import { badge, counted, lines, nothing, table } from './parts.ts'
 import { when } from './time.ts'
-import { pathOf } from './viewer.ts'
+import { pathOf } from '../viewer.ts'
 
 type ParkedRecord = ParkedDetail['events'][number]
 

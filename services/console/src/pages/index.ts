@@ -14,14 +14,13 @@ import { sendLive } from './live.ts'
 import { type Fields, operations } from './operations.ts'
 import { refusal } from './parts.ts'
 import type { Poisoner } from './poison.ts'
-import { type Asked, pagesOf, type Sources } from './routes.ts'
+import { type Asked, type Found, pagesOf } from './routes.ts'
 import { sharedAnswers } from './shared-answers.ts'
 import { surroundingsOf } from './surroundings.ts'
-import { type List, pathOf, Viewer } from './viewer.ts'
+import { type List, pathOf, Viewer } from '../viewer.ts'
 
 export interface PagesOptions {
   services: Services
-  timelineOf: Sources['timelineOf']
   /** Whether callers are asked who they are: then nothing is made up to try. */
   asksWhoCalls: boolean
   /** Where the topic is on this machine: it can be shown what poison does. */
@@ -44,7 +43,7 @@ const navigation = [
 const trying = ['/try', 'Try it'] as const
 
 export const pages: FastifyPluginAsyncTypebox<PagesOptions> = async (app, options) => {
-  const { services, timelineOf, asksWhoCalls, poisoner, stopping } = options
+  const { services, asksWhoCalls, poisoner, stopping } = options
   const assetOf = await serveAssets(app)
   const figures = new FiguresPoller(services)
   const shared = sharedAnswers(services)
@@ -57,32 +56,30 @@ export const pages: FastifyPluginAsyncTypebox<PagesOptions> = async (app, option
     // Whoever is not signed in is asked to, and what nobody has foreseen is answered as everywhere.
     if (!(error instanceof Problem) || error.name === 'unauthenticated') throw error
     const page = { title: error.body('', '').title as string, main: html`<p>${error.detail}</p>` }
-    return send(request, reply, page, error.status)
+    return send(reply, await textOf(request, page), error.status)
   })
 
-  for (const [path, page] of Object.entries(pagesOf({ timelineOf, poisons: poisoner !== undefined }))) {
+  for (const [path, page] of Object.entries(pagesOf(poisoner !== undefined))) {
     if (asksWhoCalls && path === trying[0]) continue
     app.get(path, { schema: { hide: true } }, async (request, reply) => {
-      const found = await page(askedOf(request))
-      if ('redirect' in found) return reply.redirect(found.redirect, 303)
-      return send(request, reply, found.page, found.status)
+      const found = await look(request, page)
+      return 'redirect' in found ? reply.redirect(found.redirect, 303) : send(reply, found.text, found.status)
     })
 
     app.get(`/live${path}`, { schema: { hide: true } }, async (request, reply) => {
-      const now = Date.now()
-      const url = request.url.slice('/live'.length)
-      const first = await page({ ...askedOf(request), now })
+      const at = { url: request.url.slice('/live'.length), now: Date.now() }
+      const first = await look(request, page, at)
       if ('redirect' in first || first.page.everyMs === undefined)
         throw new Problem('route-not-found', 'This page does not change by itself.')
-      const { everyMs } = first.page
+      const { everyMs, charts } = first.page
       return sendLive(request, reply, {
         everyMs,
-        figures: first.page.charts ? figures : undefined,
+        first: first.text,
+        figures: charts ? figures : undefined,
         stopping,
         async render() {
-          const viewer = new Viewer(shared(keptMs(everyMs)), request.headers)
-          const found = await page({ ...askedOf(request), viewer, now })
-          return 'page' in found ? textOf(request, found.page, { viewer, url, now }) : ''
+          const found = await look(request, page, { ...at, from: shared(keptMs(everyMs)) })
+          return 'redirect' in found ? '' : found.text
         },
       })
     })
@@ -98,7 +95,8 @@ export const pages: FastifyPluginAsyncTypebox<PagesOptions> = async (app, option
     const answer = await viewerOf(request).write(service, path, method, body)
     if (answer.reachable && answer.status < 300) return reply.redirect(seen(answer.body), 303)
     const main = html`${refusal(answer, service)}${!answer.reachable && unknown}<p><a href="${backOf(request)}">Back</a></p>`
-    return send(request, reply, { title: 'It was not done', main }, answer.reachable ? answer.status : 503)
+    const text = await textOf(request, { title: 'It was not done', main })
+    return send(reply, text, answer.reachable ? answer.status : 503)
   })
 
   /** The topic has as many partitions as the order service has positions. */
@@ -115,39 +113,43 @@ export const pages: FastifyPluginAsyncTypebox<PagesOptions> = async (app, option
 
   const viewerOf = (request: FastifyRequest) => new Viewer(services, request.headers)
 
-  const askedOf = (request: FastifyRequest): Asked => ({
-    viewer: viewerOf(request),
-    params: request.params as Asked['params'],
-    query(name) {
-      const value = (request.query as Record<string, unknown>)[name]
-      return typeof value === 'string' ? value : ''
-    },
-    now: Date.now(),
-  })
+  /** All that a page shows is asked for at once: whoever waits for a service that is silent waits once. */
+  async function look(
+    request: FastifyRequest,
+    page: (asked: Asked) => Promise<Found>,
+    { from = services, url = request.url, now = Date.now() } = {},
+  ) {
+    const viewer = new Viewer(from, request.headers)
+    const surroundings = surroundingsOf(viewer)
+    const found = await page({ viewer, params: request.params as Asked['params'], query: queryOf(request), now })
+    if ('redirect' in found) return found
+    return { ...found, text: await textOf(request, found.page, { url, now, surroundings }) }
+  }
 
   async function textOf(
     request: FastifyRequest,
     page: Page,
-    { viewer = viewerOf(request), url = request.url, now = Date.now() } = {},
+    { url = request.url, now = Date.now(), surroundings = surroundingsOf(viewerOf(request)) } = {},
   ): Promise<string> {
-    const surroundings = await surroundingsOf(viewer)
     const assets = [...ofEvery, ...(page.charts ? ofCharts : [])].map(assetOf)
     return documentOf(page, {
       url,
       now,
-      surroundings,
+      surroundings: await surroundings,
       assets,
       icon: assetOf('icon.svg').url,
       navigation: asksWhoCalls ? navigation : [...navigation, trying],
       caller: request.caller ? { name: request.caller.name, mayOperate: mayOperate(request) } : undefined,
     })
   }
+}
 
-  const send = async (request: FastifyRequest, reply: FastifyReply, page: Page, status = 200) =>
-    reply
-      .code(status)
-      .type('text/html; charset=utf-8')
-      .send(await textOf(request, page))
+const send = (reply: FastifyReply, text: string, status = 200) =>
+  reply.code(status).type('text/html; charset=utf-8').send(text)
+
+const queryOf = (request: FastifyRequest) => (name: string) => {
+  const value = (request.query as Record<string, unknown>)[name]
+  return typeof value === 'string' ? value : ''
 }
 
 const unknown = html`<p>It is not known whether the change was made: look at it before you repeat it.</p>`

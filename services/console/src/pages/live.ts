@@ -6,6 +6,7 @@ import type { FiguresPoller } from './figures.ts'
 
 export interface Live {
   everyMs: number
+  first: string
   /** The page as it is now. Of the same facts it gives the same text: an age in it is counted from the first. */
   render(): Promise<string>
   /** Where the page has charts. */
@@ -17,7 +18,7 @@ export interface Live {
 const event = (name: string, data: unknown) => `event: ${name}\ndata: ${JSON.stringify(data)}\n\n`
 
 /** Sends the page whenever it has changed, and figures as they come, until whoever looks has gone. */
-export function sendLive(request: FastifyRequest, reply: FastifyReply, { everyMs, render, figures, stopping }: Live) {
+export function sendLive(request: FastifyRequest, reply: FastifyReply, { everyMs, first, render, figures, stopping }: Live) {
   const gone = new AbortController()
   const signal = AbortSignal.any([gone.signal, stopping])
   const stream = new Readable({ read() {} })
@@ -30,8 +31,7 @@ export function sendLive(request: FastifyRequest, reply: FastifyReply, { everyMs
   async function keepTelling(): Promise<void> {
     let told: string | undefined
     try {
-      while (!signal.aborted) {
-        const page = await render()
+      for (let page = first; !signal.aborted; page = await render()) {
         // What nobody has read yet is enough: whoever is slow is told less often.
         if (page !== told && stream.readableLength === 0) {
           told = page

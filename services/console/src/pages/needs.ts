@@ -4,7 +4,8 @@ import type { HeldEffect } from '@inorder/messaging/effects/ops.ts'
 import type { Job, ParkedGroup } from '@inorder/messaging/inbox/ops.ts'
 import type { SetAside } from '@inorder/messaging/outbox/ops.ts'
 import type { Answer } from '../services.ts'
-import { type Lists, type Of, pathOf, queryOf, type Viewer } from './viewer.ts'
+import { newestJobs } from './surroundings.ts'
+import { type Lists, type Of, pathOf, queryOf, type Viewer } from '../viewer.ts'
 
 /** An order that the cart cannot join with the log. */
 export interface HeldOrder {
@@ -42,7 +43,7 @@ export async function troubleOf(viewer: Viewer): Promise<Trouble> {
     viewer.lists<HeldEffect>(withEffects, `/ops/effects?state=failing&limit=${most}`),
     viewer.lists<SetAside>(serviceNames, `/ops/set-aside?limit=${most}`),
     viewer.lists<HeldOrder>(['cart'], `/ops/held?limit=${most}`),
-    viewer.lists<Job>(consumers, '/ops/jobs?limit=1'),
+    viewer.lists<Job>(consumers, newestJobs),
     Promise.all(serviceNames.map(async (service) => healthOf(service, await viewer.ask(service, '/health/ready')))),
   ])
   return { groups, effects, failing, setAside, held, jobs, health }
@@ -127,7 +128,9 @@ function allNeeds({ groups, effects, failing, setAside, held, jobs, health }: Tr
       })
     }
   }
-  for (const { service, state, id, stoppedAt, updatedAt, failed } of jobs.items) {
+  // Of each service its newest alone: what one before it left was seen when that one was begun.
+  const newest = new Map(jobs.items.toReversed().map((job) => [job.service, job]))
+  for (const { service, state, id, stoppedAt, updatedAt, failed } of newest.values()) {
     if (state !== 'stopped') continue
     const detail = stoppedAt ? `It stopped at ${stoppedAt.key}: ${stoppedAt.detail}` : ''
     const job = { tone: 'held', service, since: updatedAt, href: pathOf('jobs', service, id) } as const

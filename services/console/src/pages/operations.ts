@@ -3,7 +3,7 @@
 import { Problem } from '@inorder/contracts/problems.ts'
 import { type ServiceName, serviceNames } from '@inorder/contracts/service-names.ts'
 import type { Operation } from './act.ts'
-import { pathOf, queryOf } from './viewer.ts'
+import { pathOf, queryOf } from '../viewer.ts'
 
 /** The fields of a form, each once. */
 export type Fields = Readonly<Record<string, string>>

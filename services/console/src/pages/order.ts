@@ -7,7 +7,7 @@ import { type Html, html, type Value } from './html.ts'
 import { lanes } from './lanes.ts'
 import { badge, counted, nothing, type Tone, table } from './parts.ts'
 import { when } from './time.ts'
-import { pathOf } from './viewer.ts'
+import { pathOf } from '../viewer.ts'
 
 const tones: Record<VerdictState, Tone> = {
   fine: 'good',

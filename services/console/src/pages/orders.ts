@@ -3,8 +3,8 @@ import type { Answer } from '../services.ts'
 import { type Html, html } from './html.ts'
 import { badge, nothing, pager, refusal, table } from './parts.ts'
 import { when } from './time.ts'
-import type { List } from './viewer.ts'
-import { pathOf, queryOf } from './viewer.ts'
+import type { List } from '../viewer.ts'
+import { pathOf, queryOf } from '../viewer.ts'
 
 export interface OrdersQuery {
   status: string

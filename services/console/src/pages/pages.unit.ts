@@ -16,7 +16,7 @@ import { parked, parkedKeys } from './parked.ts'
 import { refusal } from './parts.ts'
 import { topics } from './topics.ts'
 import { tryIt } from './try-it.ts'
-import { pathOf } from './viewer.ts'
+import { pathOf } from '../viewer.ts'
 
 const evil = `"'><script>alert(1)</script><b onclick=x>`
 const time = '2026-11-23T14:20:19.000Z'

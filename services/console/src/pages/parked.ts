@@ -8,7 +8,7 @@ import { type Html, html } from './html.ts'
 import type { HeldOrder } from './needs.ts'
 import { badge, nothing, pager, table } from './parts.ts'
 import { when } from './time.ts'
-import { type List, type Lists, type Of, pathOf, queryOf } from './viewer.ts'
+import { type List, type Lists, type Of, pathOf, queryOf } from '../viewer.ts'
 
 export interface Parked {
   groups: Lists<ParkedGroup>

@@ -3,7 +3,6 @@
 import type { Order } from '@inorder/contracts/order.ts'
 import { Problem } from '@inorder/contracts/problems.ts'
 import { consumers, type ServiceName, serviceNames, withEffects } from '@inorder/contracts/service-names.ts'
-import type { Timeline } from '@inorder/contracts/timeline.ts'
 import type { HeldEffect, ShownEffect } from '@inorder/messaging/effects/ops.ts'
 import type {
   Job,
@@ -15,6 +14,7 @@ import type {
 } from '@inorder/messaging/inbox/ops.ts'
 import type { SetAside } from '@inorder/messaging/outbox/ops.ts'
 import type { Answer } from '../services.ts'
+import { timelineOf } from '../timeline.ts'
 import { audit, auditOf } from './audit.ts'
 import { heldKey } from './held-key.ts'
 import { type Html, html } from './html.ts'
@@ -27,9 +27,10 @@ import { orders, ordersPath } from './orders.ts'
 import { overview } from './overview.ts'
 import { parked, parkedKeys } from './parked.ts'
 import { nothing, refusal } from './parts.ts'
+import { newestJobs } from './surroundings.ts'
 import { topics } from './topics.ts'
 import { tryIt } from './try-it.ts'
-import { type List, pathOf, type Viewer } from './viewer.ts'
+import { type List, pathOf, type Viewer } from '../viewer.ts'
 
 export interface Asked {
   viewer: Viewer
@@ -42,19 +43,14 @@ export interface Asked {
 
 export type Found = { page: Page; status?: number } | { redirect: string }
 
-export interface Sources {
-  /** Undefined: all services answered, and none knows the order. */
-  timelineOf(viewer: Viewer, orderId: string): Promise<Timeline | undefined>
-  poisons: boolean
-}
-
 /** Its charts come by themselves; what needs somebody is some thirty questions. */
 const ofOverview = 10_000
 const seldom = 3_000
 const often = 1_000
 const most = 1_000
 
-export const pagesOf = ({ timelineOf, poisons }: Sources): Record<string, (asked: Asked) => Promise<Found>> => ({
+/** `poisons`: the page to try things can poison an order. */
+export const pagesOf = (poisons: boolean): Record<string, (asked: Asked) => Promise<Found>> => ({
   '/': async ({ viewer, now }) => {
     const main = overview(await troubleOf(viewer), now)
     return { page: { title: 'Overview', main, everyMs: ofOverview, charts: true } }
@@ -84,7 +80,7 @@ export const pagesOf = ({ timelineOf, poisons }: Sources): Record<string, (asked
       viewer.lists<HeldEffect>(withEffects, '/ops/effects?limit=100'),
       viewer.lists<SetAside>(serviceNames, '/ops/set-aside?limit=100'),
       viewer.lists<HeldOrder>(['cart'], '/ops/held?limit=100'),
-      viewer.lists<Job>(consumers, '/ops/jobs?limit=10'),
+      viewer.lists<Job>(consumers, newestJobs),
     ])
     return { page: { title: 'Parked', main: parked({ groups, effects, setAside, held, jobs }, now), everyMs: seldom } }
   },

@@ -5,7 +5,7 @@ import type { Pause } from '@inorder/messaging/inbox/pause.ts'
 import { act } from './act.ts'
 import { type Html, html } from './html.ts'
 import { when } from './time.ts'
-import { type Of, pathOf, type Viewer } from './viewer.ts'
+import { type Of, pathOf, type Viewer } from '../viewer.ts'
 
 export interface Surroundings {
   pauses: Of<Pause>[]
@@ -15,10 +15,13 @@ export interface Surroundings {
   silent: ServiceName[]
 }
 
+/** As the pages that list jobs ask for them too. */
+export const newestJobs = '/ops/jobs?limit=10'
+
 export async function surroundingsOf(viewer: Viewer): Promise<Surroundings> {
   const [pauses, jobs] = await Promise.all([
     viewer.lists<Pause>(consumers, '/ops/pauses?limit=20'),
-    viewer.lists<Job>(consumers, '/ops/jobs?limit=5'),
+    viewer.lists<Job>(consumers, newestJobs),
   ])
   return { pauses: pauses.items, jobs: jobs.items.filter(({ state }) => state === 'running'), silent: pauses.silent }
 }

@@ -1,6 +1,8 @@
-// What the pages ask the services, always as the user who looks: nobody sees more here than a service would tell them.
+// What one page, or one timeline, asks the services, always as the user who looks: nobody sees more here than a service would
+// tell them.
+import { setTimeout as pause } from 'node:timers/promises'
 import type { ServiceName } from '@inorder/contracts/service-names.ts'
-import type { Answer, Asking, Services } from '../services.ts'
+import { type Answer, type Asking, deadlineMs, type Services } from './services.ts'
 
 /** An item of a list, and the service that has it. */
 export type Of<Item> = Item & { service: ServiceName }
@@ -23,14 +25,24 @@ const writeDeadlineMs = 30_000
 export class Viewer {
   readonly #services: Services
   readonly #caller: Asking
+  readonly #asked = new Map<string, Promise<Answer>>()
+  /** For all questions together, also for those that wait for another's answer. */
+  readonly #late = pause<Answer>(deadlineMs, { reachable: false, why: 'not in time' }, { ref: false })
 
   constructor(services: Services, caller: Asking) {
     this.#services = services
     this.#caller = caller
   }
 
+  /** The same thing is asked once, and no answer is waited for longer than the deadline of the whole. */
   ask(service: ServiceName, path: string): Promise<Answer> {
-    return this.#services.ask(this.#caller, service, path)
+    const question = service + path
+    let answer = this.#asked.get(question)
+    if (!answer) {
+      answer = Promise.race([this.#services.ask(this.#caller, service, path), this.#late])
+      this.#asked.set(question, answer)
+    }
+    return answer
   }
 
   /** A redrive or a discard with much behind it takes its time. */
@@ -50,7 +62,7 @@ export class Viewer {
     const lists = await Promise.all(services.map((service) => this.get<List<Item>>(service, path)))
     for (const [n, list] of lists.entries()) {
       const service = services[n]!
-      if (!list) all.silent.push(service)
+      if (!Array.isArray(list?.items)) all.silent.push(service)
       else all.items.push(...list.items.map((item) => ({ ...item, service })))
       if (list?.next) all.more.push(service)
     }

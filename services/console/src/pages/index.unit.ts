@@ -1,0 +1,59 @@
+// How the pages ask the services.
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import type { ServiceName } from '@inorder/contracts/service-names.ts'
+import fastify from 'fastify'
+import { type Answer, deadlineMs } from '../services.ts'
+import { pages } from './index.ts'
+
+/** The pages of services that know an order `o-1` of one item, for which they wait; a silent one never answers. */
+async function pagesOf(silent?: ServiceName) {
+  const asked: string[] = []
+  const bodies: Record<string, object> = {
+    '/orders/o-1': {
+      ...{ orderId: 'o-1', customerId: 'c-1', orderDate: '2026-11-23T14:20:19.000Z', status: 'new' },
+      ...{ items: [{ itemId: 'pen', quantity: 2, price: 1 }], totalAmount: 2, currency: 'USD' },
+    },
+    '/ops/keys/o-1': { appliedVersion: 1, appliedAt: null, events: [], effects: [] },
+    '/reservations/o-1': { status: 'backordered', lines: [{ itemId: 'pen', quantity: 2 }] },
+    '/stock/pen': { available: 1 },
+  }
+  const app = fastify()
+  await app.register(pages, {
+    services: {
+      async ask(_caller, service, path): Promise<Answer> {
+        asked.push(service + path)
+        if (service === silent) return new Promise(() => {})
+        const body = bodies[path] ?? { items: [], next: null }
+        return { reachable: true, status: 200, body, etag: '"1"' }
+      },
+    },
+    asksWhoCalls: false,
+    stopping: new AbortController().signal,
+  })
+  return { asked, get: (path: string) => app.inject(path) }
+}
+const paths = ['/', '/orders/o-1', '/parked', '/parked/order', '/topics', '/audit']
+
+test('a page asks each service a thing once', async () => {
+  const { asked, get } = await pagesOf()
+  for (const path of paths) {
+    asked.length = 0
+    assert.equal((await get(path)).statusCode, 200, path)
+    assert.ok(asked.length > 0)
+    assert.deepEqual(
+      asked.filter((one, n) => asked.indexOf(one) !== n),
+      [],
+      path,
+    )
+  }
+})
+
+test('a service that is silent is waited for once, and the others are told of all the same', async () => {
+  const { get } = await pagesOf('billing')
+  const begun = performance.now()
+  const texts = await Promise.all(paths.map(async (path) => (await get(path)).body))
+  assert.ok(performance.now() - begun < 2 * deadlineMs)
+  for (const text of texts) assert.match(text, /<b>billing<\/b> does not answer/)
+  assert.match(texts[1] ?? '', /It waits for stock: there is not enough \(pen: 2 wanted, 1 there\)/)
+})
