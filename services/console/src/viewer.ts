@@ -71,10 +71,8 @@ export class Viewer {
 }
 
 /** A path of a service, or of the console: `pathOf('ops', 'parked', key)`. Whatever a key holds stays one part of it. */
-export const pathOf = (...parts: (string | number)[]): string => parts.map((part) => `/${partOf(part)}`).join('')
-
-/** No order is called `.` or `..`, which would lead to another path, encoded too; the services refuse a NUL. */
-const partOf = (part: string | number) => (part === '.' || part === '..' ? '%00' : encodeURIComponent(part))
+export const pathOf = (...parts: (string | number)[]): string =>
+  parts.map((part) => `/${encodeURIComponent(part)}`).join('')
 
 /** Without what is not given. */
 export function queryOf(query: Record<string, string | number | null | undefined>): string {
