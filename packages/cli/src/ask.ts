@@ -38,12 +38,6 @@ export function part(text: string): string {
   return encodeURIComponent(text)
 }
 
-/** `?a=1&b=2` of those that are given. */
-export function query(parameters: Readonly<Record<string, string | number | undefined>>): string {
-  const given = Object.entries(parameters).filter(([, value]) => value !== undefined)
-  return given.length === 0 ? '' : `?${given.map(([name, value]) => `${name}=${encodeURIComponent(value!)}`).join('&')}`
-}
-
 export function askerOf(addresses: Addresses, caller: Caller, signal: AbortSignal): Ask {
   return async <Body>(where: Where, path: string, call: Call = {}) => {
     const { method = 'GET', body, headers } = call

@@ -1,42 +1,23 @@
 // What does not go on by itself, in one service or all: parked events, effects that fail, events that Kafka refuses, orders
 // that the cart holds.
-import { withEffects } from '@inorder/contracts/service-names.ts'
-import { consumers, type Service, services } from './addresses.ts'
-import { query } from './ask.ts'
+import {
+  type Group,
+  groupsOf,
+  type Held as HeldOrder,
+  type Kind,
+  kinds,
+  servicesWith,
+  sinceOfEffect,
+} from '@inorder/contracts/needs.ts'
+import { queryOf } from '@inorder/contracts/paths.ts'
+import type { Service } from './addresses.ts'
 import type { Context } from './context.ts'
 
-export const kinds = ['events', 'effects', 'set-aside', 'orders'] as const
-export type Kind = (typeof kinds)[number]
-
-export const servicesWith: Record<Kind, readonly Service[]> = {
-  events: consumers,
-  effects: withEffects,
-  'set-aside': services,
-  orders: ['cart'],
-}
-
-export interface Held {
-  service: Service
-  what: Kind
-  key: string
-  /** Of an effect: it is tried again by itself. */
-  failing: boolean
-  cause: string
-  detail: string | null
+/** As a list shows it. */
+export interface Held extends HeldOrder {
   /** Events or effects of the order that wait. */
   count: number
-  since: string
   event: string | null
-}
-
-export interface Group {
-  service: Service
-  what: Kind
-  failing: boolean
-  cause: string
-  detail: string | null
-  count: number
-  oldest: string
 }
 
 /** `more`: there are more than were asked for. */
@@ -70,14 +51,14 @@ interface HeldEffect {
   parkedAt: string | null
 }
 type SetAside = Omit<ParkedKey, 'count'> & { detail: string; behind: number }
-type HeldOrder = Pick<SetAside, 'key' | 'cause' | 'detail' | 'since'>
+type HeldInCart = Pick<SetAside, 'key' | 'cause' | 'detail' | 'since'>
 
 export async function heldIn(
   context: Context,
   service: Service,
   { what, cause, limit }: Wanted,
 ): Promise<Listed<Held>> {
-  const parameters = query({ cause, limit })
+  const parameters = queryOf({ cause, limit })
   const list = async <Item>(
     kind: Kind,
     path: string,
@@ -96,9 +77,9 @@ export async function heldIn(
     return { items, more: body.next !== null }
   }
   const effects = (state: string) =>
-    list<HeldEffect>('effects', `/ops/effects${query({ state, cause, limit })}`, (item) => ({
+    list<HeldEffect>('effects', `/ops/effects${queryOf({ state, cause, limit })}`, (item) => ({
       count: 1 + item.behind,
-      since: item.parkedAt ?? item.failingSince ?? item.createdAt,
+      since: sinceOfEffect(item),
       event: item.effect,
     }))
   const lists = await Promise.all([
@@ -110,7 +91,7 @@ export async function heldIn(
       since,
       event,
     })),
-    list<HeldOrder>('orders', `/ops/held${query({ limit })}`, ({ since }) => ({ count: 1, since, event: null })),
+    list<HeldInCart>('orders', `/ops/held${queryOf({ limit })}`, ({ since }) => ({ count: 1, since, event: null })),
   ])
   const items = lists.flatMap(({ items }) => items).filter((held) => cause === undefined || held.cause === cause)
   return { items, more: lists.some(({ more }) => more) }
@@ -144,14 +125,6 @@ export async function groupsIn(context: Context, service: Service, what?: Kind):
       oldest,
     }),
   )
-  const byCause = Map.groupBy(
-    lists.flatMap(({ items }) => items),
-    ({ what, failing, cause }) => JSON.stringify([what, failing, cause]),
-  )
-  for (const held of byCause.values()) {
-    const oldest = held.reduce((a, b) => (Date.parse(a.since) <= Date.parse(b.since) ? a : b))
-    const { what, failing, cause, detail, since } = oldest
-    groups.push({ service, what, failing, cause, detail, count: held.length, oldest: since })
-  }
+  groups.push(...lists.flatMap(({ items, more }) => groupsOf(items, more ? [service] : [])))
   return { items: groups, more: events.next !== null || lists.some(({ more }) => more) }
 }

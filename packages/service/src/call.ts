@@ -1,4 +1,5 @@
 // How an effect reaches a service of somebody else: a payment gateway, a carrier. docs/api.md has its side of it.
+import { isUnavailable } from '@inorder/contracts/receiver.ts'
 import { shapeOf } from '@inorder/http/validation.ts'
 import { type Call, EffectRefused, OutcomeUnknown } from '@inorder/messaging/inbox/effect.ts'
 import { activeTraceparent } from '@inorder/messaging/kafka/spans.ts'
@@ -15,8 +16,6 @@ const Answer = Type.Union([
 const isAnswer = shapeOf(Answer)
 const keyHeader = 'idempotency-key'
 
-/** The receiver takes nothing now, or not yet. */
-const unavailable = (status: number) => status >= 500 || [408, 425, 429].includes(status)
 const longestAnswer = 64 * 1024
 const shownOfAnswer = 500
 
@@ -51,7 +50,7 @@ export async function callOnce(
     throw new OutcomeUnknown('redirected', `${url} answered ${status} to ${headers.get('location')}: not followed`)
   if (!answer.ok) {
     const retryAfterMs = retryAfterOf(headers.get('retry-after'))
-    throw new OutcomeUnknown(`status-${status}`, said, { unavailable: unavailable(status), retryAfterMs })
+    throw new OutcomeUnknown(`status-${status}`, said, { unavailable: isUnavailable(status), retryAfterMs })
   }
   if (text === undefined) throw new OutcomeUnknown('answer-too-large', said)
   const given = parsed(text)

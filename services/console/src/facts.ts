@@ -1,4 +1,5 @@
 // What the services tell of one order, asked of all at once.
+import { queryOf } from '@inorder/contracts/paths.ts'
 import { type ServiceName, withEffects } from '@inorder/contracts/service-names.ts'
 import type { OrderVersion, OutboxRow } from '@inorder/contracts/timeline.ts'
 import type { EffectOfKey } from '@inorder/messaging/effects/ops.ts'
@@ -198,16 +199,16 @@ const missingIn = (answer: Answer): string[] =>
 
 /** The newest, the oldest of them first. */
 async function versionsOf(ask: Ask, id: string): Promise<OrderVersion[]> {
-  const page = async (after: number) => {
+  const page = async (after?: number) => {
     const answer = await ask(
       'order',
-      `/orders/${id}/versions?limit=${mostVersions}${after > 0 ? `&after=${after}` : ''}`,
+      `/orders/${id}/versions${queryOf({ limit: mostVersions, after })}`,
     )
     return answer.reachable && answer.status === 200
       ? (answer.body as { items: OrderVersion[]; next: string | null })
       : undefined
   }
-  const first = await page(0)
+  const first = await page()
   if (!first?.next) return first?.items ?? []
   const details = await ask('order', `/order-details?orderId=${id}`)
   return (await page(versionOf(details) - mostVersions))?.items ?? first.items

@@ -134,6 +134,12 @@ const cases: Record<string, Case> = {
     says: /The label of version 2 fails and is tried again by itself \(attempt 9\): the carrier does not answer/,
     next: ['redrive --service=shipping --what=effects -- o-1'],
   },
+  'the gateway refuses our token: that is held until somebody mends it': {
+    facts: factsOf({ billing: { effects: [effect({ state: 'again', cause: 'status-401' })] } }),
+    is: ['held', 'effect-failing', 'billing'],
+    says: /The charge of version 2 fails and is tried again until somebody mends what is refused .*status-401/,
+    next: ['redrive --service=billing --what=effects -- o-1'],
+  },
   'the charge was declined': {
     facts: factsOf({ billing: { status: 'declined', effects: [effect({ state: 'done', doneAt: time })] } }),
     is: ['held', 'payment-declined', 'billing'],

@@ -69,13 +69,3 @@ export class Viewer {
     return all
   }
 }
-
-/** A path of a service, or of the console: `pathOf('ops', 'parked', key)`. Whatever a key holds stays one part of it. */
-export const pathOf = (...parts: (string | number)[]): string =>
-  parts.map((part) => `/${encodeURIComponent(part)}`).join('')
-
-/** Without what is not given. */
-export function queryOf(query: Record<string, string | number | null | undefined>): string {
-  const given = Object.entries(query).filter(([, value]) => value !== null && value !== undefined && value !== '')
-  return given.length === 0 ? '' : `?${given.map(([name, value]) => `${name}=${encodeURIComponent(value!)}`).join('&')}`
-}

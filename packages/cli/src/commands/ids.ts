@@ -1,5 +1,5 @@
 // Every order id ever received from a topic. A page at a time, so that a million of them need no memory here either.
-import { query } from '../ask.ts'
+import { queryOf } from '@inorder/contracts/paths.ts'
 import { type Add, integer } from '../command.ts'
 import { shown } from '../text.ts'
 
@@ -22,7 +22,7 @@ export function addIds(add: Add): void {
       let left = limit
       let upToDate = false
       for (let next: string | null | undefined = after; next !== null && left > 0; ) {
-        const path: string = `/getAllOrderIdsFromTopic${query({ topic, limit: Math.min(left, pageSize), after: next })}`
+        const path: string = `/getAllOrderIdsFromTopic${queryOf({ topic, limit: Math.min(left, pageSize), after: next })}`
         const { body }: { body: Page } = await context.ask<Page>('order', path, { deadlineMs: 30_000 })
         left -= body.orderIds.length
         upToDate = body.upToDate

@@ -1,7 +1,8 @@
 // Orders as a customer's side has them: made, changed, looked at.
+import { queryOf } from '@inorder/contracts/paths.ts'
 import { randomUUID } from 'node:crypto'
 import type { Order } from '@inorder/contracts/order.ts'
-import { type Answer, NoAnswer, part, query } from '../ask.ts'
+import { type Answer, NoAnswer, part } from '../ask.ts'
 import { type Add, decimal, integer, type KeyOptions, keyAnd, keyOption, orderOf } from '../command.ts'
 import type { Context } from '../context.ts'
 import { Failure, Refused } from '../failure.ts'
@@ -142,7 +143,7 @@ async function partsOf({ ask }: Context, orderId: string): Promise<Parts> {
   }
   const [cart, ...others] = await Promise.all([
     ask<Order>('cart', `/orders/${id}`),
-    of('order', `/order-details${query({ orderId })}`),
+    of('order', `/order-details${queryOf({ orderId })}`),
     of('inventory', `/reservations/${id}`),
     of('billing', `/invoices/${id}`),
     of('shipping', `/shipments/${id}`),

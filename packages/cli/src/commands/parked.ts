@@ -1,12 +1,13 @@
 // What is held up: which orders, why, and what is in the events of one of them.
 
+import { type Kind, kinds } from '@inorder/contracts/needs.ts'
 import { Option } from 'commander'
 import { consumers, type Service, services } from '../addresses.ts'
 import { part } from '../ask.ts'
 import { type Add, integer, type KeyOptions, keyAnd, keyOption, serviceOption } from '../command.ts'
 import type { Context } from '../context.ts'
 import { exitCodes, Failure, Refused } from '../failure.ts'
-import { groupsIn, heldIn, type Kind, kinds } from '../held.ts'
+import { groupsIn, heldIn } from '../held.ts'
 import { ofEach, type Told } from '../services.ts'
 import { count, shown, table, when } from '../text.ts'
 

@@ -1,11 +1,11 @@
 // What is held is tried again: of one order in every service, or all of a cause.
+import { type Kind, servicesWith } from '@inorder/contracts/needs.ts'
 import { Option } from 'commander'
 import type { Service } from '../addresses.ts'
 import { part } from '../ask.ts'
 import { type Add, integer, type KeyOptions, keyAnd, keyOption, serviceOption } from '../command.ts'
 import type { Context } from '../context.ts'
 import { type ExitCode, exitCodes, Failure, Refused } from '../failure.ts'
-import { type Kind, servicesWith } from '../held.ts'
 import { count, shown, table } from '../text.ts'
 import { exitOfJob, followed, type Job, jobLines } from './jobs.ts'
 

@@ -1,9 +1,9 @@
 // What cannot go on as it is, and is decided by hand: an event is given up, an order of the cart is released.
+import { type Kind, servicesWith } from '@inorder/contracts/needs.ts'
 import type { Service } from '../addresses.ts'
 import { part } from '../ask.ts'
 import { type Add, integer, type KeyOptions, keyOption, orderOf, serviceOption } from '../command.ts'
 import { exitCodes, Failure } from '../failure.ts'
-import { type Kind, servicesWith } from '../held.ts'
 import { count, shown } from '../text.ts'
 import { deadlineMs, whatOption } from './redrive.ts'
 

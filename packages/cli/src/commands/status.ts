@@ -1,30 +1,27 @@
 // Whether anything needs someone: every service at a glance, and then what waits for a person, the oldest first.
+import { type Group, type Kind, type Need, needsOf, type Standing } from '@inorder/contracts/needs.ts'
+import { isRefusal } from '@inorder/contracts/receiver.ts'
 import { quoted } from '@inorder/contracts/shell.ts'
 import { consumers, type Service, services } from '../addresses.ts'
 import { NoAnswer } from '../ask.ts'
 import type { Add } from '../command.ts'
 import type { Context } from '../context.ts'
 import { exitCodes, Failure, Refused } from '../failure.ts'
-import { type Group, groupsIn, type Kind } from '../held.ts'
+import { groupsIn } from '../held.ts'
 import { count, shown, table, when } from '../text.ts'
 import type { Job } from './jobs.ts'
 import { positionsOf, totalLag } from './lag.ts'
 import { type Pause, pauseTable } from './pauses.ts'
 
-export interface ServiceStatus {
-  service: Service
-  reachable: boolean
-  /** What is not ready, or could not be asked. */
-  missing: string[]
+interface ServiceStatus extends Standing {
   /** Null: not known, or the service reads nothing. */
   lag: number | null
-  groups: Group[]
   pauses: Pause[]
   jobs: Job[]
 }
 
 /** One thing that a person has to see to. */
-export interface Need {
+interface Task {
   service: Service
   sentence: string
   since: string | null
@@ -40,7 +37,7 @@ export function addStatus(add: Add): void {
       const statuses = await Promise.all(services.map((service) => statusOf(context, service)))
       if (statuses.every(({ reachable }) => !reachable))
         throw new Failure(statuses[0]!.missing.join(), { advice: ['No other service answers either. npm start?'] })
-      const needs = needsOf(statuses)
+      const needs = tasksIn(statuses)
       if (context.json) context.answer({ at: new Date(context.now()).toISOString(), needs, services: statuses })
       else context.print(...statusLines(statuses, needs, context))
       return needs.length > 0 ? exitCodes.needsSomeone : exitCodes.done
@@ -85,42 +82,28 @@ async function missingOf({ ask }: Context, service: Service): Promise<string[]> 
   }
 }
 
-const things: Record<Kind, [one: string, many: string]> = {
-  events: ['order is parked', 'orders are parked'],
-  effects: ['order waits for an effect', 'orders wait for an effect'],
-  'set-aside': ['event is set aside', 'events are set aside'],
-  orders: ['order is held by the cart', 'orders are held by the cart'],
+/** Without what comes back by itself; of a service that is not ready nobody knows whether it does. */
+export const tasksIn = (statuses: readonly ServiceStatus[]): Task[] =>
+  needsOf(statuses)
+    .filter(({ tone, about }) => tone === 'held' || about === 'service')
+    .map((need) => {
+      const { service, about, cause, what, detail, since } = need
+      const isOfGroup = about !== 'service' && about !== 'job'
+      const said = cause === 'service-unreachable' ? [] : isOfGroup ? [what, cause] : [what]
+      return { service, sentence: [...said, detail].filter(Boolean).join(': '), since, command: commandFor(need) }
+    })
+
+function commandFor({ service, about, cause, job }: Need): string {
+  if (about === 'service') return 'inorder doctor'
+  if (about === 'job') return `inorder jobs ${job} --service=${service}`
+  return `inorder parked --service=${service} --what=${about} --cause=${quoted(cause)}`
 }
 
-/** An order that an operator has paused waits for nobody else; an effect that fails is tried again by itself. */
-export function needsOf(statuses: readonly ServiceStatus[]): Need[] {
-  const needs = statuses.flatMap(({ service, missing, groups, jobs }): Need[] => [
-    ...missing.map((part) => ({ service, sentence: `not ready: ${part}`, since: null, command: 'inorder doctor' })),
-    ...groups
-      .filter(({ cause, failing }) => cause !== 'paused' && !failing)
-      .map(({ what, cause, detail, count: n, oldest }) => ({
-        service,
-        sentence: `${count(n, ...things[what])}: ${cause}${detail ? `: ${detail}` : ''}`,
-        since: oldest,
-        command: `inorder parked --service=${service} --what=${what} --cause=${quoted(cause)}`,
-      })),
-    ...jobs
-      .slice(0, 1)
-      .filter(({ state }) => state === 'stopped')
-      .map(({ id, failed, updatedAt }) => ({
-        service,
-        sentence: `job ${id} has stopped: ${failed} of its orders are still held`,
-        since: updatedAt,
-        command: `inorder jobs ${id} --service=${service}`,
-      })),
-  ])
-  return needs.toSorted((a, b) => Date.parse(a.since ?? '1970-01-01') - Date.parse(b.since ?? '1970-01-01'))
-}
-
-function statusLines(statuses: readonly ServiceStatus[], needs: readonly Need[], context: Context): string[] {
+function statusLines(statuses: readonly ServiceStatus[], needs: readonly Task[], context: Context): string[] {
   const now = context.now()
-  const sum = (groups: Group[], what: Kind, failing = false) =>
-    groups.filter((g) => g.what === what && g.failing === failing).reduce((total, g) => total + g.count, 0)
+  const total = (groups: readonly Group[]) => groups.reduce((sum, { count }) => sum + count, 0)
+  const sum = (groups: readonly Group[], what: Kind, failing = false) =>
+    total(groups.filter((g) => g.what === what && g.failing === failing))
   const rows = statuses.map(({ service, reachable, missing, lag, groups, pauses, jobs }) => [
     service,
     missing.length === 0 ? 'yes' : reachable ? 'no' : 'no answer',
@@ -133,7 +116,7 @@ function statusLines(statuses: readonly ServiceStatus[], needs: readonly Need[],
     jobs.filter(({ state }) => state === 'running').length,
   ])
   const head = ['SERVICE', 'READY', 'LAG', 'HELD', 'EFFECTS', 'FAILING', 'SET ASIDE', 'PAUSES', 'JOBS']
-  const failing = statuses.reduce((total, { groups }) => total + sum(groups, 'effects', true), 0)
+  const failing = total(statuses.flatMap(({ groups }) => groups.filter((g) => g.failing && !isRefusal(g.cause))))
   const pauses = statuses.flatMap(({ service, pauses }) => pauses.map((pause) => ({ service, ...pause })))
   return [
     ...table(head, rows),

@@ -8,7 +8,7 @@ import { Failure } from '../failure.ts'
 import { ofEach } from '../services.ts'
 import { shown } from '../text.ts'
 import { positionsOf, totalLag } from './lag.ts'
-import { needsOf, statusOf } from './status.ts'
+import { statusOf, tasksIn } from './status.ts'
 import { timelineOf } from './timeline.ts'
 
 export function addWatch(add: Add): void {
@@ -77,7 +77,7 @@ function allOrders(context: Context): () => Promise<void> {
     const lagText = Object.entries(lags).map(([service, lag]) => `${service} ${lag ?? '?'}`)
     const rate = perSecond === null ? '' : `${perSecond.toFixed(perSecond < 10 ? 1 : 0)} events/s  `
     tell(context, { perSecond, lags }, `${rate}lag: ${lagText.join(', ')}`)
-    const needs = needsOf(await Promise.all(services.map((service) => statusOf(context, service))))
+    const needs = tasksIn(await Promise.all(services.map((service) => statusOf(context, service))))
     const now = new Set(needs.map(({ service, sentence }) => `${service}: ${sentence}`))
     for (const need of now.difference(known)) tell(context, { needsSomeone: need }, `needs someone: ${need}`)
     for (const need of known.difference(now)) tell(context, { over: need }, `over: ${need}`)

@@ -1,10 +1,11 @@
 // Who did what, of all services in one list. Each service has its own numbers: a page begins behind one of each.
+import { pathOf, queryOf } from '@inorder/contracts/paths.ts'
 import { type ServiceName, serviceNames } from '@inorder/contracts/service-names.ts'
 import type { AuditEntry } from '@inorder/messaging/outbox/ops.ts'
 import { type Html, html } from './html.ts'
 import { badge, lines, nothing, pager } from './parts.ts'
 import { when } from './time.ts'
-import { type List, type Of, pathOf, type Viewer } from '../viewer.ts'
+import type { List, Of, Viewer } from '../viewer.ts'
 
 const perPage = 50
 
@@ -24,7 +25,7 @@ export async function auditOf(viewer: Viewer, after: string): Promise<Audit> {
       const cursor = behind.get(service)
       const list = await viewer.get<List<AuditEntry>>(
         service,
-        `/ops/audit?limit=${perPage}${cursor ? `&after=${cursor}` : ''}`,
+        `/ops/audit${queryOf({ limit: perPage, after: cursor })}`,
       )
       return { service, cursor, list }
     }),

@@ -1,4 +1,5 @@
 // What one service holds of one order: the events as they came, the slow effects, and what can be done with them.
+import { pathOf } from '@inorder/contracts/paths.ts'
 import type { ServiceName } from '@inorder/contracts/service-names.ts'
 import type { ShownEffect } from '@inorder/messaging/effects/ops.ts'
 import type { ParkedDetail, Redriven } from '@inorder/messaging/inbox/ops.ts'
@@ -6,7 +7,6 @@ import { act } from './act.ts'
 import { type Html, html } from './html.ts'
 import { badge, counted, lines, nothing, table } from './parts.ts'
 import { when } from './time.ts'
-import { pathOf } from '../viewer.ts'
 
 type ParkedRecord = ParkedDetail['events'][number]
 

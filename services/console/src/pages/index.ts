@@ -1,5 +1,6 @@
 // The pages' addresses: each is HTML at its own, and as server-sent events under /live before it. What a form asks for goes
 // to /do.
+import { pathOf } from '@inorder/contracts/paths.ts'
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import { Problem } from '@inorder/contracts/problems.ts'
 import { mayOperate } from '@inorder/http/operator.ts'
@@ -17,7 +18,7 @@ import type { Poisoner } from './poison.ts'
 import { type Asked, type Found, pagesOf } from './routes.ts'
 import { sharedAnswers } from './shared-answers.ts'
 import { surroundingsOf } from './surroundings.ts'
-import { type List, pathOf, Viewer } from '../viewer.ts'
+import { type List, Viewer } from '../viewer.ts'
 
 export interface PagesOptions {
   services: Services
@@ -121,7 +122,7 @@ export const pages: FastifyPluginAsyncTypebox<PagesOptions> = async (app, option
   ) {
     const viewer = new Viewer(from, request.headers)
     const surroundings = surroundingsOf(viewer)
-    const found = await page({ viewer, params: request.params as Asked['params'], query: queryOf(request), now })
+    const found = await page({ viewer, params: request.params as Asked['params'], query: queryIn(request), now })
     if ('redirect' in found) return found
     return { ...found, text: await textOf(request, found.page, { url, now, surroundings }) }
   }
@@ -147,7 +148,7 @@ export const pages: FastifyPluginAsyncTypebox<PagesOptions> = async (app, option
 const send = (reply: FastifyReply, text: string, status = 200) =>
   reply.code(status).type('text/html; charset=utf-8').send(text)
 
-const queryOf = (request: FastifyRequest) => (name: string) => {
+const queryIn = (request: FastifyRequest) => (name: string) => {
   const value = (request.query as Record<string, unknown>)[name]
   return typeof value === 'string' ? value : ''
 }

@@ -1,9 +1,9 @@
 // All that a page can ask a service to change, and where the user is then: what stands here is all that a form can reach.
 
+import { pathOf, queryOf } from '@inorder/contracts/paths.ts'
 import { Problem } from '@inorder/contracts/problems.ts'
 import { type ServiceName, serviceNames } from '@inorder/contracts/service-names.ts'
 import type { Operation } from './act.ts'
-import { pathOf, queryOf } from '../viewer.ts'
 
 /** The fields of a form, each once. */
 export type Fields = Readonly<Record<string, string>>

@@ -1,5 +1,6 @@
 // One order: why it stands where it does, what can be done, and its way through all services.
 
+import { pathOf } from '@inorder/contracts/paths.ts'
 import type { Order } from '@inorder/contracts/order.ts'
 import { type ServiceName, serviceNames } from '@inorder/contracts/service-names.ts'
 import type { ServiceView, Timeline, Verdict, VerdictState } from '@inorder/contracts/timeline.ts'
@@ -7,7 +8,6 @@ import { type Html, html, type Value } from './html.ts'
 import { lanes } from './lanes.ts'
 import { badge, counted, nothing, type Tone, table } from './parts.ts'
 import { when } from './time.ts'
-import { pathOf } from '../viewer.ts'
 
 const tones: Record<VerdictState, Tone> = {
   fine: 'good',

@@ -1,4 +1,5 @@
 // All that a page shows is foreign: markup in any of it stays text.
+import { pathOf } from '@inorder/contracts/paths.ts'
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import type { Timeline } from '@inorder/contracts/timeline.ts'
@@ -16,7 +17,6 @@ import { parked, parkedKeys } from './parked.ts'
 import { refusal } from './parts.ts'
 import { topics } from './topics.ts'
 import { tryIt } from './try-it.ts'
-import { pathOf } from '../viewer.ts'
 
 const evil = `"'><script>alert(1)</script><b onclick=x>`
 const time = '2026-11-23T14:20:19.000Z'

@@ -1,4 +1,7 @@
 // What is parked, of all services: groups by cause, and from a group the orders of it.
+import { sinceOfEffect } from '@inorder/contracts/needs.ts'
+import { pathOf, queryOf } from '@inorder/contracts/paths.ts'
+import { isRefusal } from '@inorder/contracts/receiver.ts'
 import type { ServiceName } from '@inorder/contracts/service-names.ts'
 import type { HeldEffect } from '@inorder/messaging/effects/ops.ts'
 import type { Job, ParkedGroup, ParkedKey } from '@inorder/messaging/inbox/ops.ts'
@@ -8,11 +11,13 @@ import { type Html, html } from './html.ts'
 import type { HeldOrder } from './needs.ts'
 import { badge, nothing, pager, table } from './parts.ts'
 import { when } from './time.ts'
-import { type List, type Lists, type Of, pathOf, queryOf } from '../viewer.ts'
+import type { List, Lists, Of } from '../viewer.ts'
 
 export interface Parked {
   groups: Lists<ParkedGroup>
   effects: Lists<HeldEffect>
+  /** They are tried again by themselves. */
+  failing: Lists<HeldEffect>
   setAside: Lists<SetAside>
   held: Lists<HeldOrder>
   jobs: Lists<Job>
@@ -21,7 +26,7 @@ export interface Parked {
 const orderLink = (key: string): Html => html`<a href="${pathOf('orders', key)}">${key}</a>`
 const long = (text: string | null): Html => html`<span class="long">${text}</span>`
 
-export const parked = ({ groups, effects, setAside, held, jobs }: Parked, now: number): Html => html`
+export const parked = ({ groups, effects, failing, setAside, held, jobs }: Parked, now: number): Html => html`
 <section aria-labelledby="groups-head"><h2 id="groups-head">Parked events</h2>
 ${silent(groups)}${
   groups.items.length === 0
@@ -32,22 +37,23 @@ ${silent(groups)}${
 }</section>
 <section id="effects" aria-labelledby="effects-head"><h2 id="effects-head">Slow effects that do not come through</h2>
 ${silent(effects)}${
-  effects.items.length === 0
-    ? nothing('No effect is parked.')
+  effects.items.length + failing.items.length === 0
+    ? nothing('No effect is parked, and none fails.')
     : table(
-        'Parked effects',
-        ['service', 'order', 'kind', 'cause', 'parked', 'behind', 'detail'],
-        effects.items.map((effect) => [
+        'Effects that are parked, or fail and are tried again',
+        ['service', 'order', 'kind', 'state', 'cause', 'since', 'behind', 'detail'],
+        [...effects.items, ...failing.items].map((effect) => [
           effect.service,
           html`<a href="${pathOf('parked', effect.service, effect.key)}">${effect.key}</a>`,
           effect.kind,
-          badge('bad', effect.cause),
-          when(effect.parkedAt, now),
+          effect.state === 'parked' ? 'parked' : 'tried again',
+          badge(effect.state === 'parked' || isRefusal(effect.cause) ? 'bad' : 'wait', effect.cause),
+          when(sinceOfEffect(effect), now),
           effect.behind,
           long(effect.detail),
         ]),
       )
-}${more(effects)}</section>
+}${more(effects)}${more(failing)}</section>
 <section id="set-aside" aria-labelledby="set-aside-head"><h2 id="set-aside-head">Set aside: events that Kafka refuses</h2>
 ${silent(setAside)}${
   setAside.items.length === 0

@@ -1,5 +1,6 @@
 // Which pages there are, what each asks, and what it makes of the answers.
 
+import { pathOf, queryOf } from '@inorder/contracts/paths.ts'
 import type { Order } from '@inorder/contracts/order.ts'
 import { Problem } from '@inorder/contracts/problems.ts'
 import { consumers, type ServiceName, serviceNames, withEffects } from '@inorder/contracts/service-names.ts'
@@ -30,7 +31,7 @@ import { nothing, refusal } from './parts.ts'
 import { newestJobs } from './surroundings.ts'
 import { topics } from './topics.ts'
 import { tryIt } from './try-it.ts'
-import { type List, pathOf, type Viewer } from '../viewer.ts'
+import type { List, Viewer } from '../viewer.ts'
 
 export interface Asked {
   viewer: Viewer
@@ -75,21 +76,22 @@ export const pagesOf = (poisons: boolean): Record<string, (asked: Asked) => Prom
   },
 
   '/parked': async ({ viewer, now }) => {
-    const [groups, effects, setAside, held, jobs] = await Promise.all([
+    const [groups, effects, failing, setAside, held, jobs] = await Promise.all([
       viewer.lists<ParkedGroup>(consumers, `/ops/parked/groups?limit=${most}`),
       viewer.lists<HeldEffect>(withEffects, '/ops/effects?limit=100'),
+      viewer.lists<HeldEffect>(withEffects, '/ops/effects?state=failing&limit=100'),
       viewer.lists<SetAside>(serviceNames, '/ops/set-aside?limit=100'),
       viewer.lists<HeldOrder>(['cart'], '/ops/held?limit=100'),
       viewer.lists<Job>(consumers, newestJobs),
     ])
-    return { page: { title: 'Parked', main: parked({ groups, effects, setAside, held, jobs }, now), everyMs: seldom } }
+    const main = parked({ groups, effects, failing, setAside, held, jobs }, now)
+    return { page: { title: 'Parked', main, everyMs: seldom } }
   },
 
   '/parked/:service': async ({ viewer, params, query, now }) => {
     const service = consumerOf(params)
     const [cause, after] = [query('cause'), query('after')]
-    const parameters = new URLSearchParams({ limit: '100', ...(cause && { cause }), ...(after && { after }) })
-    const answer = await viewer.ask(service, `/ops/parked?${parameters}`)
+    const answer = await viewer.ask(service, `/ops/parked${queryOf({ limit: 100, cause, after })}`)
     const title = `Parked in ${service}`
     if (!answer.reachable || answer.status !== 200) return refused(title, answer, service)
     return { page: { title, main: parkedKeys(service, cause, after, answer.body as List<ParkedKey>, now) } }

@@ -1,6 +1,7 @@
 // What can help, for each cause: only what can change something as things stand, the best first.
 
 import { allowedAfter } from '@inorder/contracts/lifecycle.ts'
+import { isRefusal } from '@inorder/contracts/receiver.ts'
 import type { ServiceName } from '@inorder/contracts/service-names.ts'
 import type { OutboxRow, Verdict } from '@inorder/contracts/timeline.ts'
 import type { ShownEffect } from '@inorder/messaging/effects/ops.ts'
@@ -111,10 +112,12 @@ export function ofParkedEffect(orderId: string, service: ServiceName, { effect, 
   ]
 }
 
-export const ofFailingEffect = (orderId: string, service: ServiceName): Steps => [
+export const ofFailingEffect = (orderId: string, service: ServiceName, { cause }: ShownEffect): Steps => [
   {
     command: redrive(orderId, [service], 'effects'),
-    explains: 'Tries it at once; by itself it is tried again within half a minute',
+    explains: isRefusal(cause)
+      ? 'Tries it at once, once what the receiver refuses (a token, an address) is mended; after 10 minutes it is parked'
+      : 'Tries it at once; by itself it is tried again within half a minute',
   },
 ]
 

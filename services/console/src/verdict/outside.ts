@@ -1,4 +1,5 @@
 // What others have to do for an order, or did not: payment gateway, carrier, whoever fills the stock.
+import { isRefusal } from '@inorder/contracts/receiver.ts'
 import type { ServiceName } from '@inorder/contracts/service-names.ts'
 import type { Verdict, VerdictCause } from '@inorder/contracts/timeline.ts'
 import type { ShownEffect } from '@inorder/messaging/effects/ops.ts'
@@ -30,12 +31,15 @@ export function effectsFailing(facts: Facts): Finding[] {
       ({ state, failingSince }) => (state === 'again' || state === 'running') && failingSince !== null,
     )
     if (!effect) return []
+    const { kind, version, attempts, cause, failingSince: since, effect: event } = effect
+    const isRefused = isRefusal(cause)
+    const goesOn = isRefused ? 'until somebody mends what is refused' : 'by itself'
     return [
       {
-        ...{ state: 'waiting', cause: 'effect-failing', service, since: effect.failingSince, event: effect.effect },
+        ...{ state: isRefused ? 'held' : 'waiting', cause: 'effect-failing', service, since, event },
         sentence: () =>
-          `The ${effect.kind} of version ${effect.version} fails and is tried again by itself (attempt ${effect.attempts}): ${whyNot(effect)}`,
-        next: () => steps.ofFailingEffect(facts.orderId, service),
+          `The ${kind} of version ${version} fails and is tried again ${goesOn} (attempt ${attempts}): ${whyNot(effect)}`,
+        next: () => steps.ofFailingEffect(facts.orderId, service, effect),
       },
     ]
   })
