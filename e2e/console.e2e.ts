@@ -230,8 +230,12 @@ suite('the console in a browser', () => {
     // Whoever sends the form all the same is refused by the service.
     await on.evaluate(`document.querySelector('form[action="/do/redrive"]').submit()`)
     await on.getByText('The caller may not do this').waitFor()
+    const inOtherTab = await reading.newPage()
+    await inOtherTab.goto('/topics')
+    await inOtherTab.getByText('live', { exact: true }).waitFor()
     await on.getByRole('button', { name: 'Sign out' }).click()
     await on.getByLabel('API key or token').waitFor()
+    await inOtherTab.getByLabel('API key or token').waitFor()
     await reading.close()
     await secured.stop()
   })

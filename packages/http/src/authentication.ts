@@ -22,7 +22,10 @@ export async function authenticate(
   logger: FastifyBaseLogger,
 ): Promise<void> {
   app.decorateRequest('caller', null)
-  if (!asksWhoCalls(config)) return
+  if (!asksWhoCalls(config)) {
+    app.decorateRequest('checkCaller', async () => {})
+    return
+  }
   const isPrivate = isLoopback(config.HOST) || config.TLS_CERT_FILE !== undefined || config.TRUST_PROXY !== undefined
   if (!isPrivate)
     logger.warn(
@@ -37,18 +40,19 @@ export async function authenticate(
     keySet?.close()
   })
 
-  // Not onRequest: whoever guesses is to meet RATE_LIMIT, which is one hook of each route, before they are told anything.
-  app.addHook('preParsing', async (request) => {
-    const needs = scopeOf(request.method, request.routeOptions.url ?? '')
+  app.decorateRequest('checkCaller', async function (this: FastifyRequest) {
+    const needs = scopeOf(this.method, this.routeOptions.url ?? '')
     if (needs === 'open') {
-      request.caller = nobody
+      this.caller = nobody
       return
     }
-    const caller = await callerOf(tokenIn(request))
+    const caller = await callerOf(tokenIn(this))
     if (typeof caller === 'string') throw unauthenticated(caller, 'invalid_token')
     if (!caller.scopes.has(needs)) throw insufficient(caller, needs)
-    request.caller = caller
+    this.caller = caller
   })
+  // Not onRequest: whoever guesses is to meet RATE_LIMIT, which is one hook of each route, before they are told anything.
+  app.addHook('preParsing', (request) => request.checkCaller())
 
   /** A text is why the token is refused. */
   async function callerOf(token: string): Promise<Caller | string> {

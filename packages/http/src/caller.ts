@@ -14,5 +14,7 @@ declare module 'fastify' {
   interface FastifyRequest {
     /** null: authentication is off. */
     caller: Caller | null
+    /** Sets the caller, or throws why what was shown does not count. An answer that goes on for long asks it again. */
+    checkCaller(): Promise<void>
   }
 }

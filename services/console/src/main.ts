@@ -36,7 +36,7 @@ await runService({
       scope.addHook('onRequest', pagePolicy)
       if (sessions) await signIn(scope, sessions)
       const poisoner = sessions ? undefined : localPoisoner(config.KAFKA_BROKERS)
-      await scope.register(pages, { services, poisoner, asksWhoCalls: sessions !== undefined, stopping })
+      await scope.register(pages, { services, poisoner, sessions, stopping })
     })
     onClose('http', () => app.close())
     await app.listen({ host: config.HOST, port: config.PORT })

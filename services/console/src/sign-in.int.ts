@@ -1,7 +1,7 @@
 // The console as a process that asks who calls. Behind it nothing answers but one server that notes what it is shown.
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { createServer, type IncomingHttpHeaders } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
@@ -10,6 +10,7 @@ import { after, before, suite, test } from 'node:test'
 import type { Timeline } from '@inorder/contracts/timeline.ts'
 import { digestOf } from '@inorder/http/api-keys.ts'
 import { type ServiceProcess, startService } from '@inorder/testing/service-process.ts'
+import { until } from '@inorder/testing/until.ts'
 
 const key = 'ino_ann'
 const nowhere = 'http://127.0.0.1:1'
@@ -114,6 +115,29 @@ suite('signing in at the console', () => {
     assert.equal(await status({ cookie, origin: 'http://127.0.0.1:3001' }), 403)
     assert.equal(await status({ cookie }), 403)
     assert.equal(await status({ cookie, origin: service.url }), 303)
+  })
+
+  test('a live page ends once its session is signed out, or its key counts no more', { timeout: 30_000 }, async () => {
+    const live = async () => {
+      const cookie = await signedIn()
+      const page = await get('/live/topics', { cookie })
+      const reader = page.body?.getReader() ?? assert.fail()
+      assert.match(Buffer.from((await reader.read()).value ?? []).toString(), /^event: page\n/)
+      const ended = async () => {
+        while (!(await reader.read()).done);
+        return (await get('/live/topics', { cookie })).status
+      }
+      return { cookie, ended }
+    }
+    const [first, second] = [await live(), await live()]
+    await post('/sign-out', {}, { cookie: first.cookie })
+    assert.equal(await first.ended(), 401)
+    assert.equal((await get('/topics', { cookie: second.cookie })).status, 200, 'the other session goes on')
+    const known = readFileSync(file)
+    writeFileSync(file, '')
+    assert.equal(await second.ended(), 401)
+    writeFileSync(file, known)
+    await until('the key counts again', async () => (await get('/topics', { cookie: second.cookie })).status === 200)
   })
 
   test('signed out, or with a cookie that was tampered with, nobody is known', async () => {

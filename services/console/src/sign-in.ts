@@ -25,6 +25,12 @@ export function showCredential(app: Pick<FastifyInstance, 'addHook'>, sessions: 
   })
 }
 
+/** Of a request whose answer goes on: throws once who sent it has signed out, or counts no more. */
+export async function assertSignedIn(request: FastifyRequest, sessions: Sessions): Promise<void> {
+  if (await sessions.hasEnded(request)) throw new Problem('unauthenticated', 'The session has ended.')
+  await request.checkCaller()
+}
+
 /** In the scope of the pages: whoever asks for one and is not signed in is shown where they can do so. */
 export async function signIn(scope: FastifyInstance, sessions: Sessions): Promise<void> {
   scope.setErrorHandler((error: Error, request, reply) =>
@@ -53,7 +59,7 @@ export async function signIn(scope: FastifyInstance, sessions: Sessions): Promis
       },
     )
     app.post('/sign-out', { schema: { hide: true } }, async (request, reply) =>
-      reply.header('set-cookie', sessions.end(request)).redirect('/sign-in', 303),
+      reply.header('set-cookie', await sessions.end(request)).redirect('/sign-in', 303),
     )
   })
 }

@@ -6,6 +6,8 @@ import { Problem } from '@inorder/contracts/problems.ts'
 import { mayOperate } from '@inorder/http/operator.ts'
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import type { Services } from '../services.ts'
+import type { Sessions } from '../session.ts'
+import { assertSignedIn } from '../sign-in.ts'
 import { type AssetName, serveAssets } from './assets.ts'
 import { FiguresPoller } from './figures.ts'
 import { takeForms } from './form.ts'
@@ -22,8 +24,8 @@ import { type List, Viewer } from '../viewer.ts'
 
 export interface PagesOptions {
   services: Services
-  /** Whether callers are asked who they are: then nothing is made up to try. */
-  asksWhoCalls: boolean
+  /** Where callers are asked who they are: then nothing is made up to try. */
+  sessions?: Sessions | undefined
   /** Where the topic is on this machine: it can be shown what poison does. */
   poisoner?: Poisoner | undefined
   /** Aborted when the console stops. */
@@ -44,7 +46,7 @@ const navigation = [
 const trying = ['/try', 'Try it'] as const
 
 export const pages: FastifyPluginAsyncTypebox<PagesOptions> = async (app, options) => {
-  const { services, asksWhoCalls, poisoner, stopping } = options
+  const { services, sessions, poisoner, stopping } = options
   const assetOf = await serveAssets(app)
   const figures = new FiguresPoller(services)
   const shared = sharedAnswers(services)
@@ -61,7 +63,7 @@ export const pages: FastifyPluginAsyncTypebox<PagesOptions> = async (app, option
   })
 
   for (const [path, page] of Object.entries(pagesOf(poisoner !== undefined))) {
-    if (asksWhoCalls && path === trying[0]) continue
+    if (sessions && path === trying[0]) continue
     app.get(path, { schema: { hide: true } }, async (request, reply) => {
       const found = await look(request, page)
       return 'redirect' in found ? reply.redirect(found.redirect, 303) : send(reply, found.text, found.status)
@@ -79,6 +81,7 @@ export const pages: FastifyPluginAsyncTypebox<PagesOptions> = async (app, option
         figures: charts ? figures : undefined,
         stopping,
         async render() {
+          if (sessions) await assertSignedIn(request, sessions)
           const found = await look(request, page, { ...at, from: shared(keptMs(everyMs)) })
           return 'redirect' in found ? '' : found.text
         },
@@ -139,7 +142,7 @@ export const pages: FastifyPluginAsyncTypebox<PagesOptions> = async (app, option
       surroundings: await surroundings,
       assets,
       icon: assetOf('icon.svg').url,
-      navigation: asksWhoCalls ? navigation : [...navigation, trying],
+      navigation: sessions ? navigation : [...navigation, trying],
       caller: request.caller ? { name: request.caller.name, mayOperate: mayOperate(request) } : undefined,
     })
   }

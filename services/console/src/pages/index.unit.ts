@@ -28,7 +28,6 @@ async function pagesOf(silent?: ServiceName) {
         return { reachable: true, status: 200, body, etag: '"1"' }
       },
     },
-    asksWhoCalls: false,
     stopping: new AbortController().signal,
   })
   return { asked, get: (path: string) => app.inject(path) }

@@ -1,13 +1,14 @@
 // A page that changes while somebody looks at it: server-sent events, which a browser takes up again by itself.
 import { Readable } from 'node:stream'
 import { setTimeout as pause } from 'node:timers/promises'
+import { Problem } from '@inorder/contracts/problems.ts'
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import type { FiguresPoller } from './figures.ts'
 
 export interface Live {
   everyMs: number
   first: string
-  /** The page as it is now. Of the same facts it gives the same text: an age in it is counted from the first. */
+  /** The page as it is now; a problem ends it. Of the same facts it gives the same text: an age in it is counted from the first. */
   render(): Promise<string>
   /** Where the page has charts. */
   figures?: FiguresPoller | undefined
@@ -40,7 +41,7 @@ export function sendLive(request: FastifyRequest, reply: FastifyReply, { everyMs
         await pause(everyMs, undefined, { signal })
       }
     } catch (error) {
-      if (!signal.aborted) request.log.error({ err: error, url: request.url }, 'a live page could not be made')
+      if (!signal.aborted && !(error instanceof Problem)) request.log.error({ err: error, url: request.url }, 'a live page could not be made')
     } finally {
       unwatch?.()
       stream.push(null)

@@ -50,11 +50,18 @@ function listen() {
   if (!stream || source) return
   source = new EventSource(stream)
   source.addEventListener('open', () => say('live', true))
-  source.addEventListener('error', () => say('not live: the console does not answer', false))
+  source.addEventListener('error', failed)
   source.addEventListener('page', ({ data }) => put(JSON.parse(data)))
   source.addEventListener('figures', ({ data }) =>
     dispatchEvent(new CustomEvent('figures', { detail: JSON.parse(data) })),
   )
+}
+/** Whoever has signed out in another tab, or for too long, is shown where to sign in. */
+async function failed({ target }) {
+  say('not live: the console does not answer', false)
+  if (target.readyState !== EventSource.CLOSED) return
+  const answer = await fetch(location.href, { method: 'HEAD' }).catch(() => undefined)
+  if (answer?.status === 401) location.reload()
 }
 /** A browser opens six connections to a server at most: a page that nobody sees holds none, and costs the services nothing. */
 function pauseStream() {
