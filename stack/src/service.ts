@@ -45,12 +45,15 @@ export const instancesOf = ({ services, instances, offset }: Settings): Instance
 export const urlOf = ({ service, port }: Pick<Instance, 'service' | 'port'>): string =>
   `${!service.standsInFor && process.env.TLS_CERT_FILE ? 'https' : 'http'}://${host}:${port}`
 
-/** What the console is told: where each service's first instance answers. */
-const addressesFor = ({ offset }: Settings) =>
+/** What the console is told: where the instances of each service answer, also of one that runs from an editor. */
+const addressesFor = (settings: Settings) =>
   Object.fromEntries(
     services
       .filter(({ database }) => database)
-      .map((service) => [`${service.name.toUpperCase()}_URL`, urlOf({ service, port: service.port + offset })]),
+      .map((service) => [
+        `${service.name.toUpperCase()}_URL`,
+        instancesOf({ ...settings, services: [service] }).map(urlOf).join(),
+      ]),
   )
 
 const tokenOf = (setting: string, key: string) => [

@@ -1,13 +1,16 @@
 // Where the console and the services are.
 import { consumers, type ServiceName as Service, serviceNames as services } from '@inorder/contracts/service-names.ts'
+import { isLoopback } from '@inorder/http/loopback.ts'
 import { Failure } from './failure.ts'
 
 export { consumers, type Service, services }
 export type Where = 'console' | Service
-export type Addresses = Readonly<Record<Where, string>>
+/** Of each its instances, the first first. */
+export type Addresses = Readonly<Record<Where, readonly [first: string, ...others: string[]]>>
 
 const firstPort = 3000
 const localHost = 'http://127.0.0.1'
+const mostInstances = 5
 
 /** `url` is the console's, and the services' ports follow it; else each has a setting, and else is the local stack's. */
 export function addressesOf(env: NodeJS.ProcessEnv, url?: string): Addresses {
@@ -15,12 +18,16 @@ export function addressesOf(env: NodeJS.ProcessEnv, url?: string): Addresses {
   // Not of the URL, which knows no 443 behind https.
   const given = /:(\d+)\/?$/.exec(url ?? '')?.[1]
   const port = given === undefined ? firstPort + readOffset(env.INORDER_PORT_OFFSET) : Number(given)
-  const all = (['console', ...services] as const).map((where, n): [Where, string] => {
+  const all = (['console', ...services] as const).map((where, n) => {
     const setting = `${where.toUpperCase()}_URL`
     const own = url === undefined ? env[setting] : undefined
-    return [where, own ? originOf(setting, own).origin : `${base.protocol}//${base.hostname}:${port + n}`]
+    if (own) return [where, own.split(',').map((one) => originOf(setting, one).origin)]
+    // Those of `npm start`, which are on this machine: instance n listens 100(n-1) ports higher.
+    const amount = where !== 'console' && isLoopback(base.hostname) ? mostInstances : 1
+    const ports = Array.from({ length: amount }, (_, instance) => port + n + 100 * instance)
+    return [where, ports.map((port) => `${base.protocol}//${base.hostname}:${port}`)]
   })
-  return Object.fromEntries(all) as Record<Where, string>
+  return Object.fromEntries(all) as Addresses
 }
 
 function originOf(setting: string, value: string): URL {

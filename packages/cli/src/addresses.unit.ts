@@ -1,6 +1,10 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { addressesOf } from './addresses.ts'
+import { addressesOf as allOf } from './addresses.ts'
+
+/** Of each its first instance. */
+const addressesOf = (...given: Parameters<typeof allOf>) =>
+  Object.fromEntries(Object.entries(allOf(...given)).map(([where, [first]]) => [where, first]))
 
 test('without a setting: the local stack, moved by INORDER_PORT_OFFSET', () => {
   assert.deepEqual(addressesOf({}), {
@@ -30,6 +34,19 @@ test('each of them has a setting', () => {
     CONSOLE_URL: 'http://10.0.0.1:8080',
   })
   assert.deepEqual([console, cart, order], ['http://10.0.0.1:8080', 'https://cart.example', 'http://127.0.0.1:3002'])
+})
+
+test('further instances are those of a setting, or on this machine those of npm start', () => {
+  const ports = [3002, 3102, 3202, 3302, 3402]
+  const local = allOf({})
+  assert.deepEqual(
+    local.order,
+    ports.map((port) => `http://127.0.0.1:${port}`),
+  )
+  assert.equal(local.console.length, 1)
+  assert.equal(allOf({}, 'https://shop.example').order.length, 1)
+  const { order } = allOf({ ORDER_URL: 'https://order-1.example,https://order-2.example:8443' })
+  assert.deepEqual(order, ['https://order-1.example', 'https://order-2.example:8443'])
 })
 
 test('an address that is none is said by its setting', () => {

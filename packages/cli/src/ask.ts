@@ -1,4 +1,5 @@
 // The one way to the console and the services: with a deadline, as much of an answer as fits, and the caller's credential.
+import { Instances, neverArrived } from '@inorder/contracts/instances.ts'
 import { isLoopback } from '@inorder/http/loopback.ts'
 import { boundedText } from '@inorder/storage/bounded-text.ts'
 import type { Addresses, Where } from './addresses.ts'
@@ -39,12 +40,23 @@ export function part(text: string): string {
 }
 
 export function askerOf(addresses: Addresses, caller: Caller, signal: AbortSignal): Ask {
+  const known = new Map(Object.entries(addresses).map(([where, all]) => [where, new Instances(all)]))
   return async <Body>(where: Where, path: string, call: Call = {}) => {
+    const outcome = await known.get(where)!.ask(
+      (address) => askAt<Body>(where, address, path, call).catch((error: unknown) => unanswered(error)),
+      (told) =>
+        !(told instanceof NoAnswer) || ((call.method ?? 'GET') !== 'GET' && !neverArrived(Object(told.cause))),
+    )
+    if (outcome instanceof NoAnswer) throw outcome
+    return outcome
+  }
+
+  async function askAt<Body>(where: Where, address: string, path: string, call: Call): Promise<Answer<Body>> {
     const { method = 'GET', body, headers } = call
-    const url = `${addresses[where]}${path}`
+    const url = `${address}${path}`
     const deadline = AbortSignal.timeout(call.deadlineMs ?? deadlineMs)
     const noAnswer = (why: string, cause?: unknown) =>
-      new NoAnswer(`${where} (${addresses[where]}) ${why}`, { cause, advice: adviceOf(where, method) })
+      new NoAnswer(`${where} (${address}) ${why}`, { cause, advice: adviceOf(where, method) })
     let answer: Response
     let text: string | undefined
     try {
@@ -72,6 +84,11 @@ export function askerOf(addresses: Addresses, caller: Caller, signal: AbortSigna
     if (parsed === undefined) throw noAnswer('answers no JSON: is it a service of inorder?')
     return { status: answer.status, headers: answer.headers, body: parsed as Body }
   }
+}
+
+function unanswered(error: unknown): NoAnswer {
+  if (error instanceof NoAnswer) return error
+  throw error
 }
 
 /** Whether a write stays on this machine. */

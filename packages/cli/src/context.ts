@@ -49,7 +49,9 @@ export function contextOf(terminal: Terminal, options: CommonOptions): Context {
   const { env, stdin, stdout, stderr, signal } = terminal
   const addresses = addressesOf(env, options.url)
   const token = secretOf(env, 'INORDER_TOKEN')
-  const inClear = Object.values(addresses).find((address) => address.startsWith('http:') && !isHere(address))
+  const inClear = Object.values(addresses)
+    .flat()
+    .find((address) => address.startsWith('http:') && !isHere(address))
   if (token !== undefined && inClear) stderr.write(`warning: INORDER_TOKEN goes to ${inClear} in clear text\n`)
   const operator = env.INORDER_OPERATOR || env.USER || env.LOGNAME || ''
   const json = options.json ?? false
@@ -65,7 +67,7 @@ export function contextOf(terminal: Terminal, options: CommonOptions): Context {
     paste: (command) => pasteable(command, env.npm_command === 'exec' ? 'npx ' : ''),
     paint: (format, text) => styleText(format, text, { stream: stdout }),
     async mayWrite(what, ...where) {
-      const away = where.map((one) => addresses[one]).filter((address) => !isHere(address))
+      const away = where.flatMap((one) => addresses[one]).filter((address) => !isHere(address))
       if (away.length === 0 || options.yes) return
       const question = `${what}: this writes to ${[...new Set(away)].join(', ')}, which is not this machine.`
       if (!stdin.isTTY || !stderr.isTTY || json) throw new Failure(question, { advice: ['With --yes it is done.'] })

@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { type VerdictState, verdictStates } from '@inorder/contracts/timeline.ts'
+import { freePort } from '@inorder/testing/ports.ts'
 import type { Terminal } from './context.ts'
 import { programOf } from './program.ts'
 import { answering, inorder } from './terminal.fixture.ts'
@@ -72,6 +73,23 @@ test('no such order is 3, no connection 1, another answer than that of a service
   assert.match((await inorder(['why', 'o-1'], proxy.env)).err, /was answered 502, and not by a service of inorder/)
   const endless = await answering(t, () => ({ body: `"${'x'.repeat(9 * 1024 * 1024)}"` }))
   assert.match((await inorder(['why', 'o-1'], endless.env)).err, /answers more than 8388608 bytes/)
+})
+
+test('where an instance does not answer another is asked; a write only if it cannot have arrived', async (t) => {
+  const order = { orderId: 'o-1', items: [], totalAmount: 1, currency: 'USD', status: 'new' }
+  const services = await answering(t, ({ url }) => ({ body: url.startsWith('/ops') ? { items: [], next: null } : order }))
+  const cutting = await answering(t, () => 'nothing')
+  const nowhere = `http://127.0.0.1:${await freePort()}`
+  const run = (first: string, ...args: string[]) => inorder(args, { CART_URL: `${first},${services.url}` })
+  for (const args of [
+    ['create', 'o-1'],
+    ['parked', '--service=cart'],
+  ])
+    assert.equal((await run(nowhere, ...args)).code, 0, args.join(' '))
+  assert.equal((await run(cutting.url, 'parked', '--service=cart')).code, 0)
+  services.asked.length = 0
+  assert.equal((await run(cutting.url, 'create', 'o-1')).code, 1)
+  assert.equal(services.asked.length, 0)
 })
 
 test("an order's id arrives as it is, behind -- and in --key=, whatever it looks like", async (t) => {

@@ -7,6 +7,7 @@ import { authConfig, authFault, authFormats } from './auth-config.ts'
 const formats = {
   'postgres://host/database': (text: string) => isUrl(text, ['postgres:', 'postgresql:']),
   'http://host': (text: string) => isUrl(text, ['http:', 'https:']),
+  'http://host,...': (text: string) => text.split(',').every((one) => isUrl(one, ['http:', 'https:'])),
   '0..1': (text: string) => /^(0(\.\d+)?|1(\.0+)?)$/.test(text),
   'host:port,...': (text: string) => text.split(',').every(isAddress),
   'host,host:port,...': (text: string) =>

@@ -30,7 +30,11 @@ after(() => {
   server.closeAllConnections()
 })
 const here = `http://127.0.0.1:${(server.address() as AddressInfo).port}`
-const services = servicesOf({ CART_URL: here, ORDER_URL: `http://127.0.0.1:${await freePort()}` } as ConsoleConfig)
+const nowhere = `http://127.0.0.1:${await freePort()}`
+const services = servicesOf({
+  ...{ CART_URL: here, ORDER_URL: nowhere, INVENTORY_URL: `${nowhere},${here}`, BILLING_URL: nowhere },
+  SHIPPING_URL: `${here},${nowhere}`,
+} as ConsoleConfig)
 
 test('an answer is its status, its JSON or its text, and its ETag', async () => {
   const answer = { reachable: true, status: 200, etag: null }
@@ -49,6 +53,18 @@ test('what is no answer is told, and why', async () => {
   assert.match(await why('/long'), /^more than/)
   assert.match(await why('/elsewhere'), /redirect/)
   assert.ok(await why('/cut'))
+})
+
+test('where an instance does not answer another is asked; a write only if it cannot have arrived', async () => {
+  const reached = async (service: 'inventory' | 'shipping', path: string, method: string) => {
+    asked.length = 0
+    const { reachable } = await services.ask({}, service, path, { method })
+    return [reachable, asked.length]
+  }
+  assert.deepEqual(await reached('inventory', '/json', 'POST'), [true, 1])
+  assert.deepEqual(await reached('inventory', '/json', 'GET'), [true, 1])
+  assert.deepEqual(await reached('shipping', '/never', 'POST'), [false, 1])
+  assert.deepEqual(await reached('shipping', '/json', 'POST'), [true, 1], 'the first is asked as before')
 })
 
 test('a key of . or .. leads to no other call', async () => {

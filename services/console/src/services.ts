@@ -1,4 +1,5 @@
 // The one way to the services. Each is asked as the user who asks the console: it has no credential of its own.
+import { Instances, neverArrived } from '@inorder/contracts/instances.ts'
 import type { ServiceName } from '@inorder/contracts/service-names.ts'
 import { boundedText } from '@inorder/storage/bounded-text.ts'
 import type { ConsoleConfig } from './config.ts'
@@ -10,7 +11,7 @@ export interface Asking {
 
 /** `body`: what the answer's JSON says; of any other answer its text. `why`: for people, such as ECONNREFUSED. */
 export type Answer =
-  | { reachable: false; why: string }
+  | { reachable: false; why: string; neverArrived?: boolean }
   | { reachable: true; status: number; body: unknown; etag: string | null }
 
 export interface Services {
@@ -29,37 +30,50 @@ const longestAnswer = 8 * 1024 * 1024
 const leadsElsewhere = /\/\.{1,2}(\/|\?|$)/
 
 export function servicesOf(config: ConsoleConfig): Services {
-  const addresses: Record<ServiceName, string> = {
-    cart: config.CART_URL,
-    order: config.ORDER_URL,
-    inventory: config.INVENTORY_URL,
-    billing: config.BILLING_URL,
-    shipping: config.SHIPPING_URL,
+  const of = (urls: string) => {
+    const addresses = urls.split(',')
+    return { instances: new Instances(addresses), eachMs: deadlineMs / addresses.length }
+  }
+  const services: Record<ServiceName, ReturnType<typeof of>> = {
+    cart: of(config.CART_URL),
+    order: of(config.ORDER_URL),
+    inventory: of(config.INVENTORY_URL),
+    billing: of(config.BILLING_URL),
+    shipping: of(config.SHIPPING_URL),
   }
   return {
     async ask({ authorization }, service, path, { method = 'GET', body, signal } = {}) {
       if (leadsElsewhere.test(path))
         return { reachable: true, status: 404, body: { title: 'No key is . or ..' }, etag: null }
-      try {
-        const answer = await fetch(`${addresses[service]}${path}`, {
-          method,
-          redirect: 'error',
-          signal: signal ?? AbortSignal.timeout(deadlineMs),
-          headers: {
-            ...(authorization !== undefined && { authorization }),
-            ...(body !== undefined && { 'content-type': 'application/json' }),
-          },
-          ...(body !== undefined && { body: JSON.stringify(body) }),
-        })
-        const text = await boundedText(answer.body, longestAnswer)
-        if (text === undefined) return { reachable: false, why: `more than ${longestAnswer} bytes` }
-        const isJson = /^application\/([\w.-]+\+)?json\b/.test(answer.headers.get('content-type') ?? '')
-        const { status, headers } = answer
-        return { reachable: true, status, body: isJson ? JSON.parse(text) : text, etag: headers.get('etag') }
-      } catch (error) {
-        return { reachable: false, why: whyNot(error as Error) }
-      }
+      const { instances, eachMs } = services[service]
+      const request = (): RequestInit => ({
+        method,
+        redirect: 'error',
+        signal: signal ?? AbortSignal.timeout(eachMs),
+        headers: {
+          ...(authorization !== undefined && { authorization }),
+          ...(body !== undefined && { 'content-type': 'application/json' }),
+        },
+        ...(body !== undefined && { body: JSON.stringify(body) }),
+      })
+      return instances.ask(
+        (address) => answerOf(`${address}${path}`, request()),
+        (answer) => answer.reachable || (method !== 'GET' && !answer.neverArrived),
+      )
     },
+  }
+}
+
+async function answerOf(url: string, request: RequestInit): Promise<Answer> {
+  try {
+    const answer = await fetch(url, request)
+    const text = await boundedText(answer.body, longestAnswer)
+    if (text === undefined) return { reachable: false, why: `more than ${longestAnswer} bytes` }
+    const isJson = /^application\/([\w.-]+\+)?json\b/.test(answer.headers.get('content-type') ?? '')
+    const { status, headers } = answer
+    return { reachable: true, status, body: isJson ? JSON.parse(text) : text, etag: headers.get('etag') }
+  } catch (error) {
+    return { reachable: false, why: whyNot(error as Error), neverArrived: neverArrived(error as Error) }
   }
 }
 

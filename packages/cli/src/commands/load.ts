@@ -31,7 +31,7 @@ export function addLoad(add: Add): void {
         `${rate ? `${rate} writes a second` : 'as many writes as it takes'} for ${seconds} s`,
         'cart',
       )
-      const call = cartCalls(context.addresses.cart, context.authorization, clients)
+      const call = cartCalls(context.addresses.cart[0], context.authorization, clients)
       const create: Send = (n) => call('POST', '/create-order', { orderId: `${run}-${n}`, itemsNum: 3 })
       let send = create
       if (keys !== undefined) {
