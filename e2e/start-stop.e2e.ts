@@ -198,6 +198,11 @@ test('what is given wrong is said in one line', async () => {
       [],
       { INORDER_DATA: '/proc/inorder/data' },
     ],
+    [
+      /^port 6000 \(cart\) is one that browsers and Node refuse to ask .*: start with INORDER_PORT_OFFSET=3009$/,
+      [],
+      { INORDER_PORT_OFFSET: '2999' },
+    ],
   ]
   for (const [line, args, env] of wrong) {
     const one = launch([...bootstrap, ...args], { ...(await elsewhere()), ...env })

@@ -89,16 +89,23 @@ export async function bringUp(settings: Settings, supervisor: Supervisor, giveUp
   ]
 }
 
-function neededPorts(settings: Settings): { port: number; for: string }[] {
+/** Those that are asked over HTTP. */
+export function webPorts(settings: Settings): { port: number; for: string }[] {
   const { given, offset } = settings
   const needed = instancesOf(settings).map(({ name, port }) => ({ port, for: name }))
-  if (!given.database) needed.push({ port: ports.postgres + offset, for: 'PostgreSQL' })
-  for (const { name, port, controllerPort } of given.kafka ? [] : brokersOf(settings)) {
-    needed.push({ port, for: name }, { port: controllerPort, for: `${name} controller` })
-  }
   if (!given.registry) {
     needed.push({ port: ports.registry + offset, for: 'schema registry' })
     needed.push({ port: ports.registryManagement + offset, for: 'schema registry management' })
+  }
+  return needed
+}
+
+function neededPorts(settings: Settings): { port: number; for: string }[] {
+  const { given, offset } = settings
+  const needed = webPorts(settings)
+  if (!given.database) needed.push({ port: ports.postgres + offset, for: 'PostgreSQL' })
+  for (const { name, port, controllerPort } of given.kafka ? [] : brokersOf(settings)) {
+    needed.push({ port, for: name }, { port: controllerPort, for: `${name} controller` })
   }
   return needed
 }

@@ -2,6 +2,7 @@
 import { once } from 'node:events'
 import { statfsSync } from 'node:fs'
 import { BadConfig } from '@inorder/storage/settings.ts'
+import { assertAskable } from './addresses.ts'
 import { forgetAccess } from './environment.ts'
 import { StartFailure, Stopped } from './failure.ts'
 import { makeFolder } from './folder.ts'
@@ -9,7 +10,7 @@ import { isAlive } from './identity.ts'
 import { takeLock } from './lock.ts'
 import { say, sinceStart } from './output.ts'
 import { readSettings, type Settings } from './settings.ts'
-import { bringUp } from './stack.ts'
+import { bringUp, webPorts } from './stack.ts'
 import { endInOrder, lastProcesses, StackFile } from './stack-file.ts'
 import { Supervisor } from './supervisor.ts'
 
@@ -34,6 +35,7 @@ process.on('uncaughtException', (error) => {
 
 try {
   const settings = readSettings(process.env, process.argv.slice(2))
+  assertAskable(webPorts(settings), settings.offset)
   forgetAccess(process.env, settings.given)
   prepareData(settings)
   const lock = takeLock(settings.data)

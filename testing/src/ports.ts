@@ -1,5 +1,5 @@
-// Ports for test stacks. Offsets of 10,000 and more stay clear of a developer's running stack, and below the range
-// from which the system takes ports for outgoing connections.
+// Ports for test stacks. Offsets of 10,000 and more stay clear of a developer's running stack, above the ports that fetch
+// refuses to ask (the last is 10080), and below the range from which the system takes ports for outgoing connections.
 import { randomInt } from 'node:crypto'
 import { once } from 'node:events'
 import { type AddressInfo, createServer } from 'node:net'
