@@ -1,14 +1,20 @@
-// The console as a process that asks who calls. Behind it nothing answers but one server that notes what it is shown.
+// The console as a process that asks who calls. Behind it nothing answers but one server, which notes what it is shown, and
+// whose certificate is of a CA of its own.
 import assert from 'node:assert/strict'
+import { execFile } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
-import { createServer, type IncomingHttpHeaders } from 'node:http'
+import type { IncomingHttpHeaders } from 'node:http'
+import { createServer } from 'node:https'
 import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before, suite, test } from 'node:test'
+import { fileURLToPath } from 'node:url'
+import { promisify } from 'node:util'
 import type { Timeline } from '@inorder/contracts/timeline.ts'
 import { digestOf } from '@inorder/http/api-keys.ts'
+import { makeCertificates } from '@inorder/testing/certificates.ts'
 import { type ServiceProcess, startService } from '@inorder/testing/service-process.ts'
 import { until } from '@inorder/testing/until.ts'
 
@@ -21,16 +27,22 @@ suite('signing in at the console', () => {
   const file = join(folder, 'keys')
   writeFileSync(file, `ann ${digestOf(key).toString('hex')} orders:read\n`)
   const shown: IncomingHttpHeaders[] = []
-  const cart = createServer((request, response) => {
+  const { ca, server } = makeCertificates(folder)
+  const keyPair = { cert: readFileSync(server.cert), key: readFileSync(server.key) }
+  const cart = createServer(keyPair, (request, response) => {
     shown.push(request.headers)
     response.writeHead(200, { 'content-type': 'application/json' }).end('{"items":[],"events":[]}')
   })
   let service: ServiceProcess
+  /** Where the cart is, and whose certificates are believed. */
+  let reaching: Record<string, string>
   before(async () => {
     await once(cart.listen(0, '127.0.0.1'), 'listening')
+    const { port } = cart.address() as AddressInfo
+    reaching = { CART_URL: `https://localhost:${port}`, NODE_EXTRA_CA_CERTS: ca }
     service = await startService(new URL('main.ts', import.meta.url), {
       API_KEYS_FILE: file,
-      CART_URL: `http://127.0.0.1:${(cart.address() as AddressInfo).port}`,
+      ...reaching,
       ORDER_URL: nowhere,
       INVENTORY_URL: nowhere,
       BILLING_URL: nowhere,
@@ -80,12 +92,20 @@ suite('signing in at the console', () => {
     shown.length = 0
     const answer = await get('/timeline/o-1', { cookie })
     assert.equal(answer.status, 200)
-    const { verdict } = (await answer.json()) as Timeline
+    const { verdict, services } = (await answer.json()) as Timeline
+    assert.equal(services.cart?.reachable, true, verdict.sentence)
     assert.deepEqual([verdict.state, verdict.cause, verdict.service], ['unknown', 'service-unreachable', 'order'])
     assert.ok(shown.length > 0)
     for (const { authorization, cookie } of shown)
       assert.deepEqual([authorization, cookie], [`Bearer ${key}`, undefined])
     assert.equal((await get('/', { cookie, ...html })).status, 200)
+  })
+
+  test('the command line believes that CA as well', async () => {
+    const main = fileURLToPath(new URL('../../../packages/cli/src/main.ts', import.meta.url))
+    const env = { PATH: process.env.PATH, ...reaching }
+    const { stdout } = await promisify(execFile)(process.execPath, [main, 'parked', '--service=cart'], { env })
+    assert.equal(stdout, 'Nothing is held up.\n')
   })
 
   test('a link of another site finds the cookie once the page has loaded itself', async () => {
