@@ -8,9 +8,7 @@ export const host = '127.0.0.1'
 export const ports = { postgres: 5433, kafka: 9092, controller: 9095, registry: 8081, registryManagement: 8082 }
 
 /** From 3000 on, those that fetch refuses to ask, in Node as in browsers ("bad port" of the Fetch standard). */
-export const badPorts = [
-  3659, 4045, 4190, 5060, 5061, 6000, 6566, 6665, 6666, 6667, 6668, 6669, 6679, 6697, 10_080,
-]
+export const badPorts = [3659, 4045, 4190, 5060, 5061, 6000, 6566, 6665, 6666, 6667, 6668, 6669, 6679, 6697, 10_080]
 
 /** `needed` are asked over HTTP. */
 export function assertAskable(needed: { port: number; for: string }[], offset: number): void {

@@ -22,7 +22,11 @@ test('a taken port is named, with what to do; a free one is free again afterward
 
 test('a port that fetch refuses is named, with what for, and another offset, with which none is', async () => {
   for (const port of badPorts)
-    await assert.rejects(fetch(`http://${host}:${port}/`), ({ cause }: Error) => /bad port/.test(String(cause)), String(port))
+    await assert.rejects(
+      fetch(`http://${host}:${port}/`),
+      ({ cause }: Error) => /bad port/.test(String(cause)),
+      String(port),
+    )
   const at = (offset: number) => [3000, 3001, 8081].map((port) => ({ port: port + offset, for: `part-${port}` }))
   assertAskable(at(0), 0)
   const refused = /^StartFailure: port 6000 \(part-3001\)[^\n]*INORDER_PORT_OFFSET=3009$/

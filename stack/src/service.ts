@@ -52,7 +52,9 @@ const addressesFor = (settings: Settings) =>
       .filter(({ database }) => database)
       .map((service) => [
         `${service.name.toUpperCase()}_URL`,
-        instancesOf({ ...settings, services: [service] }).map(urlOf).join(),
+        instancesOf({ ...settings, services: [service] })
+          .map(urlOf)
+          .join(),
       ]),
   )
 

@@ -44,8 +44,7 @@ export function askerOf(addresses: Addresses, caller: Caller, signal: AbortSigna
   return async <Body>(where: Where, path: string, call: Call = {}) => {
     const outcome = await known.get(where)!.ask(
       (address) => askAt<Body>(where, address, path, call).catch((error: unknown) => unanswered(error)),
-      (told) =>
-        !(told instanceof NoAnswer) || ((call.method ?? 'GET') !== 'GET' && !neverArrived(Object(told.cause))),
+      (told) => !(told instanceof NoAnswer) || ((call.method ?? 'GET') !== 'GET' && !neverArrived(Object(told.cause))),
     )
     if (outcome instanceof NoAnswer) throw outcome
     return outcome

@@ -77,7 +77,9 @@ test('no such order is 3, no connection 1, another answer than that of a service
 
 test('where an instance does not answer another is asked; a write only if it cannot have arrived', async (t) => {
   const order = { orderId: 'o-1', items: [], totalAmount: 1, currency: 'USD', status: 'new' }
-  const services = await answering(t, ({ url }) => ({ body: url.startsWith('/ops') ? { items: [], next: null } : order }))
+  const services = await answering(t, ({ url }) => ({
+    body: url.startsWith('/ops') ? { items: [], next: null } : order,
+  }))
   const cutting = await answering(t, () => 'nothing')
   const nowhere = `http://127.0.0.1:${await freePort()}`
   const run = (first: string, ...args: string[]) => inorder(args, { CART_URL: `${first},${services.url}` })

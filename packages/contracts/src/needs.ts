@@ -74,7 +74,9 @@ export const sinceOfEffect = (effect: { parkedAt: string | null; failingSince: s
 
 /** `more`: services that hold more than they have listed. */
 export function groupsOf(held: readonly Held[], more: readonly ServiceName[]): Group[] {
-  const byCause = Map.groupBy(held, ({ service, what, failing, cause }) => JSON.stringify([service, what, failing, cause]))
+  const byCause = Map.groupBy(held, ({ service, what, failing, cause }) =>
+    JSON.stringify([service, what, failing, cause]),
+  )
   return [...byCause.values()].map((all) => {
     const oldest = all.reduce((a, b) => (Date.parse(a.since) <= Date.parse(b.since) ? a : b))
     const { service, what, failing, cause, detail, since, key } = oldest

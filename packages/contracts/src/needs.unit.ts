@@ -34,7 +34,11 @@ test('the newest job counts, what is paused does not, and a service that is not 
   const needs = needsOf([
     standing({ jobs: [job, { ...job, id: 6 }] }),
     standing({ service: 'order', jobs: [{ ...job, state: 'done' }, job], missing: ['kafka'] }),
-    standing({ service: 'shipping', reachable: false, groups: groupsOf([{ ...failing('paused'), failing: false }], []) }),
+    standing({
+      service: 'shipping',
+      reachable: false,
+      groups: groupsOf([{ ...failing('paused'), failing: false }], []),
+    }),
   ])
   assert.deepEqual(
     needs.map(({ service, cause, job, detail }) => [service, cause, job ?? detail]),

@@ -200,10 +200,7 @@ const missingIn = (answer: Answer): string[] =>
 /** The newest, the oldest of them first. */
 async function versionsOf(ask: Ask, id: string): Promise<OrderVersion[]> {
   const page = async (after?: number) => {
-    const answer = await ask(
-      'order',
-      `/orders/${id}/versions${queryOf({ limit: mostVersions, after })}`,
-    )
+    const answer = await ask('order', `/orders/${id}/versions${queryOf({ limit: mostVersions, after })}`)
     return answer.reachable && answer.status === 200
       ? (answer.body as { items: OrderVersion[]; next: string | null })
       : undefined

@@ -31,7 +31,7 @@ suite('signing in at the console', () => {
   const keyPair = { cert: readFileSync(server.cert), key: readFileSync(server.key) }
   const cart = createServer(keyPair, (request, response) => {
     shown.push(request.headers)
-    response.writeHead(200, { 'content-type': 'application/json' }).end('{"items":[],"events":[]}')
+    response.writeHead(200, { 'content-type': 'application/json' }).end('{"items":[],"next":null,"events":[]}')
   })
   let service: ServiceProcess
   /** Where the cart is, and whose certificates are believed. */

@@ -1,7 +1,8 @@
 // Orders as a customer's side has them: made, changed, looked at.
-import { queryOf } from '@inorder/contracts/paths.ts'
+
 import { randomUUID } from 'node:crypto'
 import type { Order } from '@inorder/contracts/order.ts'
+import { queryOf } from '@inorder/contracts/paths.ts'
 import { type Answer, NoAnswer, part } from '../ask.ts'
 import { type Add, decimal, integer, type KeyOptions, keyAnd, keyOption, orderOf } from '../command.ts'
 import type { Context } from '../context.ts'

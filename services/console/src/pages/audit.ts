@@ -2,10 +2,10 @@
 import { pathOf, queryOf } from '@inorder/contracts/paths.ts'
 import { type ServiceName, serviceNames } from '@inorder/contracts/service-names.ts'
 import type { AuditEntry } from '@inorder/messaging/outbox/ops.ts'
+import type { List, Of, Viewer } from '../viewer.ts'
 import { type Html, html } from './html.ts'
 import { badge, lines, nothing, pager } from './parts.ts'
 import { when } from './time.ts'
-import type { List, Of, Viewer } from '../viewer.ts'
 
 const perPage = 50
 

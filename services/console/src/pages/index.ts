@@ -1,13 +1,15 @@
 // The pages' addresses: each is HTML at its own, and as server-sent events under /live before it. What a form asks for goes
 // to /do.
-import { pathOf } from '@inorder/contracts/paths.ts'
+
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
+import { pathOf } from '@inorder/contracts/paths.ts'
 import { Problem } from '@inorder/contracts/problems.ts'
 import { mayOperate } from '@inorder/http/operator.ts'
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import type { Services } from '../services.ts'
 import type { Sessions } from '../session.ts'
 import { assertSignedIn } from '../sign-in.ts'
+import { type List, Viewer } from '../viewer.ts'
 import { type AssetName, serveAssets } from './assets.ts'
 import { FiguresPoller } from './figures.ts'
 import { takeForms } from './form.ts'
@@ -20,7 +22,6 @@ import type { Poisoner } from './poison.ts'
 import { type Asked, type Found, pagesOf } from './routes.ts'
 import { sharedAnswers } from './shared-answers.ts'
 import { surroundingsOf } from './surroundings.ts'
-import { type List, Viewer } from '../viewer.ts'
 
 export interface PagesOptions {
   services: Services

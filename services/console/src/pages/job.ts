@@ -1,11 +1,11 @@
 import { pathOf, queryOf } from '@inorder/contracts/paths.ts'
 import type { Job } from '@inorder/messaging/inbox/ops.ts'
+import type { Of } from '../viewer.ts'
 import { act } from './act.ts'
 import { type Html, html } from './html.ts'
 import { jobTones } from './parked.ts'
 import { badge, nothing, table } from './parts.ts'
 import { when } from './time.ts'
-import type { Of } from '../viewer.ts'
 
 export const job = (job: Of<Job>, now: number): Html => html`<div id="job" data-live>${progress(job, now)}</div>
 <p class="also"><a href="/parked">All that is parked, and all jobs</a></p>`

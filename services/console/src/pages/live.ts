@@ -19,7 +19,11 @@ export interface Live {
 const event = (name: string, data: unknown) => `event: ${name}\ndata: ${JSON.stringify(data)}\n\n`
 
 /** Sends the page whenever it has changed, and figures as they come, until whoever looks has gone. */
-export function sendLive(request: FastifyRequest, reply: FastifyReply, { everyMs, first, render, figures, stopping }: Live) {
+export function sendLive(
+  request: FastifyRequest,
+  reply: FastifyReply,
+  { everyMs, first, render, figures, stopping }: Live,
+) {
   const gone = new AbortController()
   const signal = AbortSignal.any([gone.signal, stopping])
   const stream = new Readable({ read() {} })
@@ -41,7 +45,8 @@ export function sendLive(request: FastifyRequest, reply: FastifyReply, { everyMs
         await pause(everyMs, undefined, { signal })
       }
     } catch (error) {
-      if (!signal.aborted && !(error instanceof Problem)) request.log.error({ err: error, url: request.url }, 'a live page could not be made')
+      if (!signal.aborted && !(error instanceof Problem))
+        request.log.error({ err: error, url: request.url }, 'a live page could not be made')
     } finally {
       unwatch?.()
       stream.push(null)

@@ -1,5 +1,5 @@
 // What needs somebody now, of all services, the oldest first.
-import { pathOf, queryOf } from '@inorder/contracts/paths.ts'
+
 import {
   type Group,
   groupsOf,
@@ -9,13 +9,14 @@ import {
   type Standing,
   sinceOfEffect,
 } from '@inorder/contracts/needs.ts'
+import { pathOf, queryOf } from '@inorder/contracts/paths.ts'
 import { consumers, type ServiceName, serviceNames, withEffects } from '@inorder/contracts/service-names.ts'
 import type { HeldEffect } from '@inorder/messaging/effects/ops.ts'
 import type { Job, ParkedGroup } from '@inorder/messaging/inbox/ops.ts'
 import type { SetAside } from '@inorder/messaging/outbox/ops.ts'
 import type { Answer } from '../services.ts'
+import type { Lists, Viewer } from '../viewer.ts'
 import { newestJobs } from './surroundings.ts'
-import type { Lists, Of, Viewer } from '../viewer.ts'
 
 /** An order that the cart cannot join with the log. */
 export interface HeldOrder {

@@ -1,7 +1,7 @@
 // One order: why it stands where it does, what can be done, and its way through all services.
 
-import { pathOf } from '@inorder/contracts/paths.ts'
 import type { Order } from '@inorder/contracts/order.ts'
+import { pathOf } from '@inorder/contracts/paths.ts'
 import { type ServiceName, serviceNames } from '@inorder/contracts/service-names.ts'
 import type { ServiceView, Timeline, Verdict, VerdictState } from '@inorder/contracts/timeline.ts'
 import { type Html, html, type Value } from './html.ts'

@@ -1,10 +1,10 @@
-import { pathOf, queryOf } from '@inorder/contracts/paths.ts'
 import type { Order } from '@inorder/contracts/order.ts'
+import { pathOf, queryOf } from '@inorder/contracts/paths.ts'
 import type { Answer } from '../services.ts'
+import type { List } from '../viewer.ts'
 import { type Html, html } from './html.ts'
 import { badge, nothing, pager, refusal, table } from './parts.ts'
 import { when } from './time.ts'
-import type { List } from '../viewer.ts'
 
 export interface OrdersQuery {
   status: string

@@ -1,7 +1,8 @@
 // All that a page shows is foreign: markup in any of it stays text.
-import { pathOf } from '@inorder/contracts/paths.ts'
+
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { pathOf } from '@inorder/contracts/paths.ts'
 import type { Timeline } from '@inorder/contracts/timeline.ts'
 import { audit } from './audit.ts'
 import { heldKey, hexOf } from './held-key.ts'

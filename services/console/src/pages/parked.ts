@@ -6,12 +6,12 @@ import type { ServiceName } from '@inorder/contracts/service-names.ts'
 import type { HeldEffect } from '@inorder/messaging/effects/ops.ts'
 import type { Job, ParkedGroup, ParkedKey } from '@inorder/messaging/inbox/ops.ts'
 import type { SetAside } from '@inorder/messaging/outbox/ops.ts'
+import type { List, Lists, Of } from '../viewer.ts'
 import { act } from './act.ts'
 import { type Html, html } from './html.ts'
 import type { HeldOrder } from './needs.ts'
 import { badge, nothing, pager, table } from './parts.ts'
 import { when } from './time.ts'
-import type { List, Lists, Of } from '../viewer.ts'
 
 export interface Parked {
   groups: Lists<ParkedGroup>

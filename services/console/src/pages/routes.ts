@@ -1,7 +1,7 @@
 // Which pages there are, what each asks, and what it makes of the answers.
 
-import { pathOf, queryOf } from '@inorder/contracts/paths.ts'
 import type { Order } from '@inorder/contracts/order.ts'
+import { pathOf, queryOf } from '@inorder/contracts/paths.ts'
 import { Problem } from '@inorder/contracts/problems.ts'
 import { consumers, type ServiceName, serviceNames, withEffects } from '@inorder/contracts/service-names.ts'
 import type { HeldEffect, ShownEffect } from '@inorder/messaging/effects/ops.ts'
@@ -16,6 +16,7 @@ import type {
 import type { SetAside } from '@inorder/messaging/outbox/ops.ts'
 import type { Answer } from '../services.ts'
 import { timelineOf } from '../timeline.ts'
+import type { List, Viewer } from '../viewer.ts'
 import { audit, auditOf } from './audit.ts'
 import { heldKey } from './held-key.ts'
 import { type Html, html } from './html.ts'
@@ -31,7 +32,6 @@ import { nothing, refusal } from './parts.ts'
 import { newestJobs } from './surroundings.ts'
 import { topics } from './topics.ts'
 import { tryIt } from './try-it.ts'
-import type { List, Viewer } from '../viewer.ts'
 
 export interface Asked {
   viewer: Viewer

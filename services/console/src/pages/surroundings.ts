@@ -3,10 +3,10 @@ import { pathOf } from '@inorder/contracts/paths.ts'
 import { consumers, type ServiceName } from '@inorder/contracts/service-names.ts'
 import type { Job } from '@inorder/messaging/inbox/ops.ts'
 import type { Pause } from '@inorder/messaging/inbox/pause.ts'
+import type { Of, Viewer } from '../viewer.ts'
 import { act } from './act.ts'
 import { type Html, html } from './html.ts'
 import { when } from './time.ts'
-import type { Of, Viewer } from '../viewer.ts'
 
 export interface Surroundings {
   pauses: Of<Pause>[]

@@ -1,8 +1,8 @@
 import { consumers } from '@inorder/contracts/service-names.ts'
 import type { PartitionPosition } from '@inorder/messaging/inbox/ops.ts'
+import type { Lists } from '../viewer.ts'
 import { type Html, html } from './html.ts'
 import { badge, nothing, table } from './parts.ts'
-import type { Lists } from '../viewer.ts'
 
 const number = (value: number | null): Html =>
   value === null
