@@ -47,9 +47,9 @@ suite('durability', () => {
 
   test('all that is done for an order is committed with synchronous_commit on, but for deletions from the outbox', async () => {
     const shop = new Shop(stack)
-    const stock = await send(`${stack.url('inventory')}/stock/pen`, { method: 'PUT', body: { onHand: 10 } })
+    const stock = await send(`${stack.url('inventory')}/stock/durable-pen`, { method: 'PUT', body: { onHand: 10 } })
     assert.equal(stock.status, 200, stock.text)
-    const items = [{ itemId: 'pen', quantity: 1, price: 2 }]
+    const items = [{ itemId: 'durable-pen', quantity: 1, price: 2 }]
     const order = { orderId: 'durable', customerId: 'c', items }
     assert.equal((await shop.create('durable', { 'idempotency-key': 'durable' }, order)).status, 201)
     for (const status of ['confirmed', 'shipped']) assert.equal((await shop.update('durable', status)).status, 200)

@@ -193,7 +193,10 @@ suite(`plans at ${rows} orders`, () => {
     )
     assert.equal(wrong.map(told).join(''), '')
   }
-  const ofServices = (from: number) => executed(stack, from).filter(({ by }) => services.includes(by))
+  const ofServices = (from: number) =>
+    executed(stack, from)
+      .map((one) => ({ ...one, by: one.by.replace(/-\d$/, '') }))
+      .filter(({ by }) => services.includes(by))
 
   test('no statement of an order looks at more than it is asked for', { timeout: 600_000 }, async () => {
     for (let round = 0; round < 4; round++) await traffic(`tiny-${round}`, 8)
