@@ -27,7 +27,7 @@ try {
     console.log('\n── check')
     add({ passed: 0, failed: await runChecks(stopped.signal) })
   }
-  await tier('unit', { concurrency: 2, timeout: 60_000, loadTogether: true })
+  await tier('unit', { concurrency: 2, timeout: 60_000, processes: 2 })
   // Its tests wait more than they work; those of the next tier keep both processors of a small machine busy.
   await tier('int', { concurrency: 3, timeout: 120_000 }, withParts)
   // Code broken by hand, on which a test must fail. Minutes of both processors: `npm test -- mutants`.
@@ -43,12 +43,13 @@ try {
 console.log(`\n${total.passed} passed, ${total.failed} failed`)
 process.exit(total.failed === 0 ? 0 : 1)
 
-type Limits = { concurrency: number; timeout: number; loadTogether?: boolean }
+/** `processes`: so many run all files, each several; without it, each file has its own. */
+type Limits = { concurrency: number; timeout: number; processes?: number }
 type Surroundings = (work: () => Promise<void>) => Promise<void>
 
 async function tier(
   name: string,
-  { loadTogether, ...limits }: Limits,
+  { processes, ...limits }: Limits,
   surroundings: Surroundings = (work) => work(),
 ): Promise<void> {
   const files = notImported(
@@ -65,7 +66,7 @@ async function tier(
   const begun = performance.now()
   await surroundings(async () => {
     const paths = files.map((file) => join(root, file))
-    const entries = loadTogether ? entriesOf(paths, limits.concurrency) : paths
+    const entries = processes === undefined ? paths : entriesOf(paths, processes)
     const counts = await runTier({ files: paths, entries, ...limits, signal: stopped.signal })
     add(counts)
     const seconds = ((performance.now() - begun) / 1000).toFixed(1)
@@ -74,12 +75,13 @@ async function tier(
   })
 }
 
-/** So many files that import these: most of what a pure test costs is the loading of what it imports. */
+/** So many files that run these, each as a suite: most of what a small test file costs is the loading of what it imports. */
 function entriesOf(files: string[], count: number): string[] {
   return Array.from({ length: Math.min(count, files.length) }, (_, n) => {
     const path = join(folder, `tests-${n + 1}.mjs`)
     const own = files.filter((_, index) => index % count === n)
-    writeFileSync(path, own.map((file) => `import ${JSON.stringify(file)}\n`).join(''))
+    const suites = own.map((file) => `suite(${JSON.stringify(file)}, () => import(${JSON.stringify(file)}))\n`)
+    writeFileSync(path, `import { suite } from 'node:test'\n${suites.join('')}`)
     return path
   })
 }

@@ -26,6 +26,7 @@ export function runTier({ files, entries = files, concurrency, timeout, signal }
     const hollow: string[] = []
     const withTests = new Set<string | undefined>()
     const whole = new Set<string>()
+    let suites = 0
     // forceExit: a handle left open in a test file must not hang the run; processes left behind are looked for after it.
     const options = {
       timeout,
@@ -40,7 +41,11 @@ export function runTier({ files, entries = files, concurrency, timeout, signal }
       if (name === file) hollow.push(file)
       else withTests.add(file)
     })
-    events.on('test:fail', ({ file }) => withTests.add(file))
+    events.on('test:fail', ({ file, details: { type, error } }) => {
+      withTests.add(file)
+      // The runner's counts are of tests: a suite whose hook fails, or whose file cannot be loaded, is not in them.
+      if (type === 'suite' && (error as { failureType?: string }).failureType !== 'subtestsFailed') suites++
+    })
     events.on('test:summary', ({ file, counts: { tests, passed, skipped, todo } }) => {
       if (file !== undefined) return void whole.add(file)
       if (skipped + todo > 0) console.log(`✖ ${skipped} skipped, ${todo} todo: each counts as failed`)
@@ -50,7 +55,7 @@ export function runTier({ files, entries = files, concurrency, timeout, signal }
       // Its own summary is the last that a process tells.
       const cut = entries.filter((path) => !whole.has(path) && !hollow.includes(path))
       for (const path of cut) console.log(`✖ it ended before all of its results were told: ${path}`)
-      counts = { passed: passed - hollow.length, failed: tests - passed + empty.length + cut.length }
+      counts = { passed: passed - hollow.length, failed: tests - passed + suites + empty.length + cut.length }
     })
     const output = events.compose(spec)
     output.on('data', (text) => process.stdout.write(text))

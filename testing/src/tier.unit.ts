@@ -10,7 +10,7 @@ import { cleanEnvironment } from './stack.ts'
 function counted(text: string, loadedBy = 'a.unit.ts'): { passed: number; failed: number } {
   const folder = mkdtempSync(join(tmpdir(), 'inorder-tier-'))
   const [file, entry, runner] = [join(folder, 'a.unit.ts'), join(folder, loadedBy), join(folder, 'runner.mjs')]
-  writeFileSync(entry, `import ${JSON.stringify(file)}`)
+  writeFileSync(entry, `import { suite } from 'node:test'\nsuite('file', () => import(${JSON.stringify(file)}))`)
   writeFileSync(file, `import { test, describe } from 'node:test'\n${text}`)
   const files = `files: [${JSON.stringify(file)}], entries: [${JSON.stringify(entry)}]`
   const options = `{ ${files}, concurrency: 1, timeout: 3_000, signal: new AbortController().signal }`
@@ -32,6 +32,14 @@ test('the same where another file loads it, and a file without tests is found th
   const text = `test('a', () => {}); test('b', () => { throw new Error('no') })`
   assert.deepEqual(counted(text, 'all.mjs'), { passed: 1, failed: 1 })
   assert.deepEqual(counted('', 'all.mjs'), { passed: 0, failed: 1 })
+})
+
+test('a suite whose hook fails is a failure beside its tests, and so is a file that another cannot load', () => {
+  const late = `import { after } from 'node:test'
+    describe('s', () => { after(() => { throw new Error('no') }); test('a', () => {}) })`
+  assert.deepEqual(counted(late), { passed: 1, failed: 1 })
+  const unloadable = counted(`test('a', () => {}); throw new Error('no')`, 'all.mjs')
+  assert.ok(unloadable.failed > 0 && unloadable.passed === 0, JSON.stringify(unloadable))
 })
 
 test('no result is lost where the runner is late to read them', () => {
