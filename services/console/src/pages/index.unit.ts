@@ -1,6 +1,7 @@
 // How the pages ask the services.
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { setImmediate as overTheNetwork } from 'node:timers/promises'
 import type { ServiceName } from '@inorder/contracts/service-names.ts'
 import fastify from 'fastify'
 import { type Answer, deadlineMs } from '../services.ts'
@@ -24,6 +25,7 @@ async function pagesOf(silent?: ServiceName) {
       async ask(_caller, service, path): Promise<Answer> {
         asked.push(service + path)
         if (service === silent) return new Promise(() => {})
+        await overTheNetwork()
         const body = bodies[path] ?? { items: [], next: null }
         return { reachable: true, status: 200, body, etag: '"1"' }
       },
