@@ -102,16 +102,19 @@ export const pagesOf = (poisons: boolean): Record<string, (asked: Asked) => Prom
     const { key = '' } = params
     const title = `${key} in ${service}`
     const path = pathOf('ops', 'parked', key)
-    const [answer, ofEffects, trial] = await Promise.all([
+    // It changes nothing, so that its address can be shared like any other.
+    const asIfRedriven =
+      query('dryRun') === 'yes' ? viewer.write(service, `${path}/redrive`, 'POST', { dryRun: true }) : undefined
+    const [answer, ofEffects] = await Promise.all([
       viewer.ask(service, path),
       withEffects.includes(service)
         ? viewer.get<{ effects: ShownEffect[] }>(service, pathOf('ops', 'effects', key))
         : undefined,
-      // It changes nothing, so that its address can be shared like any other.
-      query('dryRun') === 'yes' ? viewer.write(service, `${path}/redrive`, 'POST', { dryRun: true }) : undefined,
     ])
     if (!answer.reachable || (answer.status !== 200 && answer.status !== 404)) return refused(title, answer, service)
     const parked = answer.status === 200 ? (answer.body as ParkedDetail) : undefined
+    // With much behind it this takes its time; a service that is silent has been given up by then.
+    const trial = await asIfRedriven
     const isTried = trial?.reachable && trial.status === 200
     const held = {
       service,
