@@ -52,10 +52,17 @@ ${silent.length > 0 && html`<p class="notice bad">${silent.join(', ')} did not a
 ${entries.length === 0 ? nothing('Nobody has done anything yet.') : html`<ol class="entries">${entries.map((entry) => entryOf(entry, now))}</ol>`}
 ${pager('/audit', '', next, isFirst)}`
 
+/** An order, or what else was acted on: `@job:7`, `@inbox`, `@effects:charge`, `@order-events:3`. */
+function thing(service: ServiceName, key: string): Html {
+  const [, job] = /^@job:(\d+)$/.exec(key) ?? []
+  if (job !== undefined) return html`<a href="${pathOf('jobs', service, job)}">job ${job}</a>`
+  return key.startsWith('@') ? html`<code>${key}</code>` : html`<a href="${pathOf('orders', key)}">${key}</a>`
+}
+
 const entryOf = (
   { service, at, operator, action, key, event, reason, before, after }: Of<AuditEntry>,
   now: number,
 ): Html => html`
-<li><p>${badge('plain', action)} <b>${service}</b> ${key.startsWith('@') ? key : html`<a href="${pathOf('orders', key)}">${key}</a>`} by <b>${operator}</b></p>
+<li><p>${badge('plain', action)} <b>${service}</b> ${thing(service, key)} by <b>${operator}</b></p>
 <p class="since">${when(at, now)}</p>${reason !== null && html`<p class="detail">${reason}</p>`}
 <details><summary>Before and after</summary>${event !== null && html`<p>event ${event}</p>`}${lines({ before, after })}</details></li>`

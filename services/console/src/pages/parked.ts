@@ -10,7 +10,7 @@ import type { List, Lists, Of } from '../viewer.ts'
 import { act } from './act.ts'
 import { type Html, html } from './html.ts'
 import type { HeldOrder } from './needs.ts'
-import { badge, nothing, pager, table } from './parts.ts'
+import { badge, counted, figure, nothing, pager, table } from './parts.ts'
 import { when } from './time.ts'
 
 export interface Parked {
@@ -100,7 +100,7 @@ const more = ({ more }: Lists<unknown>) =>
 
 const groupCard = ({ service, cause, detail, count, oldest }: Of<ParkedGroup>, n: number, now: number): Html => html`
 <article class="card" aria-labelledby="group-${n}">
-<h3 id="group-${n}"><a href="${pathOf('parked', service)}${queryOf({ cause })}">${service}: ${count.toLocaleString('en')} ${count === 1 ? 'order' : 'orders'}</a> ${badge(cause === 'paused' ? 'wait' : 'bad', cause)}</h3>
+<h3 id="group-${n}"><a href="${pathOf('parked', service)}${queryOf({ cause })}">${service}: ${counted(count, 'order')}</a> ${badge(cause === 'paused' ? 'wait' : 'bad', cause)}</h3>
 <p class="detail">${detail}</p><p class="since">oldest ${when(oldest, now)}</p>
 ${cause !== 'paused' && html`<div class="acts">${act('job-begin', { service, cause, detail, dryRun: 'yes' }, 'Dry run of all')} ${act('job-begin', { service, cause, detail }, 'Redrive all', { canary: true })}</div>`}
 </article>`
@@ -116,9 +116,9 @@ export const jobTable = (jobs: Of<Job>[], now: number): Html =>
           .map((job) => [
             html`<a href="${pathOf('jobs', job.service, job.id)}">${job.service} ${job.id}</a> ${job.dryRun && badge('plain', 'dry run')}`,
             badge(jobTones[job.state], job.state),
-            `${job.tried} of ${job.total}`,
-            job.applied,
-            job.failed,
+            `${figure(job.tried)} of ${figure(job.total)}`,
+            figure(job.applied),
+            figure(job.failed),
             job.by,
             when(job.startedAt, now),
           ]),

@@ -39,5 +39,8 @@ export const lines = (value: unknown): Html =>
 export const pager = (path: string, query: string, next: string | null, isFirst: boolean): Html => html`
 <nav class="pager" aria-label="Pages of the list">${!isFirst && html`<a href="${path}${query}" rel="first">First page</a>`} ${next !== null && html`<a href="${path}${query}${query === '' ? '?' : '&'}after=${encodeURIComponent(next)}" rel="next">Next page</a>`}</nav>`
 
+/** `12,345`. */
+export const figure = (number: number): string => number.toLocaleString('en')
+
 export const counted = (count: number, one: string, many = `${one}s`): string =>
-  `${count.toLocaleString('en')} ${count === 1 ? one : many}`
+  `${figure(count)} ${count === 1 ? one : many}`

@@ -6,6 +6,7 @@ import type { Pause } from '@inorder/messaging/inbox/pause.ts'
 import type { Of, Viewer } from '../viewer.ts'
 import { act } from './act.ts'
 import { type Html, html } from './html.ts'
+import { figure } from './parts.ts'
 import { when } from './time.ts'
 
 export interface Surroundings {
@@ -30,7 +31,7 @@ export async function surroundingsOf(viewer: Viewer): Promise<Surroundings> {
 export const notices = ({ pauses, jobs, silent }: Surroundings, now: number): Html => html`
 ${silent.length > 0 && html`<p class="notice bad"><b>${silent.join(', ')}</b> ${silent.length > 1 ? 'do' : 'does'} not answer: what these pages say leaves it out.</p>`}
 ${pauses.map((pause) => html`<div class="notice wait"><p><b>${pause.service}</b>: ${pausedThing(pause)} paused by ${pause.operator}, ${when(pause.since, now)}${pause.until && html`, until ${when(pause.until, now)}`}${pause.reason && html`: ${pause.reason}`}</p> ${act('resume', pause, 'Resume')}</div>`)}
-${jobs.map((job) => html`<p class="notice"><b>${job.service}</b>: <a href="${pathOf('jobs', job.service, job.id)}">job ${job.id}</a> ${job.dryRun ? 'tries' : 'redrives'} ${job.total} orders <progress value="${job.tried}" max="${Math.max(job.total, 1)}" aria-label="Job ${job.id} of ${job.service}"></progress> ${job.tried} of ${job.total}</p>`)}`
+${jobs.map((job) => html`<p class="notice"><b>${job.service}</b>: <a href="${pathOf('jobs', job.service, job.id)}">job ${job.id}</a> ${job.dryRun ? 'tries' : 'redrives'} ${figure(job.total)} orders <progress value="${job.tried}" max="${Math.max(job.total, 1)}" aria-label="Job ${job.id} of ${job.service}"></progress> ${figure(job.tried)} of ${figure(job.total)}</p>`)}`
 
 function pausedThing({ what, kind, key }: Pause): Html {
   if (what === 'key') return html`the order <a href="${pathOf('orders', key ?? '')}">${key}</a> is`
