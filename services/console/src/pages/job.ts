@@ -21,7 +21,7 @@ function progress(
 <dl class="facts"><dt>${dryRun ? 'Would be applied' : 'Applied'}</dt><dd>${figure(applied)}</dd><dt>${dryRun ? 'Would stay held' : 'Still held'}</dt><dd>${figure(failed)}</dd><dt>Not tried</dt><dd>${figure(remaining)}</dd>
 <dt>Orders</dt><dd>${cause ? html`<a href="${pathOf('parked', service)}${queryOf({ cause })}">${cause}</a>` : 'of every cause'}${detail && html`: ${detail}`}${keys && html`, ${keys.length} named`}</dd>
 <dt>By</dt><dd>${by}</dd><dt>Started</dt><dd>${when(job.startedAt, now)}</dd><dt>${state === 'running' ? 'Last step' : 'Ended'}</dt><dd>${when(job.updatedAt, now)}</dd></dl>
-${job.stoppedAt && html`<h2>It stopped here</h2>${table('The order at which the job stopped', ['order', 'cause', 'detail'], [[html`<a href="${pathOf('orders', job.stoppedAt.key)}">${job.stoppedAt.key}</a>`, job.stoppedAt.cause, html`<span class="long">${job.stoppedAt.detail}</span>`]])}`}
+${job.stoppedAt && html`<section><h2>It stopped here</h2>${table('The order at which the job stopped', ['order', 'cause', 'detail'], [[html`<a href="${pathOf('orders', job.stoppedAt.key)}">${job.stoppedAt.key}</a>`, job.stoppedAt.cause, html`<span class="long">${job.stoppedAt.detail}</span>`]])}</section>`}
 <div class="acts">${state === 'running' && act('job-cancel', { service, id }, 'Cancel')} ${(state === 'stopped' || state === 'cancelled') && act('job-continue', { service, id }, 'Go on with the rest')}</div>
 ${state === 'done' && total === 0 && nothing('No order was held up by this any more.')}`
 }
