@@ -124,42 +124,54 @@ async function begin<State, Event>(
   const before = await standing(tx, key, keyState.version, isLocked, target)
   if (before.parked === 0) return { refused: 'nothing-parked', detail: `Nothing is parked of ${key}.` }
   if (!discard) return { before, skipped: undefined }
-  const next = keyState.version + 1
-  const first = discard.skipVersion && target?.parking.state === 'waiting' ? await mayStep(tx, target) : undefined
-  if (first !== undefined) {
-    const gap = { from: next, to: first - 1 }
-    await skipVersions(tx, key, gap)
-    keyState.version = gap.to
-    keyState.eventId = null
-    const length = Math.min(gap.to - gap.from + 1, longestList)
-    return { before, skipped: Array.from({ length }, (_, n) => gap.from + n) }
-  }
+  const first = discard.skipVersion && target?.parking.state === 'waiting' ? await firstOfGap(tx, target) : undefined
+  if (first !== undefined) return { before, skipped: await skipGap(tx, keyState, first) }
   if (!target || !mayGo(target)) return notHead(tx, key, discard, isLocked)
+  return (await giveUp(tx, keyState, target, discard, context)) ?? { before, skipped: undefined }
+}
+
+/** The key goes on with this version, without those that are missing before it. Gives them, the first 1,000. */
+async function skipGap<State, Event>(tx: Tx, keyState: KeyState<State, Event>, first: number): Promise<number[]> {
+  const gap = { from: keyState.version + 1, to: first - 1 }
+  await skipVersions(tx, keyState.key, gap)
+  keyState.version = gap.to
+  keyState.eventId = null
+  const length = Math.min(gap.to - gap.from + 1, longestList)
+  return Array.from({ length }, (_, n) => gap.from + n)
+}
+
+/** Drops the record; with `skipVersion` also its version, if that is the key's next. */
+async function giveUp<State, Event>(
+  tx: Tx,
+  keyState: KeyState<State, Event>,
+  target: ParkedRecord,
+  { event, skipVersion }: Discard,
+  context: BatchContext<State, Event>,
+): Promise<Refused | undefined> {
+  const next = keyState.version + 1
   const isHead = !target.keyless && target.parking.state === 'head'
-  const version = isHead ? (context.decoder.decode(target.topicId, target.record).version ?? target.version) : 0
-  if (version === next && !discard.skipVersion) {
-    const detail = `${discard.event} is version ${next}: without it the key goes on only with skipVersion: true.`
+  const version = isHead ? (context.decoder.decode(target.topicId, target.record).version ?? target.version) : undefined
+  if (version === next && !skipVersion) {
+    const detail = `${event} is version ${next}: without it the key goes on only with skipVersion: true.`
     return { refused: 'version-not-skipped', detail }
   }
   // A head that cannot be read may have been the next version, if that is not among the others.
-  if (
-    discard.skipVersion &&
-    (version === next || (version === null && !(await isThere(tx, key, next, target, context))))
-  ) {
+  const mayBeNext = async () => version === null && !(await isThere(tx, keyState.key, next, target, context))
+  if (skipVersion && (version === next || (await mayBeNext()))) {
     keyState.version = next
     keyState.eventId = null
   }
   await removeParked(tx, target)
   await addDiscarded(tx, target.topicId, target.record)
-  return { before, skipped: undefined }
+  return undefined
 }
 
 /** Conflicts, and what only bears the key's name, hold nothing up: they may always go. */
 const mayGo = ({ keyless, parking }: ParkedRecord) =>
   keyless || parking.state === 'head' || parking.state === 'conflict'
 
-/** The version of the first event that waits for a gap, if it is this one and no head stands before it. */
-async function mayStep(tx: Tx, target: ParkedRecord): Promise<number | undefined> {
+/** This event's version, if it is the first that waits for a gap, and no head stands before it. */
+async function firstOfGap(tx: Tx, target: ParkedRecord): Promise<number | undefined> {
   if (target.keyless || target.version === null || (await headOf(tx, target.key))) return undefined
   const first = await firstWaiting(tx, target.key)
   return first === target.event ? target.version : undefined
