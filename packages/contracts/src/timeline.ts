@@ -41,6 +41,7 @@ export const verdictCauses = [
   'refused',
   'gap',
   'conflict',
+  'differs-from-cart',
   'effect-parked',
   'effect-failing',
   'payment-declined',
@@ -72,12 +73,19 @@ export const Verdict = closed(
 )
 export type Verdict = Static<typeof Verdict>
 
+export const VersionRange = closed({ from: version, to: version }, 'VersionRange')
+export type VersionRange = Static<typeof VersionRange>
+
 export const ServiceView = closed(
   {
     /** False: it did not answer within 2 s, or not with what was asked for; all else is then null or empty. */
     reachable: Type.Boolean(),
     appliedVersion: nullable(version),
     appliedAt: nullable(time),
+    /** Of the event that made `appliedVersion`; in the cart, that it wrote for it. Absent where it is not known. */
+    eventId: Type.Optional(Type.String()),
+    /** Versions of which no event was applied, as an operator skipped them. Absent where there are none. */
+    skipped: Type.Optional(Type.Array(VersionRange)),
     /** What the service says of its own part: of the cart and order the order's status, of inventory the reservation's,
      *  of billing the invoice's, of shipping the shipment's. */
     status: nullable(Type.String()),
@@ -117,3 +125,10 @@ export const Timeline = closed(
   'Timeline',
 )
 export type Timeline = Static<typeof Timeline>
+
+/** The cart wrote this version, or it is not known whether it did. */
+export function isOfCart({ services: { cart } }: Timeline, { version, eventId }: Pick<OrderVersion, 'version' | 'eventId'>) {
+  if (!cart?.reachable) return true
+  const has = cart.appliedVersion ?? 0
+  return version < has || (version === has && (cart.eventId === undefined || cart.eventId === eventId))
+}

@@ -158,6 +158,12 @@ test('rule 12: an order is held of which the log has an event that nobody can re
     ],
   )
 
+  const inCart = async (key: string) => (await fetch(`${cart.url}/ops/keys/${key}`)).json()
+  const { eventId, ...state } = (await inCart(known)) as Record<string, unknown>
+  assert.deepEqual(state, { key: known, appliedVersion: 1, status: 'new' })
+  assert.match(String(eventId), /^[0-9a-f-]{36}$/)
+  await assertProblem(await fetch(`${cart.url}/ops/keys/${unique('none')}`), 404, 'order-not-found')
+
   // Garbage; it may stand for version 2, so the operator lets the order go on behind that.
   assert.deepEqual(await (await release(cart.url, known, { reason: 'was 2', version: 2 })).json(), {
     key: known,

@@ -12,9 +12,10 @@ import { listOf } from '@inorder/messaging/outbox/ops.ts'
 import { opsRoute } from '@inorder/service/ops-route.ts'
 import type { Pool } from 'pg'
 import { Type } from 'typebox'
-import { fail } from './answers.ts'
+import { fail, notFound } from './answers.ts'
 import { heldOrders } from './held-store.ts'
 import { release } from './recovery.ts'
+import { orderOf } from './store.ts'
 
 const HeldOrder = Type.Object(
   {
@@ -30,6 +31,15 @@ const HeldOrder = Type.Object(
     since: Type.String({ format: 'date-time' }),
   },
   { title: 'HeldOrder' },
+)
+const StateInCart = Type.Object(
+  {
+    key: Type.String(),
+    appliedVersion: HeldOrder.properties.version,
+    eventId: Type.String({ description: 'Of the event that the cart wrote for this version' }),
+    status: Type.String(),
+  },
+  { title: 'StateInCart' },
 )
 const Released = Type.Object({ key: Type.String(), version: Type.Integer() }, { title: 'Released' })
 const releaseBody = closed(
@@ -49,6 +59,23 @@ const releaseBody = closed(
 export const cartOpsRoutes =
   ({ pool, evidence }: { pool: Pool; evidence: HeldEvidence<OrderEvent> }): FastifyPluginAsyncTypebox =>
   async (app) => {
+    app.get(
+      '/ops/keys/:key',
+      opsRoute(
+        'getOrderInCart',
+        'The version of an order in the cart, and the event that it wrote for it',
+        { params: closed({ key: OrderId }) },
+        StateInCart,
+        'order-not-found',
+        'database-away',
+      ),
+      async ({ params: { key } }) => {
+        const found = await orderOf(pool, key).catch(fail)
+        if (!found) throw notFound(key)
+        return { key, appliedVersion: found.version, eventId: found.eventId, status: found.order.status }
+      },
+    )
+
     app.get(
       '/ops/held',
       opsRoute(

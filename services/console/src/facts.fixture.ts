@@ -1,6 +1,6 @@
 // Facts about an order of version 2, with which nothing is wrong, and what can be changed in them.
 import type { ServiceName } from '@inorder/contracts/service-names.ts'
-import type { OutboxRow } from '@inorder/contracts/timeline.ts'
+import type { OrderVersion, OutboxRow } from '@inorder/contracts/timeline.ts'
 import type { EffectOfKey } from '@inorder/messaging/effects/ops.ts'
 import type { ParkedEvent } from '@inorder/messaging/inbox/ops.ts'
 import type { Pause } from '@inorder/messaging/inbox/pause.ts'
@@ -13,6 +13,8 @@ const part = (status: string): ServiceFacts => ({
   fault: null,
   appliedVersion: 2,
   appliedAt: time,
+  eventId: null,
+  skipped: [],
   status,
   parked: [],
   effects: [],
@@ -43,6 +45,13 @@ export function factsOf({ cart, order, inventory, billing, shipping, ...changed 
     ...changed,
   }
 }
+
+/** What the order service tells of a version that it has applied. */
+export const history = (changed: Partial<OrderVersion> = {}): OrderVersion => ({
+  ...{ version: 2, status: 'confirmed', previousStatus: 'new', occurredAt: time, appliedAt: time },
+  ...{ eventId: 'e-2', traceId: null, actor: null },
+  ...changed,
+})
 
 export const parked = (changed: Partial<ParkedEvent> = {}): ParkedEvent => ({
   event: 'topic/3/17',

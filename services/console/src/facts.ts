@@ -1,7 +1,7 @@
 // What the services tell of one order, asked of all at once.
 import { queryOf } from '@inorder/contracts/paths.ts'
 import { type ServiceName, withEffects } from '@inorder/contracts/service-names.ts'
-import type { OrderVersion, OutboxRow } from '@inorder/contracts/timeline.ts'
+import type { OrderVersion, OutboxRow, VersionRange } from '@inorder/contracts/timeline.ts'
 import type { EffectOfKey } from '@inorder/messaging/effects/ops.ts'
 import type { ParkedEvent, PartitionPosition, StateOfKey } from '@inorder/messaging/inbox/ops.ts'
 import type { Pause } from '@inorder/messaging/inbox/pause.ts'
@@ -15,6 +15,10 @@ export interface ServiceFacts {
   /** Null: nothing of the order has come. */
   appliedVersion: number | null
   appliedAt: string | null
+  /** Of the event that made `appliedVersion`; in the cart, that it wrote for it. Null: not known, or skipped by hand. */
+  eventId: string | null
+  /** Versions that an operator skipped: no event of them was applied. */
+  skipped: VersionRange[]
   status: string | null
   parked: ParkedEvent[]
   /** Done, or to be done yet. */
@@ -62,16 +66,19 @@ const mostVersions = 1_000
 const mostLacking = 10
 
 export async function factsOf(viewer: Pick<Viewer, 'ask'>, orderId: string): Promise<Facts> {
-  const ask: Ask = (service, path) => viewer.ask(service, path)
+  const ask: Ask = (...asked) => viewer.ask(...asked)
   const id = encodeURIComponent(orderId)
   const inInventory = consumerFacts(ask, 'inventory', orderId, `/reservations/${id}`)
-  const [cart, order, inventory, billing, shipping, versions, lacking] = await Promise.all([
-    cartFacts(ask, orderId),
+  const all = Promise.all([
     consumerFacts(ask, 'order', orderId, `/order-details?orderId=${id}`),
     inInventory,
     consumerFacts(ask, 'billing', orderId, `/invoices/${id}`),
     consumerFacts(ask, 'shipping', orderId, `/shipments/${id}`),
     versionsOf(ask, id),
+  ])
+  const [cart, [order, inventory, billing, shipping, versions], lacking] = await Promise.all([
+    cartFacts(ask, orderId, all),
+    all,
     inInventory.then(({ part: { status, lines = [] } }) => (status === 'backordered' ? lackingOf(ask, lines) : [])),
   ])
   return {
@@ -79,7 +86,7 @@ export async function factsOf(viewer: Pick<Viewer, 'ask'>, orderId: string): Pro
     now: new Date(),
     services: {
       cart: cart.facts,
-      order: order.facts,
+      order: { ...order.facts, skipped: withGaps(order.facts.skipped, versions) },
       inventory: inventory.facts,
       billing: billing.facts,
       shipping: shipping.facts,
@@ -97,6 +104,8 @@ const unknown: ServiceFacts = {
   fault: null,
   appliedVersion: null,
   appliedAt: null,
+  eventId: null,
+  skipped: [],
   status: null,
   parked: [],
   effects: [],
@@ -128,12 +137,16 @@ interface Held extends Hold {
   key: string
 }
 
-async function cartFacts(ask: Ask, orderId: string) {
+type StateInCart = Partial<Pick<ServiceFacts, 'appliedVersion' | 'eventId' | 'status'>>
+
+/** What it has is asked for again, and anew, once the others have answered: what they have then and it has not is not its own. */
+async function cartFacts(ask: Ask, orderId: string, others: Promise<unknown>) {
   const id = encodeURIComponent(orderId)
-  const [answer, held, waiting] = await Promise.all([
+  const [answer, held, waiting, state] = await Promise.all([
     ask('cart', `/orders/${id}`),
     ask('cart', '/ops/held?limit=1000'),
     ask('cart', `/ops/outbox/${id}`),
+    others.then(() => ask('cart', `/ops/keys/${id}`, { anew: true })),
   ])
   try {
     const outbox = outboxOf('cart', waiting)
@@ -143,7 +156,11 @@ async function cartFacts(ask: Ask, orderId: string) {
     if (hold && answer.reachable && answer.status === 503)
       return { facts: { ...unknown, appliedVersion: 0 }, hold, outbox }
     const order = told<Order>(answer)
-    const facts = order ? { ...unknown, appliedVersion: versionOf(answer), status: order.status } : unknown
+    const first = order ? { ...unknown, appliedVersion: versionOf(answer), status: order.status } : unknown
+    // A cart of a release before does not know the call.
+    const { appliedVersion, eventId, status } = told<StateInCart>(state) ?? {}
+    const isNewer = (appliedVersion ?? 0) >= (first.appliedVersion ?? 0)
+    const facts = isNewer && appliedVersion && status ? { ...first, appliedVersion, eventId: eventId ?? null, status } : first
     return { facts, hold, outbox }
   } catch (error) {
     return { facts: withFault(error), hold: null, outbox: [] }
@@ -179,6 +196,8 @@ async function consumerFacts(ask: Ask, service: ServiceName, orderId: string, pa
       fault: null,
       appliedVersion: of?.appliedVersion ?? null,
       appliedAt: of?.appliedAt ?? null,
+      eventId: of?.eventId ?? null,
+      skipped: of ? skippedIn(of) : [],
       status: made.status ?? null,
       parked: of?.events ?? [],
       effects: of?.effects ?? [],
@@ -192,6 +211,22 @@ async function consumerFacts(ask: Ask, service: ServiceName, orderId: string, pa
   } catch (error) {
     return { facts: withFault(error), part: nothing, outbox: [] }
   }
+}
+
+/** The version that it is at is none of an event where its head was given up with its version. */
+function skippedIn({ appliedVersion, eventId, skipped = [] }: StateOfKey): VersionRange[] {
+  const isSkipped = appliedVersion > 0 && eventId === null && !skipped.some(({ to }) => to === appliedVersion)
+  return isSkipped ? [...skipped, { from: appliedVersion, to: appliedVersion }] : skipped
+}
+
+/** Also those that the history of the order service lacks between two that it has. */
+function withGaps(skipped: VersionRange[], versions: readonly OrderVersion[]): VersionRange[] {
+  const gaps = versions.flatMap(({ version }, n): VersionRange[] => {
+    const from = (versions[n - 1]?.version ?? version) + 1
+    const isTold = skipped.some((range) => range.from < version && range.to >= from)
+    return from < version && !isTold ? [{ from, to: version - 1 }] : []
+  })
+  return [...skipped, ...gaps]
 }
 
 const missingIn = (answer: Answer): string[] =>

@@ -25,10 +25,12 @@ export async function timelineOf(viewer: Pick<Viewer, 'ask'>, orderId: string): 
   }
 }
 
-const shown = ({ fault, appliedVersion, appliedAt, status, parked, effects }: ServiceFacts) => ({
+const shown = ({ fault, appliedVersion, appliedAt, eventId, skipped, status, parked, effects }: ServiceFacts) => ({
   reachable: fault === null,
   appliedVersion,
   appliedAt,
+  ...(eventId !== null && { eventId }),
+  ...(skipped.length > 0 && { skipped }),
   status,
   parked,
   effects,

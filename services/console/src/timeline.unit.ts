@@ -24,7 +24,7 @@ const answering = (answers: { [Name in ServiceName]?: Record<string, Answer> | A
     return Object.entries(of).find(([beginning]) => path.startsWith(beginning))?.[1] ?? notFound
   },
 })
-const ofOrder = (services: Services) => timelineOf({ ask: (...asked) => services.ask({}, ...asked) }, 'o-1')
+const ofOrder = (services: Services) => timelineOf({ ask: (service, path) => services.ask({}, service, path) }, 'o-1')
 
 const inOrder = {
   '/ops/keys/o-1': ok({ appliedVersion: 1, appliedAt: time, events: [parked()], effects: [effect()] }),
@@ -103,4 +103,23 @@ test('of an order of more than 1,000 versions the newest are told', async () => 
     'o-1',
   )
   assert.ok(asked.includes('/orders/o-1/versions?limit=1000&after=1500'), asked.join(' '))
+})
+
+test('what another program wrote is known by what the cart has once the others have answered', async () => {
+  const inCart = { '/orders/o-1': ok({ status: 'new' }, '"1"'), '/ops/keys/o-1': ok({ appliedVersion: 2, eventId: 'e-2', status: 'paid' }) }
+  const state = { appliedAt: time, events: [], effects: [] }
+  const told = (appliedVersion: number, eventId: string | null) => ({ '/ops/keys/o-1': ok({ ...state, appliedVersion, eventId }) })
+  const others = { inventory: told(2, 'e-2'), billing: told(2, 'e-2'), shipping: told(2, 'e-2') }
+  const stands = async (order: Record<string, Answer>) => {
+    const { verdict, services } = (await ofOrder(answering({ cart: inCart, order, ...others }))) ?? assert.fail()
+    return [verdict.cause, services.order?.skipped]
+  }
+  assert.deepEqual(await stands(told(2, 'e-2')), ['in-flight', undefined], 'it was asked before, when it had version 1')
+  assert.deepEqual(await stands(told(2, 'e-3')), ['differs-from-cart', undefined])
+  assert.deepEqual(await stands(told(3, null)), ['differs-from-cart', [{ from: 3, to: 3 }]])
+  const history = ok({ items: [version, { ...version, version: 3 }], next: null })
+  assert.deepEqual(await stands({ ...told(3, 'e-3'), '/orders/o-1/versions': history }), [
+    'differs-from-cart',
+    [{ from: 2, to: 2 }],
+  ])
 })

@@ -7,11 +7,12 @@ import { type Finding, newest } from './verdict/finding.ts'
 import { conflicts, heldInCart, parked, paused, setAside } from './verdict/held.ts'
 import { inFlight, outboxPending, partitionStalled, unreachable } from './verdict/on-its-way.ts'
 import { backordered, declined, effectsFailing, effectsParked } from './verdict/outside.ts'
-import { and, utc } from './verdict/wording.ts'
+import { notOfCart } from './verdict/foreign.ts'
+import { and, called, capitalized, utc } from './verdict/wording.ts'
 
 type Rule = (facts: Facts) => Finding[]
 
-const states: readonly VerdictState[] = ['held', 'waiting', 'unknown', 'moving']
+const states: readonly VerdictState[] = ['held', 'waiting', 'unknown', 'moving', 'fine']
 const rules: readonly Rule[] = [
   setAside,
   heldInCart,
@@ -19,6 +20,7 @@ const rules: readonly Rule[] = [
   paused,
   effectsParked,
   conflicts,
+  notOfCart,
   declined,
   outboxPending,
   partitionStalled,
@@ -32,25 +34,33 @@ export function verdictOf(facts: Facts): Verdict {
   const found = rules.flatMap((rule) => rule(facts))
   const first = states.flatMap((state) => found.filter((one) => one.state === state))[0]
   if (!first) return fine(facts)
-  const { state, cause, event } = first
+  const { state, cause, event, isDated } = first
   const same = found.filter((one) => one.cause === cause && one.event === event && one.state === state)
   const services = [...new Set(same.map(({ service }) => service))]
   const since = same.reduce<string | null>((oldest, one) => earlier(oldest, one.since), first.since)
+  const sentence = capitalized(first.sentence(and(services.map(called)), services))
+  const end = state === 'fine' ? `. ${fineSentence(facts)}` : since === null || isDated ? '' : `, since ${utc(since)}`
   return {
     state,
     cause,
-    service: first.service,
+    // Of what holds nothing up there is none.
+    service: state === 'fine' ? null : first.service,
     since,
-    sentence: `${first.sentence(and(services))}${since === null ? '' : `, since ${utc(since)}`}.`,
+    sentence: `${sentence}${end}.`,
     ...(event !== undefined && { event }),
     next: first.next(services),
   }
 }
 
-function fine(facts: Facts): Verdict {
+const fine = (facts: Facts): Verdict => ({
+  ...{ state: 'fine', cause: 'none', service: null, since: null, next: [] },
+  sentence: `${fineSentence(facts)}.`,
+})
+
+/** Without its end. */
+function fineSentence(facts: Facts): string {
   const status = facts.services.cart.status ?? facts.services.order.status
-  const sentence = `Every service has version ${newest(facts)}${status === null ? '' : ` (${status})`}, and has done its part.`
-  return { state: 'fine', cause: 'none', service: null, since: null, sentence, next: [] }
+  return `Every service has version ${newest(facts)}${status === null ? '' : ` (${status})`}, and has done its part`
 }
 
 const earlier = (a: string | null, b: string | null) =>

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import type { VerdictCause, VerdictState } from '@inorder/contracts/timeline.ts'
-import { effect, factsOf, parked, pause, row, time } from './facts.fixture.ts'
+import { effect, factsOf, history, parked, pause, row, time } from './facts.fixture.ts'
 import type { Facts } from './facts.ts'
 import { verdictOf } from './verdict.ts'
 
@@ -9,6 +9,8 @@ import { verdictOf } from './verdict.ts'
 const behind = { appliedVersion: 1 }
 const head = { parked: [parked()] }
 const place = 'topic/3/17'
+const foreignWaits = { parked: [parked({ state: 'waiting', cause: 'gap', version: 4 })] }
+const conflict = { parked: [parked({ state: 'conflict', cause: 'conflict', version: 2 })] }
 
 interface Case {
   facts: Facts
@@ -27,7 +29,7 @@ const cases: Record<string, Case> = {
   'a version is on its way to two services': {
     facts: factsOf({ order: behind, billing: behind }),
     is: ['moving', 'in-flight', 'order'],
-    says: /Version 2 is on its way to order and billing/,
+    says: /Version 2 is on its way to the order service and billing/,
     next: ['watch -- o-1'],
   },
   'a new order, which only the cart knows': {
@@ -38,7 +40,7 @@ const cases: Record<string, Case> = {
       ),
     }),
     is: ['moving', 'in-flight', 'order'],
-    says: /Version 1 is on its way to order, inventory, billing and shipping/,
+    says: /Version 1 is on its way to the order service, inventory, billing and shipping/,
   },
   'a charge is being made': {
     facts: factsOf({ billing: { effects: [effect({ state: 'running', cause: null, failingSince: null })] } }),
@@ -48,7 +50,7 @@ const cases: Record<string, Case> = {
   'garbage: only a discard helps': {
     facts: factsOf({ order: head }),
     is: ['held', 'undecodable', 'order'],
-    says: /cannot be read in order .*\(undecodable: no Avro\), since 2026-11-23 14:20:19 UTC\.$/,
+    says: /cannot be read in the order service .*\(undecodable: no Avro\), since 2026-11-23 14:20:19 UTC\.$/,
     next: [`discard --service=order --event=${place} --reason='given up: undecodable' -- o-1`],
   },
   'garbage that stood for a version: what waits behind it is of a later one': {
@@ -60,7 +62,7 @@ const cases: Record<string, Case> = {
   'the same garbage in three services is one verdict, and a command for each': {
     facts: factsOf({ order: head, billing: head, shipping: head }),
     is: ['held', 'undecodable', 'order'],
-    says: /cannot be read in order, billing and shipping/,
+    says: /cannot be read in the order service, billing and shipping/,
     next: ['order', 'billing', 'shipping'].map(
       (name) => `discard --service=${name} --event=${place} --reason='given up: undecodable' -- o-1`,
     ),
@@ -87,6 +89,7 @@ const cases: Record<string, Case> = {
   },
   'a gap: what waits first is named': {
     facts: factsOf({
+      cart: { appliedVersion: 4 },
       order: {
         appliedVersion: 1,
         parked: [
@@ -96,14 +99,62 @@ const cases: Record<string, Case> = {
       },
     }),
     is: ['held', 'gap', 'order'],
-    says: /Version 3 waits in order for one before it/,
+    says: /Version 3 waits in the order service for one before it/,
     next: [`discard --service=order --event=${place} --reason='the versions before 3 are lost' --skip-version -- o-1`],
   },
-  'a version that has come twice': {
-    facts: factsOf({ order: { parked: [parked({ state: 'conflict', cause: 'conflict', version: 2 })] } }),
-    is: ['held', 'conflict', 'order'],
-    says: /Version 2 has come twice/,
+  'an event of a version that the cart does not have waits: it is dropped, not applied': {
+    facts: factsOf({ order: foreignWaits, shipping: foreignWaits }),
+    is: ['held', 'gap', 'order'],
+    says: /^Version 4 has been waiting in the order service and shipping since .*, and the cart has only version 2 \(confirmed\): another program wrote this event\.$/,
+    next: ['order', 'shipping'].map(
+      (name) => `discard --service=${name} --event=${place} --reason='version 4 is not the cart'\\''s' --drop-waiting -- o-1`,
+    ),
+  },
+  'services have applied what the cart does not have: that is neither fine nor on its way': {
+    facts: factsOf({ order: { appliedVersion: 4, status: 'shipped' }, billing: { appliedVersion: 4 } }),
+    is: ['held', 'differs-from-cart', 'order'],
+    says: /^The order service and billing have version 4 \(shipped\), and the cart only version 2 \(confirmed\): another program wrote it, or the cart was restored from an older backup\.$/,
+    next: ['show -- o-1', 'timeline -- o-1'],
+  },
+  'the cart does not know an order that a service has': {
+    facts: factsOf({ cart: { appliedVersion: null, status: null } }),
+    is: ['held', 'differs-from-cart', 'order'],
+    says: /^The order service, inventory, billing and shipping have version 2 \(confirmed\), and the cart has no such order/,
+  },
+  'the same version with another status': {
+    facts: factsOf({ versions: [history({ status: 'shipped' })] }),
+    is: ['held', 'differs-from-cart', 'order'],
+    says: /^The order service has another version 2 \(shipped\) than the cart \(confirmed\)/,
+  },
+  'the same version by another event': {
+    facts: factsOf({ cart: { eventId: 'e-1' }, order: { eventId: 'e-1' }, billing: { eventId: 'e-2' } }),
+    is: ['held', 'differs-from-cart', 'billing'],
+    says: /^Billing has another version 2 \(event e-2\) than the cart \(event e-1\)/,
+  },
+  'the same version by the same event': {
+    facts: factsOf({ cart: { eventId: 'e-2' }, order: { eventId: 'e-2' }, versions: [history()] }),
+    is: ['fine', 'none', null],
+    says: /^Every service/,
+  },
+  'a version that has come twice holds nothing up': {
+    facts: factsOf({ order: conflict }),
+    is: ['fine', 'conflict', null],
+    says: /^Version 2 has come twice .* in the order service the first of them was applied.*\. Every service has version 2/,
     next: [`discard --service=order --event=${place} --reason='another event of its version counts' -- o-1`],
+  },
+  'a version that has come twice, and the one that was applied is not the cart\'s': {
+    facts: factsOf({ cart: { eventId: 'e-1' }, order: { ...conflict, eventId: 'e-2' } }),
+    is: ['held', 'conflict', 'order'],
+    says: /the one that was applied is not the cart's: another program wrote it, and the cart's own was put aside/,
+    next: [
+      'show -- o-1',
+      `discard --service=order --event=${place} --reason='another event of its version counts' -- o-1`,
+    ],
+  },
+  'a version that has come twice, and another is on its way': {
+    facts: factsOf({ cart: { appliedVersion: 3 }, order: conflict }),
+    is: ['moving', 'in-flight', 'order'],
+    says: /Version 3 is on its way/,
   },
   'the cart holds it': {
     facts: factsOf({ hold: { cause: 'gap', detail: 'versions 4 to 8 are missing', since: time } }),
@@ -208,7 +259,7 @@ const cases: Record<string, Case> = {
       },
     }),
     is: ['waiting', 'paused', 'order'],
-    says: /^The order is paused in order by ann until 2026-11-23 15:00:00 UTC/,
+    says: /^The order is paused in the order service by ann until 2026-11-23 15:00:00 UTC/,
     next: ['resume --service=order -- o-1'],
   },
   'charges are paused': {

@@ -34,12 +34,15 @@ export class Viewer {
     this.#caller = caller
   }
 
-  /** The same thing is asked once, and no answer is waited for longer than the deadline of the whole. */
-  ask(service: ServiceName, path: string): Promise<Answer> {
+  /**
+   * The same thing is asked once, and no answer is waited for longer than the deadline of the whole. `anew`: nor is an answer
+   * taken that somebody else was given a moment ago.
+   */
+  ask(service: ServiceName, path: string, { anew = false } = {}): Promise<Answer> {
     const question = service + path
     let answer = this.#asked.get(question)
     if (!answer) {
-      answer = Promise.race([this.#services.ask(this.#caller, service, path), this.#late])
+      answer = Promise.race([this.#services.ask(this.#caller, service, path, anew ? {} : undefined), this.#late])
       this.#asked.set(question, answer)
     }
     return answer

@@ -330,6 +330,7 @@ test('rule 18: a version that an operator skipped and that comes after all is an
   const waiting = await until('version 3 waits', async () => (await inbox.ops.of('o-1'))?.events[0]?.event)
   const discard = { operator: 'ann', event: waiting, reason: 'version 2 never comes', skipVersion: true }
   assert.deepEqual(await inbox.ops.discard('o-1', discard), { key: 'o-1', applied: 1, remaining: 0, skipped: [2] })
+  assert.deepEqual((await inbox.ops.stateOf('o-1'))?.skipped, [{ from: 2, to: 2 }])
   const alarms = () => lines.filter(({ alarm }) => alarm === 'skipped-version-arrived')
   // A plain duplicate is none.
   await sendEvents(['o-1'], [1, 2, 4])

@@ -81,6 +81,11 @@ export const StateOfKey = Type.Object({
   eventId: textOrNull('Of the event that made appliedVersion; null where that was skipped by hand'),
   appliedAt: textOrNull(),
   held: Type.Boolean(),
+  skipped: Type.Optional(
+    Type.Array(Type.Object({ from: Type.Integer(), to: Type.Integer() }), {
+      description: 'Versions that never came and were skipped by hand',
+    }),
+  ),
 })
 
 export type PartitionPosition = Static<typeof PartitionPosition>

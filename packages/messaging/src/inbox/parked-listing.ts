@@ -6,6 +6,7 @@ import { type List, listOf } from '../outbox/ops.ts'
 import { pausedCause } from './key-state.ts'
 import type { ParkedEvent, ParkedKey, Redriven, Standing, StateOfKey } from './ops.ts'
 import type { ParkedRecord } from './parked-store.ts'
+import { pairs } from './store.ts'
 
 /** A record's place. */
 export const event = `topic_id || '/' || partition || '/' || record_offset AS event`
@@ -64,15 +65,22 @@ export async function parkedEvents(pool: Pool, key: string): Promise<ParkedEvent
 
 /** Undefined when no record of it ever came. */
 export async function stateOf(pool: Pool, key: string): Promise<StateOfKey | undefined> {
-  const { rows } = await pool.query<Omit<StateOfKey, 'key' | 'appliedAt' | 'events'> & { appliedAt: Date | null }>(
-    `SELECT applied_version::float8 AS "appliedVersion", event_id AS "eventId", applied_at AS "appliedAt", held
+  type Row = Omit<StateOfKey, 'key' | 'appliedAt' | 'events' | 'skipped'> & {
+    appliedAt: Date | null
+    ranges: number[] | null
+  }
+  const { rows } = await pool.query<Row>(
+    `SELECT applied_version::float8 AS "appliedVersion", event_id AS "eventId", applied_at AS "appliedAt", held,
+       skipped::float8[] AS ranges
      FROM inbox_key WHERE key = $1`,
     [key],
   )
   const events = await parkedEvents(pool, key)
   if (rows.length === 0 && events.length === 0) return undefined
-  const [row = { appliedVersion: 0, eventId: null, appliedAt: null, held: false }] = rows
-  return { key, ...row, appliedAt: row.appliedAt?.toISOString() ?? null, events }
+  const [first = { appliedVersion: 0, eventId: null, appliedAt: null, held: false, ranges: null }] = rows
+  const { ranges, ...row } = first
+  const skipped = ranges && { skipped: pairs(ranges) }
+  return { key, ...row, appliedAt: row.appliedAt?.toISOString() ?? null, ...skipped, events }
 }
 
 /** The event that holds a key up, and the version that the key has reached. */

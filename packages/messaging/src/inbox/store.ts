@@ -171,7 +171,8 @@ export async function lockKey<State, Event>(
   return { keyState: newKeyState(key, row), isLocked: row !== undefined }
 }
 
-const pairs = (versions: readonly number[]) =>
+/** As they are stored: from, to, from, to. */
+export const pairs = (versions: readonly number[]) =>
   versions.flatMap((from, n) => (n % 2 === 0 ? { from, to: versions[n + 1] ?? from } : []))
 
 /** How far each key gets if it is new and all its next versions apply. */

@@ -1,5 +1,5 @@
 // One order's way as a picture: a lane for each service, a column for each version. The table below it says the same.
-import { serviceNames } from '@inorder/contracts/service-names.ts'
+import { type ServiceName, serviceNames } from '@inorder/contracts/service-names.ts'
 import type { ServiceView, Timeline } from '@inorder/contracts/timeline.ts'
 import { type Html, html } from './html.ts'
 
@@ -11,11 +11,13 @@ const column = 92
 const lane = 46
 const right = 150
 
-type Mark = 'applied' | 'coming' | 'held' | 'behind' | 'unknown' | 'effect-done' | 'effect' | 'effect-held'
+type Mark = 'applied' | 'skipped' | 'absent' | 'coming' | 'held' | 'behind' | 'unknown' | 'effect-done' | 'effect' | 'effect-held'
 
 const shapes: Record<Mark, (x: number, y: number) => Html> = {
   applied: (x, y) =>
     html`<circle class="applied" cx="${x}" cy="${y}" r="8"/><path class="tick" d="M${x - 4} ${y}l3 3 5-6"/>`,
+  skipped: (x, y) => html`<path class="skipped" d="M${x - 6} ${y + 7}l12-14"/>`,
+  absent: (x, y) => html`<path class="absent" d="M${x - 7} ${y}h14"/>`,
   coming: (x, y) => html`<circle class="coming" cx="${x}" cy="${y}" r="7"/>`,
   held: (x, y) =>
     html`<rect class="held" x="${x - 9}" y="${y - 9}" width="18" height="18" rx="3"/><path class="cross" d="M${x - 4} ${y - 4}l8 8m0-8l-8 8"/>`,
@@ -29,6 +31,8 @@ const shapes: Record<Mark, (x: number, y: number) => Html> = {
 const legend: [Mark, string][] = [
   ['applied', 'applied'],
   ['coming', 'on its way'],
+  ['skipped', 'skipped by hand: not applied'],
+  ['absent', 'the cart does not have it'],
   ['held', 'held: parked'],
   ['behind', 'waits behind it'],
   ['effect-done', 'charge, refund or label done'],
@@ -40,12 +44,29 @@ const legend: [Mark, string][] = [
 const holdsUnread = ({ parked }: ServiceView) =>
   parked.some(({ state, version }) => state === 'head' && version === null)
 
-/** What a service has of a version. */
+const isSkipped = ({ skipped = [] }: ServiceView, version: number) =>
+  skipped.some(({ from, to }) => from <= version && version <= to)
+
+/** What a service has of a version, as the cart and the others see it: what nobody has comes from nowhere. */
+export function markIn({ services }: Timeline, name: ServiceName, version: number): Mark {
+  const { cart } = services
+  const mark = markOf(services[name]!, version)
+  if (!cart?.reachable || version <= (cart.appliedVersion ?? 0) || (mark !== 'coming' && mark !== 'behind')) return mark
+  const isThere = Object.values(services).some(
+    (view) =>
+      view.parked.some((event) => event.version === version) ||
+      ((view.appliedVersion ?? 0) >= version && !isSkipped(view, version)),
+  )
+  return name !== 'cart' && isThere ? mark : 'absent'
+}
+
+/** The same, of the service alone. */
 export function markOf(view: ServiceView, version: number): Mark {
   if (!view.reachable) return 'unknown'
   const parked = view.parked.find((event) => event.version === version)
   if (parked && parked.state !== 'conflict') return parked.state === 'head' ? 'held' : 'behind'
-  if (view.appliedVersion !== null && version <= view.appliedVersion) return 'applied'
+  if (view.appliedVersion !== null && version <= view.appliedVersion)
+    return isSkipped(view, version) ? 'skipped' : 'applied'
   return view.parked.some(({ state }) => state === 'head' || state === 'waiting') ? 'behind' : 'coming'
 }
 
@@ -77,8 +98,8 @@ ${columns.map((version, n) => html`<text class="head" x="${x(n)}" y="18" text-an
 ${names.map((name, row) => {
   const view = timeline.services[name]!
   const y = top + row * lane + lane / 2
-  const marks = columns.map((version, n) => ({ mark: markOf(view, version), x: x(n), version }))
-  const last = marks.findLast(({ mark }) => mark === 'applied')
+  const marks = columns.map((version, n) => ({ mark: markIn(timeline, name, version), x: x(n), version }))
+  const last = marks.findLast(({ mark }) => mark === 'applied' || mark === 'skipped')
   return html`<g><title>${name}: ${view.reachable ? `applied ${view.appliedVersion ?? 0}, ${view.status ?? 'nothing known'}` : 'does not answer'}</title>
 <text class="name" x="0" y="${y + 5}">${name}</text><path class="lane" d="M${left} ${y}H${width - right}"/>${last && html`<path class="lane done" d="M${left} ${y}H${last.x}"/>`}
 ${marks.map(({ mark, x }) => shapes[mark](x, y))}${holdsUnread(view) && shapes.held((last?.x ?? left - column / 2) + column / 2, y)}

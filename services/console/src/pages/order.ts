@@ -3,7 +3,7 @@
 import type { Order } from '@inorder/contracts/order.ts'
 import { pathOf } from '@inorder/contracts/paths.ts'
 import { type ServiceName, serviceNames } from '@inorder/contracts/service-names.ts'
-import type { ServiceView, Timeline, Verdict, VerdictState } from '@inorder/contracts/timeline.ts'
+import { isOfCart, type ServiceView, type Timeline, type Verdict, type VerdictState } from '@inorder/contracts/timeline.ts'
 import { type Html, html, type Value } from './html.ts'
 import { lanes } from './lanes.ts'
 import { badge, counted, nothing, type Tone, table } from './parts.ts'
@@ -72,24 +72,35 @@ const services = ({ services, orderId }: Timeline, now: number): Html =>
     }),
   )
 
-const versions = ({ versions }: Timeline, now: number): Html =>
-  versions.length === 0
-    ? nothing('The order service has applied no version yet.')
-    : table(
-        'Versions, as the order service applied them',
-        ['version', 'status', 'accepted by the cart', 'applied in', 'by', 'event', 'trace'],
-        versions
-          .toReversed()
-          .map(({ version, status, previousStatus, occurredAt, appliedAt, actor, eventId, traceId }) => [
-            html`<b>${version}</b>`,
-            html`${badge('plain', status)}${previousStatus !== null && html` <span class="none">from ${previousStatus}</span>`}`,
-            when(occurredAt, now),
-            html`<span class="number">${Math.max(0, Date.parse(appliedAt) - Date.parse(occurredAt)).toLocaleString('en')} ms</span>`,
-            actor ?? html`<span class="none">not asked</span>`,
-            html`<code>${eventId}</code>`,
-            traceId !== null && html`<code>${traceId}</code>`,
-          ]),
-      )
+function versions(timeline: Timeline, now: number): Html {
+  const { versions, services } = timeline
+  const applied = versions.map((one): [number, Value[]] => {
+    const { version, status, previousStatus, occurredAt, appliedAt, actor, eventId, traceId } = one
+    const isForeign = !isOfCart(timeline, one)
+    const cells: Value[] = [
+      html`<b>${version}</b>`,
+      html`${badge('plain', status)}${previousStatus !== null && html` <span class="none">from ${previousStatus}</span>`}`,
+      isForeign ? html`<span class="none">not by the cart</span>` : when(occurredAt, now),
+      !isForeign &&
+        html`<span class="number">${Math.max(0, Date.parse(appliedAt) - Date.parse(occurredAt)).toLocaleString('en')} ms</span>`,
+      actor ?? html`<span class="none">not asked</span>`,
+      html`<code>${eventId}</code>`,
+      traceId !== null && html`<code>${traceId}</code>`,
+    ]
+    return [version, cells]
+  })
+  const skipped = (services.order?.skipped ?? []).map(({ from, to }): [number, Value[]] => {
+    const number = from === to ? from : `${from} to ${to}`
+    return [from, [html`<b>${number}</b>`, badge('wait', 'skipped by hand'), '', '', '', '', '']]
+  })
+  const rows = [...applied, ...skipped].sort(([a], [b]) => b - a).map(([, cells]) => cells)
+  if (rows.length === 0) return nothing('The order service has applied no version yet.')
+  return table(
+    'Versions, as the order service applied them',
+    ['version', 'status', 'accepted by the cart', 'applied in', 'by', 'event', 'trace'],
+    rows,
+  )
+}
 
 const isToDo = ({ state }: Record<string, unknown>) => state !== 'done'
 

@@ -8,7 +8,7 @@ import { audit } from './audit.ts'
 import { heldKey, hexOf } from './held-key.ts'
 import type { Html } from './html.ts'
 import { job } from './job.ts'
-import { columnsOf, lanes, markOf } from './lanes.ts'
+import { columnsOf, lanes, markIn, markOf } from './lanes.ts'
 import { documentOf } from './layout.ts'
 import { needsOf, type Trouble } from './needs.ts'
 import { order } from './order.ts'
@@ -261,6 +261,38 @@ test('an order’s way: applied, on its way, held and behind it, also where the 
   assert.deepEqual(marks({ ...of([]), reachable: false }), ['unknown', 'unknown', 'unknown'])
   assert.deepEqual(columnsOf(timeline), [1, 2, 3])
   assert.match(lanes(timeline).text, /<rect class="held"/)
+})
+
+test('a version that was skipped is not applied, and one that the cart does not have is not on its way from it', () => {
+  const other = { ...view, appliedVersion: 2 }
+  const foreign: Timeline = {
+    ...timeline,
+    services: {
+      cart: { ...other, eventId: 'e-2' },
+      order: { ...view, appliedVersion: 4, skipped: [{ from: 3, to: 3 }] },
+      inventory: { ...other, parked: [{ ...event, state: 'waiting', version: 5 }] },
+      billing: other,
+      shipping: other,
+    },
+    versions: [2, 4].map((version) => ({ ...timeline.versions[0]!, version, eventId: `e-${version}` })),
+    outbox: [],
+  }
+  const marks = (name: 'cart' | 'order' | 'inventory' | 'billing') =>
+    [2, 3, 4, 5].map((version) => markIn(foreign, name, version))
+  assert.deepEqual(marks('cart'), ['applied', 'absent', 'absent', 'absent'])
+  assert.deepEqual(marks('order'), ['applied', 'skipped', 'applied', 'coming'])
+  assert.deepEqual(marks('inventory'), ['applied', 'absent', 'behind', 'behind'])
+  assert.deepEqual(marks('billing'), ['applied', 'absent', 'coming', 'coming'])
+  const { text } = order({ timeline: foreign, order: undefined }, now)
+  const rows = text.slice(text.indexOf('Versions, as')).split('<tr>').slice(2, 5)
+  assert.deepEqual(
+    rows.map((row) => [/<b>(\d)<\/b>/.exec(row)?.[1], /not by the cart|skipped by hand/.exec(row)?.[0]]),
+    [
+      ['4', 'not by the cart'],
+      ['3', 'skipped by hand'],
+      ['2', undefined],
+    ],
+  )
 })
 
 test('a path holds a key as one part', () => {

@@ -9,10 +9,12 @@ export interface Finding {
   cause: VerdictCause
   service: ServiceName
   since: string | null
+  /** The sentence says when it happened, or is about what has no time: `since` is not added to it. */
+  isDated?: boolean
   /** The same in several services is one verdict. */
   event?: string
-  /** Without its end; `where` names the services. */
-  sentence(where: string): string
+  /** Without its end; `where` names the services, as `called` does. */
+  sentence(where: string, services: readonly ServiceName[]): string
   next(services: readonly ServiceName[]): Verdict['next']
 }
 

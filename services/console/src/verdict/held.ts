@@ -4,6 +4,7 @@ import type { ParkedEvent } from '@inorder/messaging/inbox/ops.ts'
 import type { Pause } from '@inorder/messaging/inbox/pause.ts'
 import type { Facts, ServiceFacts } from '../facts.ts'
 import { consumers, type Finding, holderIn, isBehind } from './finding.ts'
+import { inCart, isForeign, isOther } from './foreign.ts'
 import * as steps from './next-steps.ts'
 import { shortened, utc } from './wording.ts'
 
@@ -44,13 +45,19 @@ export function parked(facts: Facts): Finding[] {
     const event = holderIn(told)
     if (!event || event.cause === 'paused') return []
     const cause = event.state === 'waiting' ? 'gap' : unreadable.includes(event.cause) ? 'undecodable' : 'refused'
+    const isForeignGap = cause === 'gap' && isForeign(event.version, facts)
     const pause = pauseIn(told)
     return [
       {
         ...{ state: 'held', cause, service, since: event.parkedAt, event: event.event },
-        sentence: (where) => heldSentence(where, cause, event),
+        isDated: isForeignGap,
+        sentence: (where) =>
+          isForeignGap
+            ? `Version ${event.version} has been waiting in ${where} since ${utc(event.parkedAt)}, and the cart has ${inCart(facts)}: another program wrote this event`
+            : heldSentence(where, cause, event),
         next(services) {
           if (pause) return steps.resume(facts.orderId, service, pause)
+          if (isForeignGap) return steps.ofForeign(facts.orderId, event, services)
           return cause === 'gap' ? steps.ofGap(facts.orderId, event, services) : steps.ofHead(facts, event, services)
         },
       },
@@ -71,13 +78,21 @@ export function conflicts(facts: Facts): Finding[] {
     const event = told.parked.find(({ state }) => state === 'conflict')
     if (!event) return []
     const pause = pauseIn(told)
+    // What is applied is held up by nothing, unless it is not what the cart wrote.
+    const isWrong = isOther(event.version, service, told, facts)
     return [
       {
-        ...{ state: 'held', cause: 'conflict', service, since: event.parkedAt, event: event.event },
+        ...{ state: isWrong ? 'held' : 'fine', cause: 'conflict', service, since: event.parkedAt, event: event.event },
         sentence: (where) =>
-          `Version ${event.version} has come twice with different content; in ${where} the first of them counts, and the order goes on`,
+          `Version ${event.version} has come twice with different content; ${
+            isWrong
+              ? `in ${where} the one that was applied is not the cart's: another program wrote it, and the cart's own was put aside`
+              : `in ${where} the first of them was applied, the second is put aside, and nothing is held up by it`
+          }`,
         next: (services) =>
-          pause ? steps.resume(facts.orderId, service, pause) : steps.ofConflict(facts.orderId, event.event, services),
+          pause
+            ? steps.resume(facts.orderId, service, pause)
+            : steps.ofConflict(facts.orderId, event.event, services, isWrong),
       },
     ]
   })

@@ -63,11 +63,45 @@ export const ofGap = (orderId: string, { event, version }: ParkedEvent, services
     explains: `Goes on in ${service} without the versions that are missing before ${version}: that one and what follows are applied`,
   }))
 
-export const ofConflict = (orderId: string, event: string, services: readonly ServiceName[]): Steps =>
+/** Of an event that waits and that the cart did not write: to go on without what is missing before it would apply it. */
+export const ofForeign = (orderId: string, { event, version }: ParkedEvent, services: readonly ServiceName[]): Steps =>
   services.map((service) => ({
-    command: command('discard', { service, event, reason: 'another event of its version counts' }, orderId),
-    explains: `Drops the second event of the version in ${service}; the one that was applied stays`,
+    command: command(
+      'discard',
+      { service, event, reason: `version ${version} is not the cart's`, 'drop-waiting': true },
+      orderId,
+    ),
+    explains: `Drops that event in ${service}, and applies nothing: the order stays at the version that the cart has`,
   }))
+
+export const ofConflict = (
+  orderId: string,
+  event: string,
+  services: readonly ServiceName[],
+  isOfCart: boolean,
+): Steps => [
+  ...(isOfCart ? [sideBySide(orderId)] : []),
+  ...services.map((service) => ({
+    command: command('discard', { service, event, reason: 'another event of its version counts' }, orderId),
+    explains: isOfCart
+      ? `Drops the cart's own event in ${service}, as it can no longer be applied: the next change in the cart has all of the order in it, and counts`
+      : `Drops the second event of the version in ${service}; the one that was applied stays`,
+  })),
+]
+
+const sideBySide = (orderId: string) => ({
+  command: command('show', {}, orderId),
+  explains: 'Shows what the cart has and what each service has made of the order, side by side',
+})
+
+/** `reached`: the highest version that a service or the cart has. */
+export const compare = (orderId: string, reached: number): Steps => [
+  sideBySide(orderId),
+  {
+    command: command('timeline', {}, orderId),
+    explains: `Shows when each version was made, by whom and in which trace, by which its writer is found. Until the cart is past version ${reached} its changes do not count in these services`,
+  },
+]
 
 export const ofSetAside = (orderId: string, { event, cause }: OutboxRow): Steps => [
   {

@@ -3,7 +3,7 @@ import { type ServiceName, serviceNames } from '@inorder/contracts/service-names
 import type { Facts } from '../facts.ts'
 import { consumers, type Finding, isBehind, newest, pending, reachable } from './finding.ts'
 import * as steps from './next-steps.ts'
-import { and } from './wording.ts'
+import { and, called } from './wording.ts'
 
 /** An event that Kafka has not acknowledged for longer waits; before that it is on its way. */
 const pendingMs = 5_000
@@ -44,7 +44,7 @@ export function unreachable(facts: Facts): Finding[] {
   const silent = serviceNames.filter((name) => facts.services[name].fault !== null)
   return silent.map((service) => ({
     ...{ state: 'unknown', cause: 'service-unreachable', service, since: null },
-    sentence: (where) => `What it is in ${where} is not known: ${service} ${facts.services[service].fault}`,
+    sentence: (where) => `What it is in ${where} is not known: ${called(service)} ${facts.services[service].fault}`,
     next: () => steps.lookAtServices(),
   }))
 }
@@ -68,7 +68,7 @@ export function inFlight(facts: Facts): Finding[] {
   const behind = reachable(facts).flatMap(([service, told]) => (isBehind(told, facts) ? [service] : []))
   const lag = Math.max(0, ...behind.map((name) => services[name].lag ?? 0))
   const queue = lag > 1 ? ` (${lag.toLocaleString('en')} events of its partition are to be applied)` : ''
-  if (behind[0]) found.push(of(behind[0], () => `Version ${version} is on its way to ${and(behind)}${queue}`))
+  if (behind[0]) found.push(of(behind[0], () => `Version ${version} is on its way to ${and(behind.map(called))}${queue}`))
   for (const [service, told] of consumers(facts)) {
     const [effect] = pending(told)
     if (effect)
