@@ -89,7 +89,8 @@ export const ServiceView = closed(
     /** What the service says of its own part: of the cart and order the order's status, of inventory the reservation's,
      *  of billing the invoice's, of shipping the shipment's. */
     status: nullable(Type.String()),
-    /** As `GET /ops/keys/{key}` has them in `events` and `effects`, without the raw bytes. */
+    /** As `GET /ops/keys/{key}` has them in `events` and `effects`, without the raw bytes; of an effect that is done also its
+     *  `result`: charged, refunded, done, declined, not needed, or answered, where it is not known what the answer was. */
     parked: Type.Array(Type.Record(Type.String(), Type.Unknown())),
     effects: Type.Array(Type.Record(Type.String(), Type.Unknown())),
   },
@@ -131,4 +132,11 @@ export function isOfCart({ services: { cart } }: Timeline, { version, eventId }:
   if (!cart?.reachable) return true
   const has = cart.appliedVersion ?? 0
   return version < has || (version === has && (cart.eventId === undefined || cart.eventId === eventId))
+}
+
+/** How many effects came to each result, and how many are to be done yet. */
+export function effectCounts(effects: ServiceView['effects']): [what: string, count: number][] {
+  const what = ({ state, result }: ServiceView['effects'][number]) =>
+    state === 'done' ? String(result ?? 'answered') : 'to do'
+  return [...Map.groupBy(effects, what)].map(([name, all]) => [name, all.length])
 }

@@ -42,6 +42,7 @@ export function factsOf({ cart, order, inventory, billing, shipping, ...changed 
     lacking: [],
     invoiceSince: time,
     shipmentReason: null,
+    hasLabel: null,
     ...changed,
   }
 }

@@ -58,6 +58,8 @@ export interface Facts {
   invoiceSince: string | null
   /** Why the shipment was cancelled, unless the customer did it. */
   shipmentReason: string | null
+  /** The carrier has given a label; null: not known. */
+  hasLabel: boolean | null
 }
 
 type Ask = Viewer['ask']
@@ -97,6 +99,7 @@ export async function factsOf(viewer: Pick<Viewer, 'ask'>, orderId: string): Pro
     lacking,
     invoiceSince: billing.part.statusSince ?? null,
     shipmentReason: shipping.part.reason ?? null,
+    hasLabel: shipping.part.label === undefined ? null : shipping.part.label !== null,
   }
 }
 
@@ -172,6 +175,7 @@ interface Part {
   status?: string
   statusSince?: string
   reason?: string | null
+  label?: string | null
   lines?: { itemId: string; quantity: number }[]
 }
 

@@ -5,7 +5,8 @@ import { Problem } from '@inorder/contracts/problems.ts'
 import { Timeline } from '@inorder/contracts/timeline.ts'
 import { answersOf } from '@inorder/http/answers.ts'
 import { closed, inChapter } from '@inorder/http/schemas.ts'
-import { factsOf, type ServiceFacts } from './facts.ts'
+import { resultOf } from './effect-results.ts'
+import { type Facts, factsOf, type ServiceFacts } from './facts.ts'
 import type { Services } from './services.ts'
 import { verdictOf } from './verdict.ts'
 import { Viewer } from './viewer.ts'
@@ -20,12 +21,12 @@ export async function timelineOf(viewer: Pick<Viewer, 'ask'>, orderId: string): 
     orderId,
     verdict: verdictOf(facts),
     versions: facts.versions,
-    services: Object.fromEntries(all.map(([name, told]) => [name, shown(told)])),
+    services: Object.fromEntries(all.map(([name, told]) => [name, shown(told, facts)])),
     outbox: facts.outbox,
   }
 }
 
-const shown = ({ fault, appliedVersion, appliedAt, eventId, skipped, status, parked, effects }: ServiceFacts) => ({
+const shown = ({ fault, appliedVersion, appliedAt, eventId, skipped, status, parked, effects }: ServiceFacts, facts: Facts) => ({
   reachable: fault === null,
   appliedVersion,
   appliedAt,
@@ -33,7 +34,10 @@ const shown = ({ fault, appliedVersion, appliedAt, eventId, skipped, status, par
   ...(skipped.length > 0 && { skipped }),
   status,
   parked,
-  effects,
+  effects: effects.map((effect) => {
+    const result = resultOf(effect, facts)
+    return { ...effect, ...(result !== undefined && { result }) }
+  }),
 })
 
 export const timelineRoutes =

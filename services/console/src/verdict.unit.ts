@@ -194,8 +194,18 @@ const cases: Record<string, Case> = {
   'the charge was declined': {
     facts: factsOf({ billing: { status: 'declined', effects: [effect({ state: 'done', doneAt: time })] } }),
     is: ['held', 'payment-declined', 'billing'],
-    says: /^The payment gateway has declined the charge, since/,
+    says: /^The payment gateway has declined the charge \(2026-11-23 14:20:19 UTC\)\.$/,
     next: ['update -- o-1 paid', 'update -- o-1 cancelled'],
+  },
+  'the charge was declined, and the parcel is on its way': {
+    facts: factsOf({
+      cart: { status: 'shipped' },
+      billing: { status: 'declined', effects: [effect({ state: 'done', doneAt: time })] },
+      shipping: { status: 'dispatched' },
+    }),
+    is: ['held', 'payment-declined', 'billing'],
+    says: /, and the parcel is on its way all the same\. .*the customer has to be contacted\.$/,
+    next: ['update -- o-1 cancelled'],
   },
   'the refund was declined': {
     facts: factsOf({ cart: { status: 'cancelled' }, order: { status: 'cancelled' } }),
@@ -337,4 +347,19 @@ test('what holds several services up is told since the first of them', () => {
   const earlier = '2026-11-23T14:00:00.000Z'
   const { since } = verdictOf(factsOf({ order: head, billing: { parked: [parked({ parkedAt: earlier })] } }))
   assert.equal(since, earlier)
+})
+
+test('of an order whose parcel is on its way, a cancellation says that it is called back; no untrue status is advised', () => {
+  const of = (status: string, shipment: string) => {
+    const { next } = verdictOf(
+      factsOf({ cart: { status }, billing: { status: 'declined' }, shipping: { status: shipment } }),
+    )
+    return next.map(({ command, explains }) => [command.replace(/^.* /, ''), /parcel/.test(explains)])
+  }
+  assert.deepEqual(of('shipped', 'dispatched'), [['cancelled', true]])
+  assert.deepEqual(of('delivered', 'delivered'), [])
+  assert.deepEqual(of('paid', 'quoted'), [
+    ['confirmed', false],
+    ['cancelled', false],
+  ])
 })

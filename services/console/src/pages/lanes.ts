@@ -11,7 +11,7 @@ const column = 92
 const lane = 46
 const right = 150
 
-type Mark = 'applied' | 'skipped' | 'absent' | 'coming' | 'held' | 'behind' | 'unknown' | 'effect-done' | 'effect' | 'effect-held'
+type Mark = 'applied' | 'skipped' | 'absent' | 'coming' | 'held' | 'behind' | 'unknown' | 'effect-done' | 'effect-declined' | 'effect-answered' | 'effect' | 'effect-held'
 
 const shapes: Record<Mark, (x: number, y: number) => Html> = {
   applied: (x, y) =>
@@ -24,6 +24,9 @@ const shapes: Record<Mark, (x: number, y: number) => Html> = {
   behind: (x, y) => html`<path class="behind" d="M${x} ${y - 9}l9 16h-18z"/>`,
   unknown: (x, y) => html`<text class="unknown" x="${x}" y="${y + 5}" text-anchor="middle">?</text>`,
   'effect-done': (x, y) => html`<path class="effect done" d="M${x + 17} ${y - 6}l6 6-6 6-6-6z"/>`,
+  'effect-declined': (x, y) =>
+    html`<path class="effect declined" d="M${x + 17} ${y - 6}l6 6-6 6-6-6z"/><path class="effect declined" d="M${x + 14} ${y}h6"/>`,
+  'effect-answered': (x, y) => html`<path class="effect answered" d="M${x + 17} ${y - 6}l6 6-6 6-6-6z"/>`,
   effect: (x, y) => html`<path class="effect" d="M${x + 17} ${y - 6}l6 6-6 6-6-6z"/>`,
   'effect-held': (x, y) => html`<path class="effect held" d="M${x + 17} ${y - 7}l7 7-7 7-7-7z"/>`,
 }
@@ -36,6 +39,8 @@ const legend: [Mark, string][] = [
   ['held', 'held: parked'],
   ['behind', 'waits behind it'],
   ['effect-done', 'charge, refund or label done'],
+  ['effect-declined', 'declined'],
+  ['effect-answered', 'answered, or nothing left to do'],
   ['effect', 'to be done'],
   ['effect-held', 'parked'],
 ]
@@ -105,7 +110,7 @@ ${names.map((name, row) => {
 ${marks.map(({ mark, x }) => shapes[mark](x, y))}${holdsUnread(view) && shapes.held((last?.x ?? left - column / 2) + column / 2, y)}
 ${view.effects.map((effect) => {
   const at = marks.find(({ version }) => version === effect.version)
-  return at && shapes[effectMark(effect.state)](at.x, y)
+  return at && shapes[effectMark(effect)](at.x, y)
 })}
 <text class="state" x="${width - right + 14}" y="${y + 5}">${view.reachable ? shortened(view.status ?? '', 16) : 'no answer'}</text></g>`
 })}
@@ -113,8 +118,11 @@ ${view.effects.map((effect) => {
 <ul class="legend" aria-hidden="true">${legend.map(([mark, text]) => html`<li><svg viewBox="${mark.startsWith('effect') ? '8 -9 18 18' : '-10 -11 20 22'}" width="18" height="18">${shapes[mark](0, 0)}</svg> ${text}</li>`)}</ul>`
 }
 
-const effectMark = (state: unknown): Mark =>
-  state === 'parked' ? 'effect-held' : state === 'done' ? 'effect-done' : 'effect'
+export function effectMark({ state, result }: ServiceView['effects'][number]): Mark {
+  if (state !== 'done') return state === 'parked' ? 'effect-held' : 'effect'
+  if (result === 'declined') return 'effect-declined'
+  return ['charged', 'refunded', 'done'].includes(String(result)) ? 'effect-done' : 'effect-answered'
+}
 
 const shortened = (text: string, length: number): string => {
   const characters = [...text]

@@ -3,7 +3,7 @@
 import type { Order } from '@inorder/contracts/order.ts'
 import { pathOf } from '@inorder/contracts/paths.ts'
 import { type ServiceName, serviceNames } from '@inorder/contracts/service-names.ts'
-import { isOfCart, type ServiceView, type Timeline, type Verdict, type VerdictState } from '@inorder/contracts/timeline.ts'
+import { effectCounts, isOfCart, type ServiceView, type Timeline, type Verdict, type VerdictState } from '@inorder/contracts/timeline.ts'
 import { type Html, html, type Value } from './html.ts'
 import { lanes } from './lanes.ts'
 import { badge, counted, nothing, type Tone, table } from './parts.ts'
@@ -105,10 +105,16 @@ function versions(timeline: Timeline, now: number): Html {
 const isToDo = ({ state }: Record<string, unknown>) => state !== 'done'
 
 function effectsOf(effects: ServiceView['effects'], href: string): Html | false {
-  const toDo = effects.filter(isToDo).length
-  if (toDo > 0) return html`<a href="${href}">${badge('wait', `${toDo} to do`)}</a>`
-  return effects.length > 0 && badge('good', `${effects.length} done`)
+  const counts = effectCounts(effects).map(([what, count]) => {
+    const text = badge(what === 'to do' ? 'wait' : toneOf(what), `${count} ${what}`)
+    return what === 'to do' ? html`<a href="${href}">${text}</a> ` : html`${text} `
+  })
+  return counts.length > 0 && html`${counts}`
 }
+
+/** Of what an effect came to. */
+const toneOf = (result: unknown): Tone =>
+  result === 'declined' ? 'bad' : ['charged', 'refunded', 'done'].includes(String(result)) ? 'good' : 'plain'
 
 function waiting({ services, outbox, orderId }: Timeline, now: number): Html {
   type Shown = { name: ServiceName; of: Record<string, unknown> }
@@ -117,7 +123,7 @@ function waiting({ services, outbox, orderId }: Timeline, now: number): Html {
   const link = (name: ServiceName) => html`<a href="${pathOf('parked', name, orderId)}">${name}</a>`
   const text = (value: unknown) => (value === null || value === undefined ? '' : String(value))
   const state = (of: Shown['of'], worst: string) =>
-    badge(of.state === worst ? 'bad' : of.state === 'done' ? 'good' : 'wait', text(of.state))
+    badge(of.state === worst ? 'bad' : 'wait', text(of.state))
   const [parked, effects] = [all('parked'), all('effects')]
   return html`
 ${
@@ -143,7 +149,7 @@ ${
     effects.map(({ name, of }) => [
       link(name),
       text(of.kind),
-      state(of, 'parked'),
+      of.state === 'done' ? badge(toneOf(of.result), text(of.result ?? 'answered')) : state(of, 'parked'),
       text(of.version),
       text(of.attempts),
       text(of.cause),

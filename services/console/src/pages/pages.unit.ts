@@ -295,6 +295,13 @@ test('a version that was skipped is not applied, and one that the cart does not 
   )
 })
 
+test('a charge that was declined is shown as declined, in the picture too', () => {
+  const charge = { kind: 'charge', version: 1, state: 'done', result: 'declined' }
+  const shown = order({ timeline: { ...timeline, services: { billing: { ...view, effects: [charge] } } }, order: undefined }, now)
+  assert.match(shown.text, /class="badge bad">1 declined</)
+  assert.doesNotMatch(shown.text.replace(/<ul class="legend"[^]*?<\/ul>/, ''), /1 done|>done<|class="effect done"/)
+})
+
 test('a path holds a key as one part', () => {
   assert.equal(pathOf('ops', 'parked', 'a/b?c#d'), '/ops/parked/a%2Fb%3Fc%23d')
 })

@@ -155,12 +155,20 @@ export const ofFailingEffect = (orderId: string, service: ServiceName, { cause }
   },
 ]
 
-/** Each of these has the charge asked for once more, where the order is not there already. */
-const asksAgain = ['paid', 'confirmed', 'delivered']
+/** Each of these has the charge asked for once more, where the order may go there and is not there already. */
+export const asksAgain = (status: string | null): string | undefined =>
+  ['paid', 'confirmed'].find((to) => status !== null && to !== status && allowedAfter(status).includes(to))
 
-export function ofDeclined(orderId: string, status: string | null): Steps {
+/** `shipment`: what the carrier was asked for may be on its way already. */
+export function ofDeclined(orderId: string, status: string | null, shipment: string | null): Steps {
   const allowed = status === null ? [] : allowedAfter(status)
-  const [again] = asksAgain.filter((to) => to !== status && allowed.includes(to))
+  const again = asksAgain(status)
+  const parcel =
+    shipment === 'dispatched'
+      ? '; the carrier is asked to call back the parcel, which is on its way'
+      : shipment === 'delivered'
+        ? '; the parcel was delivered, and is not called back'
+        : ''
   return [
     ...(again === undefined
       ? []
@@ -171,7 +179,7 @@ export function ofDeclined(orderId: string, status: string | null): Steps {
           },
         ]),
     ...(allowed.includes('cancelled')
-      ? [{ command: command('update', {}, orderId, 'cancelled'), explains: 'Cancels the order; nothing was charged' }]
+      ? [{ command: command('update', {}, orderId, 'cancelled'), explains: `Cancels the order; nothing was charged${parcel}` }]
       : []),
   ]
 }

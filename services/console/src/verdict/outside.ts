@@ -6,7 +6,7 @@ import type { ShownEffect } from '@inorder/messaging/effects/ops.ts'
 import type { Facts, ServiceFacts } from '../facts.ts'
 import { consumers, type Finding, isBehind, pending } from './finding.ts'
 import * as steps from './next-steps.ts'
-import { receiverOf, shortened } from './wording.ts'
+import { receiverOf, shortened, utc } from './wording.ts'
 
 export function effectsParked(facts: Facts): Finding[] {
   return consumers(facts).flatMap(([service, told]): Finding[] => {
@@ -56,6 +56,12 @@ function whyNot({ kind, cause, detail }: ShownEffect): string {
   return `it fails here, ${cause}${told}`
 }
 
+/** By the shipment's status: what has left without being paid. */
+const parcels: Record<string, string> = {
+  dispatched: ', and the parcel is on its way all the same',
+  delivered: ', and the parcel was delivered all the same',
+}
+
 export function declined(facts: Facts): Finding[] {
   const { billing, shipping } = facts.services
   const status = facts.services.cart.status ?? facts.services.order.status
@@ -67,15 +73,22 @@ export function declined(facts: Facts): Finding[] {
     since: string | null,
     sentence: string,
     next: Verdict['next'],
-  ) => found.push({ state: 'held', cause, service, since, sentence: () => sentence, next: () => next })
-  if (isDone(billing) && billing.status === 'declined')
+  ) => found.push({ state: 'held', cause, service, since, isDated: true, sentence: () => sentence, next: () => next })
+  if (isDone(billing) && billing.status === 'declined') {
+    const at = facts.invoiceSince === null ? '' : ` (${utc(facts.invoiceSince)})`
+    const parcel = parcels[shipping.status ?? ''] ?? ''
+    const contact =
+      steps.asksAgain(status) === undefined
+        ? '. No status that it may go to has the charge asked for again: the customer has to be contacted'
+        : ''
     of(
       'payment-declined',
       'billing',
       facts.invoiceSince,
-      'The payment gateway has declined the charge',
-      steps.ofDeclined(facts.orderId, status),
+      `The payment gateway has declined the charge${at}${parcel}${contact}`,
+      steps.ofDeclined(facts.orderId, status, shipping.status),
     )
+  }
   // Of a refund that is declined the invoice stays charged.
   if (isDone(billing) && billing.status === 'charged' && status === 'cancelled')
     of(
