@@ -145,21 +145,23 @@ type StateInCart = Partial<Pick<ServiceFacts, 'appliedVersion' | 'eventId' | 'st
 /** What it has is asked for again, and anew, once the others have answered: what they have then and it has not is not its own. */
 async function cartFacts(ask: Ask, orderId: string, others: Promise<unknown>) {
   const id = encodeURIComponent(orderId)
-  const [answer, held, waiting, state] = await Promise.all([
+  const [answer, held, waiting, ready, state] = await Promise.all([
     ask('cart', `/orders/${id}`),
     ask('cart', '/ops/held?limit=1000'),
     ask('cart', `/ops/outbox/${id}`),
+    ask('cart', '/health/ready'),
     others.then(() => ask('cart', `/ops/keys/${id}`, { anew: true })),
   ])
   try {
     const outbox = outboxOf('cart', waiting)
+    const missing = missingIn(ready).filter((part) => ofKafka.test(part))
     const holds = told<{ items: Held[] }>(held)?.items ?? []
     const hold = holds.find(({ key }) => key === orderId) ?? null
     // Nothing of it can be read: the cart answers 503 `order-held`.
     if (hold && answer.reachable && answer.status === 503)
-      return { facts: { ...unknown, appliedVersion: 0 }, hold, outbox }
+      return { facts: { ...unknown, missing, appliedVersion: 0 }, hold, outbox }
     const order = told<Order>(answer)
-    const first = order ? { ...unknown, appliedVersion: versionOf(answer), status: order.status } : unknown
+    const first = order ? { ...unknown, missing, appliedVersion: versionOf(answer), status: order.status } : { ...unknown, missing }
     // A cart of a release before does not know the call.
     const { appliedVersion, eventId, status } = told<StateInCart>(state) ?? {}
     const isNewer = (appliedVersion ?? 0) >= (first.appliedVersion ?? 0)
@@ -208,7 +210,7 @@ async function consumerFacts(ask: Ask, service: ServiceName, orderId: string, pa
       pauses: (told<{ items: Pause[] }>(pauses)?.items ?? []).filter(
         ({ what, key }) => what === 'inbox' || (what === 'effects' && withEffects.includes(service)) || key === orderId,
       ),
-      missing: missingIn(ready).filter((part) => /^kafka\b/.test(part) || new RegExp(`/${partition}( |$)`).test(part)),
+      missing: missingIn(ready).filter((part) => ofKafka.test(part) || new RegExp(`/${partition}( |$)`).test(part)),
       lag: partitions.find((one) => one.partition === partition)?.lag ?? null,
     }
     return { facts, part: made, outbox: outboxOf(service, waiting) }
@@ -232,6 +234,9 @@ function withGaps(skipped: VersionRange[], versions: readonly OrderVersion[]): V
   })
   return [...skipped, ...gaps]
 }
+
+/** `kafka`, or `kafka (why it does not let us in)`. */
+const ofKafka = /^kafka\b/
 
 const missingIn = (answer: Answer): string[] =>
   answer.reachable ? ((Object(answer.body) as { missing?: string[] }).missing ?? []) : []

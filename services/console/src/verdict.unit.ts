@@ -9,6 +9,7 @@ import { verdictOf } from './verdict.ts'
 const behind = { appliedVersion: 1 }
 const head = { parked: [parked()] }
 const place = 'topic/3/17'
+const withoutKafka = { ...behind, missing: ['kafka'] }
 const foreignWaits = { parked: [parked({ state: 'waiting', cause: 'gap', version: 4 })] }
 const conflict = { parked: [parked({ state: 'conflict', cause: 'conflict', version: 2 })] }
 
@@ -295,6 +296,27 @@ const cases: Record<string, Case> = {
     is: ['waiting', 'partition-stalled', 'billing'],
     says: /stands still in billing \(partition order-events\/3 \(retried for 15 s\)\)/,
     next: ['doctor'],
+  },
+  'Kafka does not answer': {
+    facts: factsOf({ order: withoutKafka, billing: withoutKafka }),
+    is: ['waiting', 'partition-stalled', 'order'],
+    says: /^Kafka does not answer: the order is stored and nothing is lost, and it goes on by itself when Kafka is back\. Version 2 has not come to the order service and billing yet\.$/,
+    next: ['doctor'],
+  },
+  'Kafka does not answer, and what was stored a moment ago waits in the cart': {
+    facts: factsOf({
+      cart: { appliedVersion: 3 },
+      shipping: { missing: ['kafka'] },
+      outbox: [row()],
+      now: new Date(Date.parse(time) + 100),
+    }),
+    is: ['waiting', 'outbox-pending', 'cart'],
+    says: /^Kafka does not answer: .*\. Version 3 has been waiting in the cart since 2026-11-23 14:20:19 UTC\.$/,
+  },
+  'Kafka does not let the cart in': {
+    facts: factsOf({ cart: { appliedVersion: 3, missing: ['kafka (no such user)'] }, outbox: [row()] }),
+    is: ['waiting', 'outbox-pending', 'cart'],
+    says: /^Kafka does not let the services in \(no such user\): .* once somebody has mended that/,
   },
   'records are gone': {
     facts: factsOf({ billing: { ...behind, missing: ['records of order-events/3'] } }),

@@ -3,37 +3,59 @@ import { type ServiceName, serviceNames } from '@inorder/contracts/service-names
 import type { Facts } from '../facts.ts'
 import { consumers, type Finding, isBehind, newest, pending, reachable } from './finding.ts'
 import * as steps from './next-steps.ts'
-import { and, called } from './wording.ts'
+import { and, called, shortened, utc } from './wording.ts'
 
 /** An event that Kafka has not acknowledged for longer waits; before that it is on its way. */
 const pendingMs = 5_000
 
-export function outboxPending({ outbox, now }: Facts): Finding[] {
-  const [row] = outbox.filter(({ service }) => service === 'cart')
-  if (!row || now.getTime() - Date.parse(row.since) < pendingMs) return []
+export function outboxPending(facts: Facts): Finding[] {
+  const [row] = facts.outbox.filter(({ service }) => service === 'cart')
+  if (!row) return []
+  const kafka = withoutKafka(facts)
+  if (!kafka && facts.now.getTime() - Date.parse(row.since) < pendingMs) return []
+  const version = `Version ${row.version ?? '?'}`
   return [
     {
-      ...{ state: 'waiting', cause: 'outbox-pending', service: 'cart', since: row.since },
-      sentence: () => `Version ${row.version ?? '?'} is stored in the cart, and Kafka has not taken its event yet`,
+      ...{ state: 'waiting', cause: 'outbox-pending', service: 'cart', since: row.since, isDated: kafka !== undefined },
+      sentence: () =>
+        kafka
+          ? `${kafka}. ${version} has been waiting in the cart since ${utc(row.since)}`
+          : `${version} is stored in the cart, and Kafka has not taken its event yet`,
       next: () => steps.findOutWhy(),
     },
   ]
 }
 
+const denial = /^kafka \((.*)\)$/s
+
+/** What becomes of an order while a service does not reach Kafka; undefined: all do. */
+function withoutKafka(facts: Facts): string | undefined {
+  const missing = reachable(facts).flatMap(([, told]) => told.missing.filter((part) => part.startsWith('kafka')))
+  if (missing.length === 0) return undefined
+  const why = missing.flatMap((part) => denial.exec(part)?.[1] ?? [])[0]
+  const [what, until] =
+    why === undefined
+      ? ['Kafka does not answer', 'when Kafka is back']
+      : [`Kafka does not let the services in (${shortened(why)})`, 'once somebody has mended that']
+  return `${what}: the order is stored and nothing is lost, and it goes on by itself ${until}`
+}
+
 export function partitionStalled(facts: Facts): Finding[] {
   return consumers(facts).flatMap(([service, told]): Finding[] => {
-    const [missing] = told.missing
+    const missing = told.missing.find((part) => part.startsWith('records')) ?? told.missing[0]
     if (missing === undefined || !isBehind(told, facts)) return []
     const isLost = missing.startsWith('records')
+    const kafka = missing.startsWith('kafka') ? withoutKafka(facts) : undefined
     const why = isLost
       ? 'goes on only when the records are brought back or somebody accepts their loss (POST /ops/positions/{partition}/accept-loss)'
-      : missing.startsWith('partition')
-        ? 'tries its batch again and again; the alarm inbox-stalled in its log names the cause'
-        : 'does not reach Kafka'
+      : 'is tried again and again; the alarm inbox-stalled in the log names the cause'
     return [
       {
         ...{ state: isLost ? 'held' : 'waiting', cause: 'partition-stalled', service, since: null },
-        sentence: (where) => `The order's partition stands still in ${where} (${missing}), which ${why}`,
+        sentence: (where) =>
+          kafka
+            ? `${kafka}. Version ${newest(facts)} has not come to ${where} yet`
+            : `The order's partition stands still in ${where} (${missing}), which ${why}`,
         next: () => steps.findOutWhy(),
       },
     ]
