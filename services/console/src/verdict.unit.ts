@@ -3,6 +3,7 @@ import { test } from 'node:test'
 import type { VerdictCause, VerdictState } from '@inorder/contracts/timeline.ts'
 import { effect, factsOf, history, parked, pause, row, time } from './facts.fixture.ts'
 import type { Facts } from './facts.ts'
+import { detailShown } from './verdict/wording.ts'
 import { verdictOf } from './verdict.ts'
 
 /** A version that has not come to billing. */
@@ -185,6 +186,20 @@ const cases: Record<string, Case> = {
     is: ['waiting', 'effect-failing', 'shipping'],
     says: /The label of version 2 fails and is tried again by itself \(attempt 9\): the carrier does not answer/,
     next: ['redrive --service=shipping --what=effects -- o-1'],
+  },
+  'the carrier answers a problem, which is not shown in the raw': {
+    facts: factsOf({
+      shipping: {
+        effects: [
+          effect({
+            ...{ kind: 'label', state: 'again', cause: 'status-503' },
+            detail: 'http://127.0.0.1:3007/labels answered 503: {"type":"/problems/x","title":"It is \\"off\\"","sta',
+          }),
+        ],
+      },
+    }),
+    is: ['waiting', 'effect-failing', 'shipping'],
+    says: /: the carrier is unavailable \(503: It is "off"\), since 2026-11-23 14:20:19 UTC\. There is nothing to do: the carrier has to come back\. .*held for a person\.$/,
   },
   'the gateway refuses our token: that is held until somebody mends it': {
     facts: factsOf({ billing: { effects: [effect({ state: 'again', cause: 'status-401' })] } }),
@@ -384,4 +399,13 @@ test('of an order whose parcel is on its way, a cancellation says that it is cal
     ['confirmed', false],
     ['cancelled', false],
   ])
+})
+
+test('of what a receiver answered the status and the title are shown, of its text all of it', () => {
+  const of = (body: string) => detailShown(`http://127.0.0.1:3006/charges answered 502: ${body}`)
+  assert.equal(of('{"status":502}'), '502')
+  assert.equal(of('<html>Bad gateway'), '502')
+  assert.equal(of('Bad gateway'), '502: Bad gateway')
+  assert.equal(of('{"title":"Cut \\'), '502')
+  assert.equal(detailShown('fetch failed: ECONNREFUSED'), 'fetch failed: ECONNREFUSED')
 })

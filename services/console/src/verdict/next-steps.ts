@@ -151,7 +151,7 @@ export const ofFailingEffect = (orderId: string, service: ServiceName, { cause }
     command: redrive(orderId, [service], 'effects'),
     explains: isRefusal(cause)
       ? 'Tries it at once, once what the receiver refuses (a token, an address) is mended; after 10 minutes it is parked'
-      : 'Tries it at once; by itself it is tried again within half a minute',
+      : 'Tries it at once, which is not needed: by itself it is tried again within half a minute',
   },
 ]
 

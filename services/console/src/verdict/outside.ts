@@ -1,12 +1,12 @@
 // What others have to do for an order, or did not: payment gateway, carrier, whoever fills the stock.
-import { isRefusal } from '@inorder/contracts/receiver.ts'
+import { isRefusal, isUnavailable } from '@inorder/contracts/receiver.ts'
 import type { ServiceName } from '@inorder/contracts/service-names.ts'
 import type { Verdict, VerdictCause } from '@inorder/contracts/timeline.ts'
 import type { ShownEffect } from '@inorder/messaging/effects/ops.ts'
 import type { Facts, ServiceFacts } from '../facts.ts'
 import { consumers, type Finding, isBehind, pending } from './finding.ts'
 import * as steps from './next-steps.ts'
-import { receiverOf, shortened, utc } from './wording.ts'
+import { detailShown, receiverOf, shortened, utc } from './wording.ts'
 
 export function effectsParked(facts: Facts): Finding[] {
   return consumers(facts).flatMap(([service, told]): Finding[] => {
@@ -34,15 +34,27 @@ export function effectsFailing(facts: Facts): Finding[] {
     const { kind, version, attempts, cause, failingSince: since, effect: event } = effect
     const isRefused = isRefusal(cause)
     const goesOn = isRefused ? 'until somebody mends what is refused' : 'by itself'
+    const from = since === null ? '' : `, since ${utc(since)}`
     return [
       {
-        ...{ state: isRefused ? 'held' : 'waiting', cause: 'effect-failing', service, since, event },
+        ...{ state: isRefused ? 'held' : 'waiting', cause: 'effect-failing', service, since, event, isDated: true },
         sentence: () =>
-          `The ${kind} of version ${version} fails and is tried again ${goesOn} (attempt ${attempts}): ${whyNot(effect)}`,
+          `The ${kind} of version ${version} fails and is tried again ${goesOn} (attempt ${attempts}): ${whyNot(effect)}${from}. ${toDo(effect)}`,
         next: () => steps.ofFailingEffect(facts.orderId, service, effect),
       },
     ]
   })
+}
+
+const isAbsent = (cause: string | null) =>
+  cause === 'no-answer' || isUnavailable(Number(/^status-(\d+)$/.exec(cause ?? '')?.[1]))
+
+/** Whether somebody has to do something, and when somebody will. */
+function toDo({ kind, cause }: ShownEffect): string {
+  if (isRefusal(cause)) return 'After 10 minutes it is held for a person, and no longer tried by itself'
+  return isAbsent(cause)
+    ? `There is nothing to do: ${receiverOf(kind)} has to come back. If it alone still fails after 10 minutes, while others are done, it is held for a person`
+    : 'There is nothing to do yet: if it goes on failing, for 10 minutes at most, it is held for a person'
 }
 
 /** Causes that are an answer of the receiver, of docs/api.md. */
@@ -50,8 +62,9 @@ const ofReceiver = /^(status-\d+|redirected|answer-.*)$/
 
 function whyNot({ kind, cause, detail }: ShownEffect): string {
   const receiver = receiverOf(kind)
-  const told = detail === null ? '' : ` (${shortened(detail)})`
+  const told = detail === null ? '' : ` (${detailShown(detail)})`
   if (cause === 'no-answer') return `${receiver} does not answer${told}`
+  if (isAbsent(cause)) return `${receiver} is unavailable${detail === null ? ` (${cause})` : told}`
   if (ofReceiver.test(cause ?? '')) return `the answer of ${receiver} is neither a yes nor a no, ${cause}${told}`
   return `it fails here, ${cause}${told}`
 }

@@ -22,6 +22,26 @@ export const shortened = (text: string): string => {
   return line.length > most ? `${line.slice(0, most)}…` : line
 }
 
+const answered = /^\S+ answered (\d{3}): (.*)$/s
+const title = /"title"\s*:\s*("(?:[^"\\]|\\.)*")/
+
+/** Why an effect failed. Of an answer in JSON or HTML, which may be cut, its status and the title of its problem. */
+export function detailShown(detail: string): string {
+  const [, status, body = ''] = answered.exec(detail) ?? []
+  if (status === undefined) return shortened(detail)
+  const isMarkup = /^\s*[{[<]/.test(body)
+  const said = isMarkup ? titleIn(body) : body.trim()
+  return said === '' ? status : `${status}: ${shortened(said)}`
+}
+
+function titleIn(body: string): string {
+  try {
+    return JSON.parse(title.exec(body)?.[1] ?? '""')
+  } catch {
+    return ''
+  }
+}
+
 const atCarrier = ['label', 'cancellation', 'recall']
 
 /** Who is asked for an effect of this kind. */
