@@ -59,7 +59,10 @@ suite('the timeline of an order', () => {
     await create(orderId)
     await update(orderId, 'confirmed')
     const { verdict, versions, services, outbox } = await comesTo(orderId, 'fine', 'none', null)
-    assert.equal(verdict.sentence, 'Every service has version 2 (confirmed), and has done its part.')
+    assert.equal(
+      verdict.sentence,
+      'Every service has version 2 (confirmed), and has done its part. It is not shipped yet: it ships when it is set to shipped.',
+    )
     assert.deepEqual(
       versions.map(({ version, status, previousStatus }) => [version, status, previousStatus]),
       [
@@ -101,7 +104,7 @@ suite('the timeline of an order', () => {
       return consumers.every((name) => services[name]?.parked.length === 1)
     })
     const { verdict } = await comesTo('unreadable', 'held', 'undecodable', 'order')
-    assert.match(verdict.sentence, /in order, inventory, billing and shipping/)
+    assert.match(verdict.sentence, /in the order service, inventory, billing and shipping/)
     assert.deepEqual(
       verdict.next.map(({ command }) => command),
       consumers.map(

@@ -60,7 +60,17 @@ const fine = (facts: Facts): Verdict => ({
 /** Without its end. */
 function fineSentence(facts: Facts): string {
   const status = facts.services.cart.status ?? facts.services.order.status
-  return `Every service has version ${newest(facts)}${status === null ? '' : ` (${status})`}, and has done its part`
+  const version = `version ${newest(facts)}${status === null ? '' : ` (${status})`}`
+  return `Every service has ${version}, and has done its part${notShipped(status, facts.services.shipping.status)}`
+}
+
+/** What an order waits for with which nothing is wrong, in the shop's words. */
+function notShipped(status: string | null, shipment: string | null): string {
+  if (shipment !== 'quoted' && shipment !== 'requested') return ''
+  if (status === 'cancelled' || status === 'shipped' || status === 'delivered') return ''
+  const first = status === 'new' || status === 'pending' ? 'confirmed or paid, and then ' : ''
+  const label = shipment === 'requested' ? ', and its label is there' : ''
+  return `. It is not shipped yet${label}: it ships when it is set to ${first}shipped`
 }
 
 const earlier = (a: string | null, b: string | null) =>

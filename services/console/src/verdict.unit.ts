@@ -26,7 +26,17 @@ const cases: Record<string, Case> = {
   'nothing is wrong': {
     facts: factsOf({ billing: { effects: [effect({ state: 'done', doneAt: time })] } }),
     is: ['fine', 'none', null],
-    says: /^Every service has version 2 \(confirmed\), and has done its part\.$/,
+    says: /^Every service has version 2 \(confirmed\), and has done its part\. It is not shipped yet: it ships when it is set to shipped\.$/,
+  },
+  'nothing is wrong, and it is new': {
+    facts: factsOf({ cart: { status: 'new' }, order: { status: 'new' } }),
+    is: ['fine', 'none', null],
+    says: /not shipped yet: it ships when it is set to confirmed or paid, and then shipped\.$/,
+  },
+  'nothing is wrong, and the parcel is on its way': {
+    facts: factsOf({ cart: { status: 'shipped' }, shipping: { status: 'dispatched' } }),
+    is: ['fine', 'none', null],
+    says: /has done its part\.$/,
   },
   'a version is on its way to two services': {
     facts: factsOf({ order: behind, billing: behind }),
