@@ -43,6 +43,7 @@ export function factsOf({ cart, order, inventory, billing, shipping, ...changed 
     invoiceSince: time,
     shipmentReason: null,
     hasLabel: null,
+    unreadBytes: null,
     ...changed,
   }
 }

@@ -3,7 +3,7 @@ import { queryOf } from '@inorder/contracts/paths.ts'
 import { type ServiceName, withEffects } from '@inorder/contracts/service-names.ts'
 import type { OrderVersion, OutboxRow, VersionRange } from '@inorder/contracts/timeline.ts'
 import type { EffectOfKey } from '@inorder/messaging/effects/ops.ts'
-import type { ParkedEvent, PartitionPosition, StateOfKey } from '@inorder/messaging/inbox/ops.ts'
+import type { ParkedDetail, ParkedEvent, PartitionPosition, StateOfKey } from '@inorder/messaging/inbox/ops.ts'
 import type { Pause } from '@inorder/messaging/inbox/pause.ts'
 import { partitionOf } from '@inorder/messaging/kafka/partitioner.ts'
 import type { Answer } from './services.ts'
@@ -60,6 +60,8 @@ export interface Facts {
   shipmentReason: string | null
   /** The carrier has given a label; null: not known. */
   hasLabel: boolean | null
+  /** The first bytes of what cannot be read, in hex and as text; null: nothing is, or the caller may not see them. */
+  unreadBytes: string | null
 }
 
 type Ask = Viewer['ask']
@@ -78,10 +80,11 @@ export async function factsOf(viewer: Pick<Viewer, 'ask'>, orderId: string): Pro
     consumerFacts(ask, 'shipping', orderId, `/shipments/${id}`),
     versionsOf(ask, id),
   ])
-  const [cart, [order, inventory, billing, shipping, versions], lacking] = await Promise.all([
+  const [cart, [order, inventory, billing, shipping, versions], lacking, unreadBytes] = await Promise.all([
     cartFacts(ask, orderId, all),
     all,
     inInventory.then(({ part: { status, lines = [] } }) => (status === 'backordered' ? lackingOf(ask, lines) : [])),
+    all.then(([order, inventory, billing, shipping]) => unreadBytesOf(ask, id, { order, inventory, billing, shipping })),
   ])
   return {
     orderId,
@@ -100,6 +103,7 @@ export async function factsOf(viewer: Pick<Viewer, 'ask'>, orderId: string): Pro
     invoiceSince: billing.part.statusSince ?? null,
     shipmentReason: shipping.part.reason ?? null,
     hasLabel: shipping.part.label === undefined ? null : shipping.part.label !== null,
+    unreadBytes,
   }
 }
 
@@ -271,4 +275,23 @@ async function lackingOf(ask: Ask, lines: readonly { itemId: string; quantity: n
     }),
   )
   return all.filter(({ quantity, available }) => available < quantity)
+}
+
+/** Of these only some schema could be missing. */
+const unread = ['undecodable', 'unknown-schema']
+const mostBytes = 16
+
+async function unreadBytesOf(ask: Ask, id: string, of: Partial<Record<ServiceName, { facts: ServiceFacts }>>) {
+  const holders = Object.entries(of).flatMap(([service, { facts: { parked } }]) =>
+    parked.filter(({ state, cause }) => state === 'head' && unread.includes(cause)).map(({ event }) => ({ service, event })),
+  )
+  const [holder] = holders
+  if (!holder) return null
+  const answer = await ask(holder.service as ServiceName, `/ops/parked/${id}`)
+  const { events = [] } = Object(answer.reachable && answer.body) as Partial<ParkedDetail>
+  const bytes = events.find(({ event }) => event === holder.event)?.bytes
+  if (!bytes) return null
+  const first = Buffer.from(bytes, 'base64').subarray(0, mostBytes)
+  const hex = first.toString('hex').replaceAll(/(..)(?=.)/g, '$1 ')
+  return `${hex} ("${first.toString('latin1').replaceAll(/[^ -~]/g, '.')}")`
 }

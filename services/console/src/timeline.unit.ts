@@ -123,3 +123,14 @@ test('what another program wrote is known by what the cart has once the others h
     [{ from: 2, to: 2 }],
   ])
 })
+
+test('of what cannot be read the first bytes are told to whoever may see them', async () => {
+  const told = async (bytes: string | null) => {
+    const record = ok({ key: 'o-1', appliedVersion: 1, events: [{ ...parked(), bytes }] })
+    const order = { ...inOrder, '/ops/parked/o-1': record }
+    const { verdict } = (await ofOrder(answering({ cart: { '/orders/o-1': ok({ status: 'new' }, '"1"') }, order }))) ?? assert.fail()
+    return verdict.next[0]?.explains ?? ''
+  }
+  assert.match(await told(Buffer.from('gar\n"<b>').toString('base64')), /It begins with 67 61 72 0a 22 3c 62 3e \("gar\."<b>"\)\./)
+  assert.doesNotMatch(await told(null), /begins with/)
+})

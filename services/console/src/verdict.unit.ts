@@ -419,3 +419,14 @@ test('of what a receiver answered the status and the title are shown, of its tex
   assert.equal(of('{"title":"Cut \\'), '502')
   assert.equal(detailShown('fetch failed: ECONNREFUSED'), 'fetch failed: ECONNREFUSED')
 })
+
+test('before garbage is given up it is said what it is, and whether anything is lost with it', () => {
+  const explains = (changed: Parameters<typeof factsOf>[0]) => verdictOf(factsOf(changed)).next.at(-1)?.explains ?? ''
+  const garbage = explains({ order: head, unreadBytes: '67 61 ("ga")' })
+  assert.match(garbage, /^It is no version of the order that can be read, and nothing of the order is lost with it: every/)
+  assert.match(garbage, / It begins with 67 61 \("ga"\)\. If a schema is missing in the registry: do not discard it, put/)
+  const behindIt = { parked: [parked(), parked({ state: 'behind', version: 3 })] }
+  assert.match(explains({ cart: { appliedVersion: 3 }, order: behindIt }), /nothing of the order is lost.*: version 3 is there/)
+  assert.match(explains({ cart: { appliedVersion: 3 }, order: head }), /it may stand for version 3, which has not come\. If/)
+  assert.match(explains({ order: { parked: [parked({ cause: 'tombstone' })] } }), /^Gives that event up/)
+})

@@ -19,7 +19,8 @@ const redrive = (orderId: string, services: readonly ServiceName[], what: string
 /** What can be read the same way as before is read to the same end: these bytes can only be given up. */
 const forEver = ['undecodable', 'tombstone', 'no-key', 'key-mismatch', 'batch-unreadable']
 
-export function ofHead({ orderId, services: all }: Facts, head: ParkedEvent, services: readonly ServiceName[]): Steps {
+export function ofHead(facts: Facts, head: ParkedEvent, services: readonly ServiceName[]): Steps {
+  const { orderId, services: all } = facts
   const { cause, event } = head
   const discards = services.map((service) => {
     const skips = skipsVersion(all[service], head)
@@ -29,7 +30,7 @@ export function ofHead({ orderId, services: all }: Facts, head: ParkedEvent, ser
         { service, event, reason: `given up: ${cause}`, ...(skips && { 'skip-version': true as const }) },
         orderId,
       ),
-      explains: `Gives that event up for good in ${service}${skips ? ', and its version with it' : ''}, and applies what waits behind it`,
+      explains: `${whatIsUnread(facts, head, all[service])}Gives that event up for good in ${service}${skips ? ', and its version with it' : ''}, and applies what waits behind it`,
     }
   })
   if (forEver.includes(cause)) return discards
@@ -42,6 +43,23 @@ export function ofHead({ orderId, services: all }: Facts, head: ParkedEvent, ser
     { command: redrive(orderId, services, 'events'), explains: `Applies it, and what waits behind it, once ${after}` },
     ...discards,
   ]
+}
+
+/** What a person wants to know before they give up what nobody can read. */
+function whatIsUnread({ services: { cart }, unreadBytes }: Facts, { cause }: ParkedEvent, told: ServiceFacts): string {
+  if (cause !== 'undecodable' && cause !== 'unknown-schema') return ''
+  const reached = told.appliedVersion ?? 0
+  const following = reached + 1
+  const isThere = told.parked.some(({ version }) => version === following)
+  const lost = isThere
+    ? `, and nothing of the order is lost with it: version ${following} is there`
+    : cart.fault !== null
+      ? ''
+      : (cart.appliedVersion ?? 0) <= reached
+        ? `, and nothing of the order is lost with it: every version of the cart is applied`
+        : `, and it may stand for version ${following}, which has not come`
+  const bytes = unreadBytes === null ? '' : ` It begins with ${unreadBytes}.`
+  return `It is no version of the order that can be read${lost}.${bytes} If a schema is missing in the registry: do not discard it, put the schema there. `
 }
 
 /** An event of the next version takes it along. Garbage stood for it where nothing else that is parked does, and later ones wait. */
