@@ -37,7 +37,7 @@ export interface Context {
   /** A line for standard error, over the one before where that is a terminal. */
   progress(line: string): void
   paint(format: Parameters<typeof styleText>[0], text: string): string
-  /** A command to paste, as this one was called: `inorder ...`, or `npx inorder ...`. */
+  /** A command to paste, of `inorder` as this one was called: `inorder ...`, or `npx inorder ...`. */
   paste(command: string): string
   /** Asks before a write leaves this machine. */
   mayWrite(what: string, ...where: Where[]): Promise<void>
@@ -64,7 +64,7 @@ export function contextOf(terminal: Terminal, options: CommonOptions): Context {
     print: (...lines) => void stdout.write(lines.map((line) => `${line}\n`).join('')),
     answer: (body) => void stdout.write(`${JSON.stringify(body, null, 2)}\n`),
     progress: (line) => void (stderr.isTTY && !json && stderr.write(`\r\x1b[K${line}`)),
-    paste: (command) => pasteable(command, env.npm_command === 'exec' ? 'npx ' : ''),
+    paste: (command) => pasteable(command, env.npm_command === 'exec' && command.startsWith('inorder ') ? 'npx ' : ''),
     paint: (format, text) => styleText(format, text, { stream: stdout }),
     async mayWrite(what, ...where) {
       const away = where.flatMap((one) => addresses[one]).filter((address) => !isHere(address))

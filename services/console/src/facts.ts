@@ -42,6 +42,10 @@ export interface Lacking {
   itemId: string
   quantity: number
   available: number
+  /** What was counted last, in all; null: its stock was never set. */
+  onHand: number | null
+  /** Where it is set. */
+  url: string
 }
 
 export interface Facts {
@@ -268,13 +272,15 @@ const versionOf = (answer: Answer): number => Number((answer.reachable && answer
 async function lackingOf(ask: Ask, lines: readonly { itemId: string; quantity: number }[]): Promise<Lacking[]> {
   const all = await Promise.all(
     lines.slice(0, mostLacking).map(async ({ itemId, quantity }) => {
-      const answer = await ask('inventory', `/stock/${encodeURIComponent(itemId)}`)
+      const path = `/stock/${encodeURIComponent(itemId)}`
+      const answer = await ask('inventory', path)
+      if (!answer.reachable || (answer.status !== 200 && answer.status !== 404)) return []
       // An item whose stock was never set is not there.
-      const { available = 0 } = Object(answer.reachable && answer.body) as { available?: number }
-      return { itemId, quantity, available }
+      const { available = 0, onHand = null } = Object(answer.status === 200 && answer.body) as Partial<Lacking>
+      return [{ itemId, quantity, available, onHand, url: `${answer.address ?? ''}${path}` }]
     }),
   )
-  return all.filter(({ quantity, available }) => available < quantity)
+  return all.flat().filter(({ quantity, available }) => available < quantity)
 }
 
 /** Of these only some schema could be missing. */

@@ -37,7 +37,7 @@ const services = servicesOf({
 } as ConsoleConfig)
 
 test('an answer is its status, its JSON or its text, and its ETag', async () => {
-  const answer = { reachable: true, status: 200, etag: null }
+  const answer = { reachable: true, status: 200, etag: null, address: here }
   assert.deepEqual(await services.ask({}, 'cart', '/json'), { ...answer, body: { a: 1 }, etag: '"3"' })
   assert.deepEqual(await services.ask({}, 'cart', '/problem'), { ...answer, status: 503, body: { title: 'away' } })
   assert.deepEqual(await services.ask({}, 'cart', '/text'), { ...answer, body: 'a 1' })

@@ -9,10 +9,13 @@ export interface Asking {
   authorization?: string | undefined
 }
 
-/** `body`: what the answer's JSON says; of any other answer its text. `why`: for people, such as ECONNREFUSED. */
+/**
+ * `body`: what the answer's JSON says; of any other answer its text. `address`: the instance that gave it. `why`: for people,
+ * such as ECONNREFUSED.
+ */
 export type Answer =
   | { reachable: false; why: string; neverArrived?: boolean }
-  | { reachable: true; status: number; body: unknown; etag: string | null }
+  | { reachable: true; status: number; body: unknown; etag: string | null; address?: string }
 
 export interface Services {
   /** Never rejects. `path` comes with its query, and with every foreign part of it encoded (encodeURIComponent). */
@@ -57,21 +60,21 @@ export function servicesOf(config: ConsoleConfig): Services {
         ...(body !== undefined && { body: JSON.stringify(body) }),
       })
       return instances.ask(
-        (address) => answerOf(`${address}${path}`, request()),
+        (address) => answerOf(address, path, request()),
         (answer) => answer.reachable || (method !== 'GET' && !answer.neverArrived),
       )
     },
   }
 }
 
-async function answerOf(url: string, request: RequestInit): Promise<Answer> {
+async function answerOf(address: string, path: string, request: RequestInit): Promise<Answer> {
   try {
-    const answer = await fetch(url, request)
+    const answer = await fetch(`${address}${path}`, request)
     const text = await boundedText(answer.body, longestAnswer)
     if (text === undefined) return { reachable: false, why: `more than ${longestAnswer} bytes` }
     const isJson = /^application\/([\w.-]+\+)?json\b/.test(answer.headers.get('content-type') ?? '')
     const { status, headers } = answer
-    return { reachable: true, status, body: isJson ? JSON.parse(text) : text, etag: headers.get('etag') }
+    return { reachable: true, status, body: isJson ? JSON.parse(text) : text, etag: headers.get('etag'), address }
   } catch (error) {
     return { reachable: false, why: whyNot(error as Error), neverArrived: neverArrived(error as Error) }
   }

@@ -248,10 +248,15 @@ const cases: Record<string, Case> = {
   'no stock': {
     facts: factsOf({
       inventory: { status: 'backordered' },
-      lacking: [{ itemId: 'pen', quantity: 3, available: 1 }],
+      lacking: [{ itemId: 'pen', quantity: 3, available: 1, onHand: 4, url: '' }],
     }),
     is: ['waiting', 'backordered', 'inventory'],
     says: /there is not enough \(pen: 3 wanted, 1 there\)/,
+  },
+  'others want the same items first': {
+    facts: factsOf({ inventory: { status: 'backordered' } }),
+    is: ['waiting', 'backordered', 'inventory'],
+    says: /orders that came before it want the same items/,
     next: ['watch -- o-1'],
   },
   'Kafka does not take it': {
@@ -429,4 +434,28 @@ test('before garbage is given up it is said what it is, and whether anything is 
   assert.match(explains({ cart: { appliedVersion: 3 }, order: behindIt }), /nothing of the order is lost.*: version 3 is there/)
   assert.match(explains({ cart: { appliedVersion: 3 }, order: head }), /it may stand for version 3, which has not come\. If/)
   assert.match(explains({ order: { parked: [parked({ cause: 'tombstone' })] } }), /^Gives that event up/)
+})
+
+test('of an item that is short the call that sets its stock is given, of its whole count', () => {
+  const inventory = 'http://10.0.0.3:3003'
+  const { sentence, next } = verdictOf(
+    factsOf({
+      inventory: { status: 'backordered' },
+      lacking: [
+        { itemId: 'pen', quantity: 3, available: 1, onHand: 4, url: `${inventory}/stock/pen` },
+        { itemId: "it's", quantity: 1, available: 0, onHand: null, url: `${inventory}/stock/it's` },
+      ],
+    }),
+  )
+  assert.match(sentence, /pen: 3 wanted, 1 there; it's: 1 wanted, 0 there, its stock was never set\)/)
+  const end = `-H 'content-type: application/json' -d '{"onHand": <whole count>}'`
+  assert.deepEqual(
+    next.map(({ command }) => command),
+    [
+      `curl -X PUT ${inventory}/stock/pen ${end}`,
+      `curl -X PUT '${inventory}/stock/it'\\''s' ${end}`,
+      'inorder watch -- o-1',
+    ],
+  )
+  assert.match(next[0]!.explains, /in all, not what came in \(now 4, of which 3 are promised to other orders\); this order wants 3/)
 })

@@ -17,7 +17,7 @@ async function pagesOf(silent?: ServiceName) {
     },
     '/ops/keys/o-1': { appliedVersion: 1, appliedAt: null, events: [], effects: [] },
     '/reservations/o-1': { status: 'backordered', lines: [{ itemId: 'pen', quantity: 2 }] },
-    '/stock/pen': { available: 1 },
+    '/stock/pen': { available: 1, onHand: 1 },
   }
   const app = fastify()
   await app.register(pages, {

@@ -3,12 +3,14 @@
 import { allowedAfter } from '@inorder/contracts/lifecycle.ts'
 import { isRefusal } from '@inorder/contracts/receiver.ts'
 import type { ServiceName } from '@inorder/contracts/service-names.ts'
+import { quoted } from '@inorder/contracts/shell.ts'
 import type { OutboxRow, Verdict } from '@inorder/contracts/timeline.ts'
 import type { ShownEffect } from '@inorder/messaging/effects/ops.ts'
 import type { ParkedEvent } from '@inorder/messaging/inbox/ops.ts'
 import type { Pause } from '@inorder/messaging/inbox/pause.ts'
 import { command } from '../commands.ts'
-import type { Facts, ServiceFacts } from '../facts.ts'
+import type { Facts, Lacking, ServiceFacts } from '../facts.ts'
+import { shortened } from './wording.ts'
 
 type Steps = Verdict['next']
 
@@ -200,6 +202,18 @@ export function ofDeclined(orderId: string, status: string | null, shipment: str
       ? [{ command: command('update', {}, orderId, 'cancelled'), explains: `Cancels the order; nothing was charged${parcel}` }]
       : []),
   ]
+}
+
+/** A number in the place of `<whole count>`, which only a person knows, makes JSON of it. */
+export const setStock = ({ itemId, quantity, available, onHand, url }: Lacking): Steps[number] => {
+  const now =
+    onHand === null
+      ? 'its stock was never set'
+      : `now ${onHand}, of which ${onHand - available} are promised to other orders`
+  return {
+    command: `curl -X PUT ${quoted(url)} -H 'content-type: application/json' -d '{"onHand": <whole count>}'`,
+    explains: `Sets how many there are of ${shortened(itemId)} in all, not what came in (${now}); this order wants ${quantity}. It then gets its stock by itself`,
+  }
 }
 
 export const watch = (orderId: string, explains: string): Steps => [

@@ -126,7 +126,8 @@ export function backordered(facts: Facts): Finding[] {
   const { inventory } = facts.services
   if (inventory.status !== 'backordered' || isBehind(inventory, facts)) return []
   const lacks = facts.lacking.map(
-    ({ itemId, quantity, available }) => `${itemId}: ${quantity} wanted, ${available} there`,
+    ({ itemId, quantity, available, onHand }) =>
+      `${itemId}: ${quantity} wanted, ${available} there${onHand === null ? ', its stock was never set' : ''}`,
   )
   const why =
     lacks.length > 0 ? `there is not enough (${lacks.join('; ')})` : 'orders that came before it want the same items'
@@ -134,11 +135,10 @@ export function backordered(facts: Facts): Finding[] {
     {
       ...{ state: 'waiting', cause: 'backordered', service: 'inventory', since: inventory.appliedAt },
       sentence: () => `It waits for stock: ${why}`,
-      next: () =>
-        steps.watch(
-          facts.orderId,
-          'Reports when it gets its stock, which it does by itself once enough is there (PUT /stock/{itemId} of inventory)',
-        ),
+      next: () => [
+        ...facts.lacking.map(steps.setStock),
+        ...steps.watch(facts.orderId, 'Reports when it gets its stock, which it does by itself once enough is there'),
+      ],
     },
   ]
 }
