@@ -236,6 +236,37 @@ test('what the verdict advises is called as this command was, and what is no com
   assert.match(out, /^ +curl -X PUT /m)
 })
 
+test('what is to be done in several services is said once, with a command for each; how long is said, not since when twice', async (t) => {
+  const next = ['order', 'billing'].map((name) => ({ command: `inorder x --service=${name}`, explains: 'Gives it up' }))
+  const more = { service: 'order', since: new Date(Date.now() - 240_000).toISOString(), next }
+  const services = await answering(t, () => ({ body: timeline('o-1', 'held', more) }))
+  const { out } = await inorder(['why', 'o-1'], services.env)
+  assert.match(out, /in the order service\n {2}for: {3}4 min\n/)
+  assert.match(out, / {2}inorder x --service=order\n {2}inorder x --service=billing\n {6}Gives it up\n$/)
+})
+
+test('a timeline says what was skipped, what the cart did not write and what effects came to', async (t) => {
+  const { versions, services: all, ...rest } = timeline('o-1', 'held')
+  const [first] = versions
+  const foreign = { ...first, version: 4, appliedAt: '2026-11-23T14:22:48.557Z', actor: null }
+  const told = {
+    ...rest,
+    versions: [{ ...first, appliedAt: '2026-11-23T14:22:48.557Z', actor: null }, foreign],
+    services: {
+      cart: { ...all.order, appliedVersion: 2, appliedAt: null },
+      order: { ...all.order, appliedVersion: 4, skipped: [{ from: 2, to: 3 }] },
+      billing: { ...all.order, effects: [{ state: 'done', result: 'declined' }, { state: 'due' }] },
+    },
+  }
+  const services = await answering(t, () => ({ body: told }))
+  const { out } = await inorder(['timeline', 'o-1'], services.env)
+  assert.match(out, /^1 .* 2 min 30 s/m)
+  assert.match(out, /^2 to 3 +skipped by hand/m)
+  assert.match(out, /^4 +new +not by the cart/m)
+  assert.match(out, /1 declined, 1 to do$/m)
+  assert.doesNotMatch(out, /\bBY\b/)
+})
+
 test('each command has a help with an example, and one is named that is misspelt', async () => {
   const program = programOf({} as Terminal, () => {})
   for (const command of program.commands) {

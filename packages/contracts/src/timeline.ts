@@ -140,3 +140,24 @@ export function effectCounts(effects: ServiceView['effects']): [what: string, co
     state === 'done' ? String(result ?? 'answered') : 'to do'
   return [...Map.groupBy(effects, what)].map(([name, all]) => [name, all.length])
 }
+
+/** What is one thing to do, with its command for each service: the same advice is given once. */
+export function stepsOf({ next }: Verdict): { explains: string; commands: string[] }[] {
+  const steps: { explains: string; commands: string[] }[] = []
+  for (const { command, explains } of next) {
+    const last = steps.at(-1)
+    if (last?.explains === explains) last.commands.push(command)
+    else steps.push({ explains, commands: [command] })
+  }
+  return steps
+}
+
+/** How long something took, for people: `7 ms`, `1.2 s`, `2 min 30 s`, `3 h 5 min`. */
+export function spanOf(ms: number): string {
+  if (ms < 1_000) return `${Math.max(0, Math.round(ms))} ms`
+  if (ms < 9_950) return `${(ms / 1_000).toFixed(1)} s`
+  const seconds = Math.round(ms / 1_000)
+  if (seconds < 60) return `${seconds} s`
+  if (seconds < 3_600) return `${Math.floor(seconds / 60)} min ${seconds % 60} s`
+  return `${Math.floor(seconds / 3_600)} h ${Math.floor((seconds % 3_600) / 60)} min`
+}

@@ -1,6 +1,7 @@
 // Why an order stands where it does: a pure function of what the services tell. Each rule says what it finds. Of all that is
 // found the first state of `states` counts, and of one state the first rule, for the rules go the order's way: that Kafka
 // refuses a version is why the next one finds a gap.
+import { called } from '@inorder/contracts/service-names.ts'
 import type { Verdict, VerdictState } from '@inorder/contracts/timeline.ts'
 import type { Facts } from './facts.ts'
 import { type Finding, newest } from './verdict/finding.ts'
@@ -8,7 +9,7 @@ import { conflicts, heldInCart, parked, paused, setAside } from './verdict/held.
 import { inFlight, outboxPending, partitionStalled, unreachable } from './verdict/on-its-way.ts'
 import { backordered, declined, effectsFailing, effectsParked } from './verdict/outside.ts'
 import { notOfCart } from './verdict/foreign.ts'
-import { and, called, capitalized, utc } from './verdict/wording.ts'
+import { and, capitalized, utc } from './verdict/wording.ts'
 
 type Rule = (facts: Facts) => Finding[]
 

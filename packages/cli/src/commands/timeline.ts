@@ -1,10 +1,19 @@
 // One order's way through all services, and why it stands where it does: as the console knows it.
-import type { Timeline, Verdict, VerdictState } from '@inorder/contracts/timeline.ts'
+import { called } from '@inorder/contracts/service-names.ts'
+import {
+  effectCounts,
+  isOfCart,
+  spanOf,
+  stepsOf,
+  type Timeline,
+  type Verdict,
+  type VerdictState,
+} from '@inorder/contracts/timeline.ts'
 import { part } from '../ask.ts'
 import { type Add, type KeyOptions, keyOption, orderOf } from '../command.ts'
 import type { Context } from '../context.ts'
 import { type ExitCode, exitCodes } from '../failure.ts'
-import { shown, table, when } from '../text.ts'
+import { age, type Cell, shown, table, when } from '../text.ts'
 
 const codeOf: Record<VerdictState, ExitCode> = {
   fine: exitCodes.done,
@@ -51,43 +60,32 @@ export function verdictLines(verdict: Verdict, { paint, now, paste }: Context): 
   const { state, cause, service, since, sentence, event, next } = verdict
   return [
     `${paint([colours[state] ?? 'magenta', 'bold'], shown(state))}: ${shown(sentence)}`,
-    ...(cause === 'none' ? [] : [`  cause: ${shown(cause)}${service === null ? '' : `, in ${shown(service)}`}`]),
-    ...(since === null ? [] : [`  since: ${when(since, now())}`]),
+    ...(cause === 'none' ? [] : [`  cause: ${shown(cause)}${service === null ? '' : `, in ${shown(called(service))}`}`]),
+    ...(since === null ? [] : [`  for:   ${age(now() - Date.parse(since))}`]),
     ...(event === undefined ? [] : [`  event: ${shown(event)}`]),
     ...(next.length === 0 ? [] : ['', 'What can help now:']),
-    ...next.flatMap(({ command, explains }) => [`  ${paste(command)}`, `      ${shown(explains)}`]),
+    ...stepsOf(verdict).flatMap(({ commands, explains }) => [
+      ...commands.map((command) => `  ${paste(command)}`),
+      `      ${shown(explains)}`,
+    ]),
   ]
 }
 
 export function timelineLines(timeline: Timeline, context: Context): string[] {
-  const { orderId, versions, services, outbox, verdict } = timeline
+  const { orderId, services, outbox, verdict } = timeline
   const now = context.now()
   const titled = (title: string, lines: string[]) => ['', context.paint('bold', title), ...lines]
   return [
     context.paint('bold', shown(orderId)),
-    ...titled(
-      'Versions',
-      table(
-        ['VERSION', 'STATUS', 'ACCEPTED', 'APPLIED AFTER', 'BY', 'TRACE'],
-        versions.map((v) => [
-          v.version,
-          v.status,
-          when(v.occurredAt, now),
-          `${Date.parse(v.appliedAt) - Date.parse(v.occurredAt)} ms`,
-          v.actor,
-          v.traceId,
-        ]),
-      ),
-    ),
+    ...titled('Versions', versionsTable(timeline, now)),
     ...titled(
       'Services',
       table(
-        ['SERVICE', 'VERSION', 'STATUS', 'APPLIED', 'PARKED', 'TO DO', 'DONE'],
+        ['SERVICE', 'VERSION', 'STATUS', 'APPLIED', 'PARKED', 'EFFECTS'],
         Object.entries(services).map(([name, s]) => {
-          if (!s.reachable) return [name, null, 'does not answer', null, null, null, null]
-          const done = s.effects.filter(({ state }) => state === 'done').length
-          const toDo = s.effects.length - done
-          return [name, s.appliedVersion, s.status, when(s.appliedAt, now), s.parked.length, toDo, done]
+          if (!s.reachable) return [name, null, 'does not answer', null, null, null]
+          const effects = effectCounts(s.effects).map(([what, count]) => `${count} ${what}`)
+          return [name, s.appliedVersion, s.status, when(s.appliedAt, now), s.parked.length, effects.join(', ') || null]
         }),
       ),
     ),
@@ -110,4 +108,23 @@ export function timelineLines(timeline: Timeline, context: Context): string[] {
     '',
     ...verdictLines(verdict, context),
   ]
+}
+
+/** Who made a change is known where callers are asked who they are. */
+function versionsTable(timeline: Timeline, now: number): string[] {
+  const { versions, services } = timeline
+  const isSignedIn = versions.some(({ actor }) => actor !== null)
+  const applied = versions.map((v): [number, Cell[]] => {
+    const took = spanOf(Date.parse(v.appliedAt) - Date.parse(v.occurredAt))
+    const accepted = isOfCart(timeline, v) ? [when(v.occurredAt, now), took] : ['not by the cart', null]
+    return [v.version, [String(v.version), v.status, ...accepted, ...(isSignedIn ? [v.actor] : []), v.traceId]]
+  })
+  const skipped = (services.order?.skipped ?? []).map(({ from, to }): [number, Cell[]] => {
+    const number = from === to ? String(from) : `${from} to ${to}`
+    return [from, [number, 'skipped by hand', null, null, ...(isSignedIn ? [null] : []), null]]
+  })
+  return table(
+    ['VERSION', 'STATUS', 'ACCEPTED', 'APPLIED AFTER', ...(isSignedIn ? ['BY'] : []), 'TRACE'],
+    [...applied, ...skipped].sort(([a], [b]) => a - b).map(([, cells]) => cells),
+  )
 }

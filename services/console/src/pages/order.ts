@@ -3,11 +3,11 @@
 import type { Order } from '@inorder/contracts/order.ts'
 import { pathOf } from '@inorder/contracts/paths.ts'
 import { type ServiceName, serviceNames } from '@inorder/contracts/service-names.ts'
-import { effectCounts, isOfCart, type ServiceView, type Timeline, type Verdict, type VerdictState } from '@inorder/contracts/timeline.ts'
+import { effectCounts, isOfCart, spanOf, stepsOf, type ServiceView, type Timeline, type Verdict, type VerdictState } from '@inorder/contracts/timeline.ts'
 import { type Html, html, type Value } from './html.ts'
 import { lanes } from './lanes.ts'
 import { badge, counted, nothing, type Tone, table } from './parts.ts'
-import { when } from './time.ts'
+import { age, when } from './time.ts'
 
 const tones: Record<VerdictState, Tone> = {
   fine: 'good',
@@ -35,18 +35,20 @@ export const order = ({ timeline, order }: OneOrder, now: number): Html => html`
 
 function verdict({ verdict, orderId, services }: Timeline, now: number): Html {
   const { state, cause, service, since, sentence } = verdict
-  const view = service === null ? undefined : services[service]
-  const acts = service !== null && view && (view.parked.length > 0 || view.effects.some(isToDo))
+  const holds = (name: string) => services[name] && (services[name].parked.length > 0 || services[name].effects.some(isToDo))
+  const holder = [...(service === null ? [] : [service]), ...serviceNames].find(holds)
   return html`<div class="verdict ${tones[state]}" role="status">
 <p>${badge(tones[state], state)} ${cause !== 'none' && badge('plain', cause)}</p>
-<p class="sentence">${sentence}</p>${since !== null && html`<p class="since">since ${when(since, now)}</p>`}</div>
-${acts && html`<p class="look"><a class="button" href="${pathOf('parked', service, orderId)}">Look at what the ${service} service holds, try it, or let it go on</a></p>`}`
+<p class="sentence">${sentence}</p>${since !== null && html`<p class="since">${age(since, now)}</p>`}</div>
+${holder && html`<p class="look"><a class="button" href="${pathOf('parked', holder, orderId)}">Look at what the ${holder} service holds, try it, or let it go on</a></p>`}`
 }
 
-const steps = ({ next }: Verdict): Html | false =>
-  next.length > 0 &&
-  html`<section aria-labelledby="next-head"><h2 id="next-head">What can be done</h2><ol class="steps">${next.map(
-    ({ command, explains }) => html`<li>${explains}<pre tabindex="0" class="command">${command}</pre></li>`,
+const steps = (verdict: Verdict): Html | false =>
+  verdict.next.length > 0 &&
+  html`<section aria-labelledby="next-head"><h2 id="next-head">What can be done</h2><ol class="steps">${stepsOf(
+    verdict,
+  ).map(
+    ({ commands, explains }) => html`<li>${explains}<pre tabindex="0" class="command">${commands.join('\n')}</pre></li>`,
   )}</ol></section>`
 
 const services = ({ services, orderId }: Timeline, now: number): Html =>
@@ -63,9 +65,9 @@ const services = ({ services, orderId }: Timeline, now: number): Html =>
         [
           html`<b>${name}</b>`,
           appliedVersion ?? html`<span class="none">none</span>`,
-          when(appliedAt, now),
+          name !== 'cart' && when(appliedAt, now),
           status !== null && badge('plain', status),
-          parked.length > 0 && html`<a href="${href}">${badge('bad', `${parked.length} parked`)}</a>`,
+          parked.length > 0 && html`<a href="${href}">${badge(parked.every(isConflict) ? 'wait' : 'bad', `${parked.length} parked`)}</a>`,
           effectsOf(effects, href),
         ],
       ]
@@ -74,6 +76,7 @@ const services = ({ services, orderId }: Timeline, now: number): Html =>
 
 function versions(timeline: Timeline, now: number): Html {
   const { versions, services } = timeline
+  const isSignedIn = versions.some(({ actor }) => actor !== null)
   const applied = versions.map((one): [number, Value[]] => {
     const { version, status, previousStatus, occurredAt, appliedAt, actor, eventId, traceId } = one
     const isForeign = !isOfCart(timeline, one)
@@ -82,8 +85,8 @@ function versions(timeline: Timeline, now: number): Html {
       html`${badge('plain', status)}${previousStatus !== null && html` <span class="none">from ${previousStatus}</span>`}`,
       isForeign ? html`<span class="none">not by the cart</span>` : when(occurredAt, now),
       !isForeign &&
-        html`<span class="number">${Math.max(0, Date.parse(appliedAt) - Date.parse(occurredAt)).toLocaleString('en')} ms</span>`,
-      actor ?? html`<span class="none">not asked</span>`,
+        html`<span class="number">${spanOf(Date.parse(appliedAt) - Date.parse(occurredAt))}</span>`,
+      ...(isSignedIn ? [actor ?? html`<span class="none">not known</span>`] : []),
       html`<code>${eventId}</code>`,
       traceId !== null && html`<code>${traceId}</code>`,
     ]
@@ -91,18 +94,34 @@ function versions(timeline: Timeline, now: number): Html {
   })
   const skipped = (services.order?.skipped ?? []).map(({ from, to }): [number, Value[]] => {
     const number = from === to ? from : `${from} to ${to}`
-    return [from, [html`<b>${number}</b>`, badge('wait', 'skipped by hand'), '', '', '', '', '']]
+    return [from, [html`<b>${number}</b>`, badge('wait', 'skipped by hand'), '', '', ...(isSignedIn ? [''] : []), '', '']]
   })
   const rows = [...applied, ...skipped].sort(([a], [b]) => b - a).map(([, cells]) => cells)
   if (rows.length === 0) return nothing('The order service has applied no version yet.')
   return table(
     'Versions, as the order service applied them',
-    ['version', 'status', 'accepted by the cart', 'applied in', 'by', 'event', 'trace'],
+    ['version', 'status', 'accepted by the cart', 'applied after', ...(isSignedIn ? ['by'] : []), 'event', 'trace'],
     rows,
   )
 }
 
+const isConflict = ({ state }: Record<string, unknown>) => state === 'conflict'
 const isToDo = ({ state }: Record<string, unknown>) => state !== 'done'
+
+/** What a state of /ops means to somebody who asks about one order. */
+const parkedStates: Record<string, string> = {
+  head: 'holds the order up',
+  behind: 'waits behind it',
+  waiting: 'waits for a version before it',
+  conflict: 'came second: not applied',
+}
+const effectStates: Record<string, string> = {
+  parked: 'held for a person',
+  behind: 'waits for the one before it',
+  due: 'about to be done',
+  running: 'being done',
+  again: 'failed, is tried again',
+}
 
 function effectsOf(effects: ServiceView['effects'], href: string): Html | false {
   const counts = effectCounts(effects).map(([what, count]) => {
@@ -122,8 +141,8 @@ function waiting({ services, outbox, orderId }: Timeline, now: number): Html {
     serviceNames.flatMap((name) => (services[name]?.[what] ?? []).map((of): Shown => ({ name, of })))
   const link = (name: ServiceName) => html`<a href="${pathOf('parked', name, orderId)}">${name}</a>`
   const text = (value: unknown) => (value === null || value === undefined ? '' : String(value))
-  const state = (of: Shown['of'], worst: string) =>
-    badge(of.state === worst ? 'bad' : 'wait', text(of.state))
+  const state = (of: Shown['of'], worst: string, words: Record<string, string>) =>
+    badge(of.state === worst ? 'bad' : 'wait', words[text(of.state)] ?? text(of.state))
   const [parked, effects] = [all('parked'), all('effects')]
   return html`
 ${
@@ -133,8 +152,8 @@ ${
     ['service', 'state', 'cause', 'version', 'parked', 'what is wrong'],
     parked.map(({ name, of }) => [
       link(name),
-      state(of, 'head'),
-      text(of.cause),
+      state(of, 'head', parkedStates),
+      of.cause !== of.state && text(of.cause),
       text(of.version) || html`<span class="none">not known</span>`,
       when(text(of.parkedAt), now),
       html`<span class="long">${text(of.detail)}</span>`,
@@ -149,7 +168,7 @@ ${
     effects.map(({ name, of }) => [
       link(name),
       text(of.kind),
-      of.state === 'done' ? badge(toneOf(of.result), text(of.result ?? 'answered')) : state(of, 'parked'),
+      of.state === 'done' ? badge(toneOf(of.result), text(of.result ?? 'answered')) : state(of, 'parked', effectStates),
       text(of.version),
       text(of.attempts),
       text(of.cause),

@@ -302,6 +302,21 @@ test('a charge that was declined is shown as declined, in the picture too', () =
   assert.doesNotMatch(shown.text.replace(/<ul class="legend"[^]*?<\/ul>/, ''), /1 done|>done<|class="effect done"/)
 })
 
+test('the page of an order says the same thing to do once, and leads to the service that holds it', () => {
+  const next = ['order', 'billing'].map((name) => ({ command: `inorder x --service=${name}`, explains: 'Gives it up' }))
+  const versions = [{ ...timeline.versions[0]!, actor: null, appliedAt: '2026-11-23T14:22:48.557Z' }]
+  const verdict = { ...timeline.verdict, service: 'cart', next }
+  const behind = { ...event, state: 'behind', cause: 'behind' }
+  const services = { ...timeline.services, order: view, billing: { ...view, parked: [behind] } }
+  const { text } = order({ timeline: { ...timeline, verdict, versions, services }, order: undefined }, now)
+  assert.match(text, /<li>Gives it up<pre [^>]*>inorder x --service=order\ninorder x --service=billing<\/pre><\/li>/)
+  assert.match(text, /href="\/parked\/billing\/[^"]*">Look at what the billing service holds/)
+  assert.doesNotMatch(text, />since /)
+  assert.match(text, />2 min 30 s</)
+  assert.match(text, />waits behind it<\/span><\/td><td><\/td>/)
+  assert.doesNotMatch(text, /not asked|<th scope="col">by</)
+})
+
 test('a path holds a key as one part', () => {
   assert.equal(pathOf('ops', 'parked', 'a/b?c#d'), '/ops/parked/a%2Fb%3Fc%23d')
 })

@@ -22,3 +22,7 @@ export function when(time: string | null | undefined, now: number): Html {
   const shown = `${utc.slice(0, 10)} ${utc.slice(11, 19)} UTC`
   return html`<time datetime="${utc}" title="${utc}">${shown} <span class="age">${ageOf(utc, now)}</span></time>`
 }
+
+/** Its age alone, where the time is told already. */
+export const age = (time: string, now: number): Html =>
+  html`<time datetime="${time}" title="${time}"><span class="age">${ageOf(time, now)}</span></time>`

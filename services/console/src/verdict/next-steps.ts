@@ -18,6 +18,9 @@ type Steps = Verdict['next']
 const redrive = (orderId: string, services: readonly ServiceName[], what: string, options: { 'dry-run'?: true } = {}) =>
   command('redrive', { ...(services.length === 1 && { service: services[0]! }), what, ...options }, orderId)
 
+/** One thing to do, a command for each. */
+const inEach = (services: readonly ServiceName[]) => (services.length > 1 ? ', in each service that holds it' : '')
+
 /** What can be read the same way as before is read to the same end: these bytes can only be given up. */
 const forEver = ['undecodable', 'tombstone', 'no-key', 'key-mismatch', 'batch-unreadable']
 
@@ -32,7 +35,7 @@ export function ofHead(facts: Facts, head: ParkedEvent, services: readonly Servi
         { service, event, reason: `given up: ${cause}`, ...(skips && { 'skip-version': true as const }) },
         orderId,
       ),
-      explains: `${whatIsUnread(facts, head, all[service])}Gives that event up for good in ${service}${skips ? ', and its version with it' : ''}, and applies what waits behind it`,
+      explains: `${whatIsUnread(facts, head, all[service])}Gives that event up for good${skips ? ', and its version with it' : ''}, and applies what waits behind it${inEach(services)}`,
     }
   })
   if (forEver.includes(cause)) return discards
@@ -80,7 +83,7 @@ export const ofGap = (orderId: string, { event, version }: ParkedEvent, services
       { service, event, reason: `the versions before ${version} are lost`, 'skip-version': true },
       orderId,
     ),
-    explains: `Goes on in ${service} without the versions that are missing before ${version}: that one and what follows are applied`,
+    explains: `Goes on without the versions that are missing before ${version}: that one and what follows are applied${inEach(services)}`,
   }))
 
 /** Of an event that waits and that the cart did not write: to go on without what is missing before it would apply it. */
@@ -91,7 +94,7 @@ export const ofForeign = (orderId: string, { event, version }: ParkedEvent, serv
       { service, event, reason: `version ${version} is not the cart's`, 'drop-waiting': true },
       orderId,
     ),
-    explains: `Drops that event in ${service}, and applies nothing: the order stays at the version that the cart has`,
+    explains: `Drops that event and applies nothing: the order stays at the version that the cart has${inEach(services)}`,
   }))
 
 export const ofConflict = (
@@ -104,8 +107,8 @@ export const ofConflict = (
   ...services.map((service) => ({
     command: command('discard', { service, event, reason: 'another event of its version counts' }, orderId),
     explains: isOfCart
-      ? `Drops the cart's own event in ${service}, as it can no longer be applied: the next change in the cart has all of the order in it, and counts`
-      : `Drops the second event of the version in ${service}; the one that was applied stays`,
+      ? `Drops the cart's own event${inEach(services)}, as it can no longer be applied: the next change in the cart has all of the order in it, and counts`
+      : `Drops the second event of the version${inEach(services)}; the one that was applied stays`,
   })),
 ]
 
@@ -147,7 +150,7 @@ export const resume = (orderId: string, service: ServiceName, { what, kind }: Pa
       what === 'key'
         ? command('resume', { service }, orderId)
         : command('resume', { service, [what]: true, ...(kind !== null && { kind }) }),
-    explains: `Ends the pause in ${service}: what waits is ${what === 'effects' ? 'done' : 'applied'}, in order`,
+    explains: `Ends the pause: what waits is ${what === 'effects' ? 'done' : 'applied'}, in order`,
   },
 ]
 

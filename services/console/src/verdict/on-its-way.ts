@@ -1,9 +1,9 @@
 // Where an order is on its way, and what keeps it there.
-import { type ServiceName, serviceNames } from '@inorder/contracts/service-names.ts'
+import { called, type ServiceName, serviceNames } from '@inorder/contracts/service-names.ts'
 import type { Facts } from '../facts.ts'
 import { consumers, type Finding, isBehind, newest, pending, reachable } from './finding.ts'
 import * as steps from './next-steps.ts'
-import { and, called, shortened, utc } from './wording.ts'
+import { and, shortened, utc } from './wording.ts'
 
 /** An event that Kafka has not acknowledged for longer waits; before that it is on its way. */
 const pendingMs = 5_000

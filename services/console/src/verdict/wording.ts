@@ -1,13 +1,8 @@
 // Words of the verdict's sentence.
-import type { ServiceName } from '@inorder/contracts/service-names.ts'
 
 /** `order, billing and shipping`. */
 export const and = (names: readonly string[]): string =>
   names.length < 2 ? names.join('') : `${names.slice(0, -1).join(', ')} and ${names.at(-1)}`
-
-/** `the order service`, as `order` is also what it is about. */
-export const called = (name: ServiceName): string =>
-  name === 'cart' ? 'the cart' : name === 'order' ? 'the order service' : name
 
 export const capitalized = (text: string): string => text.charAt(0).toUpperCase() + text.slice(1)
 
