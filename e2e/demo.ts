@@ -2,7 +2,7 @@
 // and says what was seen; what was not seen ends it with exit code 1. `-- --stay` keeps the stack until Ctrl-C.
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
-import type { Timeline } from '@inorder/contracts/timeline.ts'
+import { stepsOf, type Timeline } from '@inorder/contracts/timeline.ts'
 import { type Stack, startStack } from '@inorder/testing/stack.ts'
 import { until } from '@inorder/testing/until.ts'
 import { type Answer, send } from './http.ts'
@@ -115,7 +115,7 @@ async function demonstrate(stack: Stack): Promise<void> {
     if (!page) return [`the order service says: ${head.cause}, ${head.detail} (${head.event})`]
     const { verdict } = ok(await send(`${page}/timeline/${orderId}`)).json<Timeline>()
     assert.deepEqual([verdict.state, verdict.cause], ['held', 'undecodable'], verdict.sentence)
-    const next = verdict.next.map(({ command, explains }) => `  ${command}\n             ${explains}`)
+    const next = stepsOf(verdict).map(({ commands, explains }) => `  ${[...commands, explains].join('\n             ')}`)
     return [`${page}/timeline/${orderId} says: ${verdict.sentence}`, 'what helps:', ...next]
   })
 

@@ -138,6 +138,11 @@ const cases: Record<string, Case> = {
     is: ['held', 'differs-from-cart', 'order'],
     says: /^The order service has another version 2 \(shipped\) than the cart \(confirmed\)/,
   },
+  'one service is ahead of the cart, another has something else of its version': {
+    facts: factsOf({ cart: { eventId: 'e-1' }, billing: { appliedVersion: 3 }, shipping: { eventId: 'e-2' } }),
+    is: ['held', 'differs-from-cart', 'billing'],
+    says: /^Billing has version 3, and the cart only version 2/,
+  },
   'the same version by another event': {
     facts: factsOf({ cart: { eventId: 'e-1' }, order: { eventId: 'e-1' }, billing: { eventId: 'e-2' } }),
     is: ['held', 'differs-from-cart', 'billing'],

@@ -14,47 +14,55 @@ const withStatus = (version: number, status: string | null) => `version ${versio
 export const inCart = ({ services: { cart } }: Facts, only = 'only '): string =>
   cart.appliedVersion ? only + withStatus(cart.appliedVersion, cart.status) : 'no such order'
 
-/** The event that a service has applied as this version, where it says so. */
+/** The event that a service has applied as this version, where it says so, and the status that it came to by that. */
 function appliedAs(version: number, service: ServiceName, { appliedVersion, eventId }: ServiceFacts, facts: Facts) {
-  const known = service === 'order' ? facts.versions.find((one) => one.version === version) : undefined
-  return known ?? (appliedVersion === version ? { eventId, status: null } : undefined)
+  const history = facts.versions.find((one) => one.version === version)
+  if (service === 'order' && history) return history
+  if (appliedVersion !== version || eventId === null) return undefined
+  return { eventId, status: history?.eventId === eventId ? history.status : null }
+}
+
+/** What it has applied as the cart's version, where that is another event than the cart wrote. */
+function otherAs(service: ServiceName, told: ServiceFacts, facts: Facts) {
+  const { cart } = facts.services
+  if (cart.fault !== null || !cart.appliedVersion) return undefined
+  const applied = appliedAs(cart.appliedVersion, service, told, facts)
+  if (!applied) return undefined
+  const isSame =
+    cart.eventId === null
+      ? applied.status === null || cart.status === null || applied.status === cart.status
+      : applied.eventId === cart.eventId
+  return isSame ? undefined : applied
 }
 
 /** It has applied another event as this version than the cart wrote. */
-export function isOther(version: number | null, service: ServiceName, told: ServiceFacts, facts: Facts): boolean {
-  const { cart } = facts.services
-  if (version === null || cart.fault !== null || version !== cart.appliedVersion) return false
-  const applied = appliedAs(version, service, told, facts)
-  if (!applied) return false
-  const { eventId, status } = applied
-  if (eventId !== null && cart.eventId !== null) return eventId !== cart.eventId
-  return status !== null && cart.status !== null && status !== cart.status
-}
-
-const why = 'another program wrote it, or the cart was restored from an older backup'
+export const isOther = (version: number | null, service: ServiceName, told: ServiceFacts, facts: Facts): boolean =>
+  version === facts.services.cart.appliedVersion && otherAs(service, told, facts) !== undefined
 
 export function notOfCart(facts: Facts): Finding[] {
-  const { cart } = facts.services
-  const version = cart.appliedVersion
-  return consumers(facts).flatMap(([service, told]): Finding[] => {
-    const has = told.appliedVersion
-    const isAhead = isForeign(has, facts)
-    if (has === null || !(isAhead || isOther(version, service, told, facts))) return []
-    const of = { state: 'held', cause: 'differs-from-cart', service, since: told.appliedAt, isDated: true } as const
-    const next = () => steps.compare(facts.orderId, Math.max(has, version ?? 0))
-    const verb = (services: readonly ServiceName[]) => (services.length === 1 ? 'has' : 'have')
-    if (isAhead) {
-      const { order } = facts.services
-      const status = order.appliedVersion === has ? order.status : null
-      const sentence: Finding['sentence'] = (where, services) =>
-        `${where} ${verb(services)} ${withStatus(has, status)}, and the cart ${version ? '' : 'has '}${inCart(facts)}: ${why}`
-      return [{ ...of, sentence, next }]
-    }
-    const applied = appliedAs(version!, service, told, facts)
-    const theirs = applied?.status && applied.status !== cart.status ? applied.status : `event ${applied?.eventId}`
-    const ours = applied?.status && applied.status !== cart.status ? cart.status : `event ${cart.eventId}`
-    const sentence: Finding['sentence'] = (where, services) =>
-      `${where} ${verb(services)} another version ${version} (${theirs}) than the cart (${ours}): ${why}`
-    return [{ ...of, sentence, next }]
+  const { cart, order } = facts.services
+  const version = cart.appliedVersion ?? 0
+  const all = consumers(facts).map(([service, told]) => ({ service, told, has: told.appliedVersion ?? 0 }))
+  const highest = Math.max(0, ...all.map(({ has }) => has))
+  const of = ({ service, told, has }: (typeof all)[number], what: string): Finding => ({
+    ...{ state: 'held', cause: 'differs-from-cart', service, since: told.appliedAt, isDated: true },
+    sentence: (where, services) =>
+      `${where} ${services.length === 1 ? 'has' : 'have'} ${what}: another program wrote it, or the cart was restored from an older backup`,
+    next: () => steps.compare(facts.orderId, Math.max(has, version)),
   })
+  if (isForeign(highest, facts)) {
+    const status = order.appliedVersion === highest ? order.status : null
+    const what = `${withStatus(highest, status)}, and the cart ${version === 0 ? 'has ' : ''}${inCart(facts)}`
+    return all.filter(({ has }) => has === highest).map((one) => of(one, what))
+  }
+  const others = all.flatMap((one) => {
+    const applied = otherAs(one.service, one.told, facts)
+    if (!applied) return []
+    const isOfStatus = applied.status !== null && applied.status !== cart.status
+    const [theirs, ours] = isOfStatus
+      ? [applied.status, cart.status]
+      : [`event ${applied.eventId}`, `event ${cart.eventId}`]
+    return [{ one, what: `another version ${version} (${theirs}) than the cart (${ours})` }]
+  })
+  return others.filter(({ what }) => what === others[0]?.what).map(({ one, what }) => of(one, what))
 }
