@@ -47,15 +47,15 @@ export function partitionStalled(facts: Facts): Finding[] {
     const isLost = missing.startsWith('records')
     const kafka = missing.startsWith('kafka') ? withoutKafka(facts) : undefined
     const why = isLost
-      ? 'goes on only when the records are brought back or somebody accepts their loss (POST /ops/positions/{partition}/accept-loss)'
-      : 'is tried again and again; the alarm inbox-stalled in the log names the cause'
+      ? 'it goes on only when the records are brought back or somebody accepts their loss (POST /ops/positions/{partition}/accept-loss)'
+      : 'its batch is tried again and again, and the alarm inbox-stalled in the log names the cause'
     return [
       {
         ...{ state: isLost ? 'held' : 'waiting', cause: 'partition-stalled', service, since: null },
         sentence: (where) =>
           kafka
             ? `${kafka}. Version ${newest(facts)} has not come to ${where} yet`
-            : `The order's partition stands still in ${where} (${missing}), which ${why}`,
+            : `The order's partition stands still in ${where} (${missing}): ${why}`,
         next: () => steps.findOutWhy(),
       },
     ]
