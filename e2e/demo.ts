@@ -115,7 +115,9 @@ async function demonstrate(stack: Stack): Promise<void> {
     if (!page) return [`the order service says: ${head.cause}, ${head.detail} (${head.event})`]
     const { verdict } = ok(await send(`${page}/timeline/${orderId}`)).json<Timeline>()
     assert.deepEqual([verdict.state, verdict.cause], ['held', 'undecodable'], verdict.sentence)
-    const next = stepsOf(verdict).map(({ commands, explains }) => `  ${[...commands, explains].join('\n             ')}`)
+    const next = stepsOf(verdict).map(
+      ({ commands, explains }) => `  ${[...commands, explains].join('\n             ')}`,
+    )
     return [`${page}/timeline/${orderId} says: ${verdict.sentence}`, 'what helps:', ...next]
   })
 

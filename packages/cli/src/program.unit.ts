@@ -229,7 +229,10 @@ test('foreign text is escaped wherever it is shown', async (t) => {
 })
 
 test('what the verdict advises is called as this command was, and what is no command of it as it is', async (t) => {
-  const next = ['inorder watch -- o-1', 'curl -X PUT http://127.0.0.1:3003/stock/pen'].map((command) => ({ command, explains: 'x' }))
+  const next = ['inorder watch -- o-1', 'curl -X PUT http://127.0.0.1:3003/stock/pen'].map((command) => ({
+    command,
+    explains: 'x',
+  }))
   const services = await answering(t, () => ({ body: timeline('o-1', 'waiting', { next }) }))
   const { out } = await inorder(['why', 'o-1'], { ...services.env, npm_command: 'exec' })
   assert.match(out, /\bnpx inorder watch -- o-1\n/)

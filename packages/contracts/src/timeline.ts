@@ -128,7 +128,10 @@ export const Timeline = closed(
 export type Timeline = Static<typeof Timeline>
 
 /** The cart wrote this version, or it is not known whether it did. */
-export function isOfCart({ services: { cart } }: Timeline, { version, eventId }: Pick<OrderVersion, 'version' | 'eventId'>) {
+export function isOfCart(
+  { services: { cart } }: Timeline,
+  { version, eventId }: Pick<OrderVersion, 'version' | 'eventId'>,
+) {
   if (!cart?.reachable) return true
   const has = cart.appliedVersion ?? 0
   return version < has || (version === has && (cart.eventId === undefined || cart.eventId === eventId))

@@ -52,8 +52,16 @@ const unread = ['undecodable', 'unknown-schema']
 const mostBytes = 16
 
 export async function unreadBytesOf(ask: Ask, id: string, of: Readonly<Record<string, { facts: ServiceFacts }>>) {
-  const holders = Object.entries(of).flatMap(([service, { facts: { parked } }]) =>
-    parked.filter(({ state, cause }) => state === 'head' && unread.includes(cause)).map(({ event }) => ({ service, event })),
+  const holders = Object.entries(of).flatMap(
+    ([
+      service,
+      {
+        facts: { parked },
+      },
+    ]) =>
+      parked
+        .filter(({ state, cause }) => state === 'head' && unread.includes(cause))
+        .map(({ event }) => ({ service, event })),
   )
   const [holder] = holders
   if (!holder) return null

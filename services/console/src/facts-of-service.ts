@@ -72,11 +72,16 @@ export async function cartFacts(ask: Ask, orderId: string, others: Promise<unkno
     if (hold && answer.reachable && answer.status === 503)
       return { facts: { ...unknown, missing, appliedVersion: 0 }, hold, outbox }
     const order = told<Order>(answer)
-    const first = order ? { ...unknown, missing, appliedVersion: versionOf(answer), status: order.status } : { ...unknown, missing }
+    const first = order
+      ? { ...unknown, missing, appliedVersion: versionOf(answer), status: order.status }
+      : { ...unknown, missing }
     // A cart of a release before does not know the call.
-    const { appliedVersion, eventId, status } = Object(state.reachable && state.status === 200 && state.body) as StateInCart
+    const { appliedVersion, eventId, status } = Object(
+      state.reachable && state.status === 200 && state.body,
+    ) as StateInCart
     const isNewer = (appliedVersion ?? 0) >= (first.appliedVersion ?? 0)
-    const facts = isNewer && appliedVersion && status ? { ...first, appliedVersion, eventId: eventId ?? null, status } : first
+    const facts =
+      isNewer && appliedVersion && status ? { ...first, appliedVersion, eventId: eventId ?? null, status } : first
     return { facts, hold, outbox }
   } catch (error) {
     return { facts: withFault(error), hold: null, outbox: [] }

@@ -84,7 +84,9 @@ export async function factsOf(viewer: Pick<Viewer, 'ask'>, orderId: string): Pro
     cartFacts(ask, orderId, all),
     all,
     inInventory.then(({ part: { status, lines = [] } }) => (status === 'backordered' ? lackingOf(ask, lines) : [])),
-    all.then(([order, inventory, billing, shipping]) => unreadBytesOf(ask, id, { order, inventory, billing, shipping })),
+    all.then(([order, inventory, billing, shipping]) =>
+      unreadBytesOf(ask, id, { order, inventory, billing, shipping }),
+    ),
   ])
   return {
     orderId,

@@ -26,7 +26,10 @@ export async function timelineOf(viewer: Pick<Viewer, 'ask'>, orderId: string): 
   }
 }
 
-const shown = ({ fault, appliedVersion, appliedAt, eventId, skipped, status, parked, effects }: ServiceFacts, facts: Facts) => ({
+const shown = (
+  { fault, appliedVersion, appliedAt, eventId, skipped, status, parked, effects }: ServiceFacts,
+  facts: Facts,
+) => ({
   reachable: fault === null,
   appliedVersion,
   appliedAt,

@@ -106,9 +106,14 @@ test('of an order of more than 1,000 versions the newest are told', async () => 
 })
 
 test('what another program wrote is known by what the cart has once the others have answered', async () => {
-  const inCart = { '/orders/o-1': ok({ status: 'new' }, '"1"'), '/ops/keys/o-1': ok({ appliedVersion: 2, eventId: 'e-2', status: 'paid' }) }
+  const inCart = {
+    '/orders/o-1': ok({ status: 'new' }, '"1"'),
+    '/ops/keys/o-1': ok({ appliedVersion: 2, eventId: 'e-2', status: 'paid' }),
+  }
   const state = { appliedAt: time, events: [], effects: [] }
-  const told = (appliedVersion: number, eventId: string | null) => ({ '/ops/keys/o-1': ok({ ...state, appliedVersion, eventId }) })
+  const told = (appliedVersion: number, eventId: string | null) => ({
+    '/ops/keys/o-1': ok({ ...state, appliedVersion, eventId }),
+  })
   const others = { inventory: told(2, 'e-2'), billing: told(2, 'e-2'), shipping: told(2, 'e-2') }
   const stands = async (order: Record<string, Answer>) => {
     const { verdict, services } = (await ofOrder(answering({ cart: inCart, order, ...others }))) ?? assert.fail()
@@ -128,9 +133,13 @@ test('of what cannot be read the first bytes are told to whoever may see them', 
   const told = async (bytes: string | null) => {
     const record = ok({ key: 'o-1', appliedVersion: 1, events: [{ ...parked(), bytes }] })
     const order = { ...inOrder, '/ops/parked/o-1': record }
-    const { verdict } = (await ofOrder(answering({ cart: { '/orders/o-1': ok({ status: 'new' }, '"1"') }, order }))) ?? assert.fail()
+    const { verdict } =
+      (await ofOrder(answering({ cart: { '/orders/o-1': ok({ status: 'new' }, '"1"') }, order }))) ?? assert.fail()
     return verdict.next[0]?.explains ?? ''
   }
-  assert.match(await told(Buffer.from('gar\n"<b>').toString('base64')), /It begins with 67 61 72 0a 22 3c 62 3e \("gar\."<b>"\)\./)
+  assert.match(
+    await told(Buffer.from('gar\n"<b>').toString('base64')),
+    /It begins with 67 61 72 0a 22 3c 62 3e \("gar\."<b>"\)\./,
+  )
   assert.doesNotMatch(await told(null), /begins with/)
 })

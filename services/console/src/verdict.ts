@@ -5,10 +5,10 @@ import { called } from '@inorder/contracts/service-names.ts'
 import type { Verdict, VerdictState } from '@inorder/contracts/timeline.ts'
 import type { Facts } from './facts.ts'
 import { type Finding, newest } from './verdict/finding.ts'
+import { notOfCart } from './verdict/foreign.ts'
 import { conflicts, heldInCart, parked, paused, setAside } from './verdict/held.ts'
 import { inFlight, outboxPending, partitionStalled, unreachable } from './verdict/on-its-way.ts'
 import { backordered, declined, effectsFailing, effectsParked } from './verdict/outside.ts'
-import { notOfCart } from './verdict/foreign.ts'
 import { and, capitalized, utc } from './verdict/wording.ts'
 
 type Rule = (facts: Facts) => Finding[]

@@ -119,7 +119,8 @@ const cases: Record<string, Case> = {
     is: ['held', 'gap', 'order'],
     says: /^Version 4 has been waiting in the order service and shipping since .*, and the cart has only version 2 \(confirmed\): another program wrote this event\.$/,
     next: ['order', 'shipping'].map(
-      (name) => `discard --service=${name} --event=${place} --reason='version 4 is not the cart'\\''s' --drop-waiting -- o-1`,
+      (name) =>
+        `discard --service=${name} --event=${place} --reason='version 4 is not the cart'\\''s' --drop-waiting -- o-1`,
     ),
   },
   'services have applied what the cart does not have: that is neither fine nor on its way': {
@@ -159,7 +160,7 @@ const cases: Record<string, Case> = {
     says: /^Version 2 has come twice .* in the order service the first of them was applied.*\. Every service has version 2/,
     next: [`discard --service=order --event=${place} --reason='another event of its version counts' -- o-1`],
   },
-  'a version that has come twice, and the one that was applied is not the cart\'s': {
+  "a version that has come twice, and the one that was applied is not the cart's": {
     facts: factsOf({ cart: { eventId: 'e-1' }, order: { ...conflict, eventId: 'e-2' } }),
     is: ['held', 'conflict', 'order'],
     says: /the one that was applied is not the cart's: another program wrote it, and the cart's own was put aside/,
@@ -433,11 +434,23 @@ test('of what a receiver answered the status and the title are shown, of its tex
 test('before garbage is given up it is said what it is, and whether anything is lost with it', () => {
   const explains = (changed: Parameters<typeof factsOf>[0]) => verdictOf(factsOf(changed)).next.at(-1)?.explains ?? ''
   const garbage = explains({ order: head, unreadBytes: '67 61 ("ga")' })
-  assert.match(garbage, /^It is no version of the order that can be read, and nothing of the order is lost with it: every/)
-  assert.match(garbage, / It begins with 67 61 \("ga"\)\. If a schema is missing in the registry: do not discard it, put/)
+  assert.match(
+    garbage,
+    /^It is no version of the order that can be read, and nothing of the order is lost with it: every/,
+  )
+  assert.match(
+    garbage,
+    / It begins with 67 61 \("ga"\)\. If a schema is missing in the registry: do not discard it, put/,
+  )
   const behindIt = { parked: [parked(), parked({ state: 'behind', version: 3 })] }
-  assert.match(explains({ cart: { appliedVersion: 3 }, order: behindIt }), /nothing of the order is lost.*: version 3 is there/)
-  assert.match(explains({ cart: { appliedVersion: 3 }, order: head }), /it may stand for version 3, which has not come\. If/)
+  assert.match(
+    explains({ cart: { appliedVersion: 3 }, order: behindIt }),
+    /nothing of the order is lost.*: version 3 is there/,
+  )
+  assert.match(
+    explains({ cart: { appliedVersion: 3 }, order: head }),
+    /it may stand for version 3, which has not come\. If/,
+  )
   assert.match(explains({ order: { parked: [parked({ cause: 'tombstone' })] } }), /^Gives that event up/)
 })
 
@@ -462,5 +475,8 @@ test('of an item that is short the call that sets its stock is given, of its who
       'inorder watch -- o-1',
     ],
   )
-  assert.match(next[0]!.explains, /in all, not what came in \(now 4, of which 3 are promised to other orders\); this order wants 3/)
+  assert.match(
+    next[0]!.explains,
+    /in all, not what came in \(now 4, of which 3 are promised to other orders\); this order wants 3/,
+  )
 })

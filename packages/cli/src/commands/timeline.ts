@@ -60,7 +60,9 @@ export function verdictLines(verdict: Verdict, { paint, now, paste }: Context): 
   const { state, cause, service, since, sentence, event, next } = verdict
   return [
     `${paint([colours[state] ?? 'magenta', 'bold'], shown(state))}: ${shown(sentence)}`,
-    ...(cause === 'none' ? [] : [`  cause: ${shown(cause)}${service === null ? '' : `, in ${shown(called(service))}`}`]),
+    ...(cause === 'none'
+      ? []
+      : [`  cause: ${shown(cause)}${service === null ? '' : `, in ${shown(called(service))}`}`]),
     ...(since === null ? [] : [`  for:   ${age(now() - Date.parse(since))}`]),
     ...(event === undefined ? [] : [`  event: ${shown(event)}`]),
     ...(next.length === 0 ? [] : ['', 'What can help now:']),

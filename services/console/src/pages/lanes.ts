@@ -11,7 +11,19 @@ const column = 92
 const lane = 46
 const right = 150
 
-type Mark = 'applied' | 'skipped' | 'absent' | 'coming' | 'held' | 'behind' | 'unknown' | 'effect-done' | 'effect-declined' | 'effect-answered' | 'effect' | 'effect-held'
+type Mark =
+  | 'applied'
+  | 'skipped'
+  | 'absent'
+  | 'coming'
+  | 'held'
+  | 'behind'
+  | 'unknown'
+  | 'effect-done'
+  | 'effect-declined'
+  | 'effect-answered'
+  | 'effect'
+  | 'effect-held'
 
 const shapes: Record<Mark, (x: number, y: number) => Html> = {
   applied: (x, y) =>

@@ -3,7 +3,16 @@
 import type { Order } from '@inorder/contracts/order.ts'
 import { pathOf } from '@inorder/contracts/paths.ts'
 import { type ServiceName, serviceNames } from '@inorder/contracts/service-names.ts'
-import { effectCounts, isOfCart, spanOf, stepsOf, type ServiceView, type Timeline, type Verdict, type VerdictState } from '@inorder/contracts/timeline.ts'
+import {
+  effectCounts,
+  isOfCart,
+  type ServiceView,
+  spanOf,
+  stepsOf,
+  type Timeline,
+  type Verdict,
+  type VerdictState,
+} from '@inorder/contracts/timeline.ts'
 import { type Html, html, type Value } from './html.ts'
 import { lanes } from './lanes.ts'
 import { badge, counted, nothing, type Tone, table } from './parts.ts'
@@ -35,7 +44,8 @@ export const order = ({ timeline, order }: OneOrder, now: number): Html => html`
 
 function verdict({ verdict, orderId, services }: Timeline, now: number): Html {
   const { state, cause, service, since, sentence } = verdict
-  const holds = (name: string) => services[name] && (services[name].parked.length > 0 || services[name].effects.some(isToDo))
+  const holds = (name: string) =>
+    services[name] && (services[name].parked.length > 0 || services[name].effects.some(isToDo))
   const holder = [...(service === null ? [] : [service]), ...serviceNames].find(holds)
   return html`<div class="verdict ${tones[state]}" role="status">
 <p>${badge(tones[state], state)} ${cause !== 'none' && badge('plain', cause)}</p>
@@ -48,7 +58,8 @@ const steps = (verdict: Verdict): Html | false =>
   html`<section aria-labelledby="next-head"><h2 id="next-head">What can be done</h2><ol class="steps">${stepsOf(
     verdict,
   ).map(
-    ({ commands, explains }) => html`<li>${explains}<pre tabindex="0" class="command">${commands.join('\n')}</pre></li>`,
+    ({ commands, explains }) =>
+      html`<li>${explains}<pre tabindex="0" class="command">${commands.join('\n')}</pre></li>`,
   )}</ol></section>`
 
 const services = ({ services, orderId }: Timeline, now: number): Html =>
@@ -67,7 +78,8 @@ const services = ({ services, orderId }: Timeline, now: number): Html =>
           appliedVersion ?? html`<span class="none">none</span>`,
           name !== 'cart' && when(appliedAt, now),
           status !== null && badge('plain', status),
-          parked.length > 0 && html`<a href="${href}">${badge(parked.every(isConflict) ? 'wait' : 'bad', `${parked.length} parked`)}</a>`,
+          parked.length > 0 &&
+            html`<a href="${href}">${badge(parked.every(isConflict) ? 'wait' : 'bad', `${parked.length} parked`)}</a>`,
           effectsOf(effects, href),
         ],
       ]
@@ -84,8 +96,7 @@ function versions(timeline: Timeline, now: number): Html {
       html`<b>${version}</b>`,
       html`${badge('plain', status)}${previousStatus !== null && html` <span class="none">from ${previousStatus}</span>`}`,
       isForeign ? html`<span class="none">not by the cart</span>` : when(occurredAt, now),
-      !isForeign &&
-        html`<span class="number">${spanOf(Date.parse(appliedAt) - Date.parse(occurredAt))}</span>`,
+      !isForeign && html`<span class="number">${spanOf(Date.parse(appliedAt) - Date.parse(occurredAt))}</span>`,
       ...(isSignedIn ? [actor ?? html`<span class="none">not known</span>`] : []),
       html`<code>${eventId}</code>`,
       traceId !== null && html`<code>${traceId}</code>`,
@@ -94,7 +105,10 @@ function versions(timeline: Timeline, now: number): Html {
   })
   const skipped = (services.order?.skipped ?? []).map(({ from, to }): [number, Value[]] => {
     const number = from === to ? from : `${from} to ${to}`
-    return [from, [html`<b>${number}</b>`, badge('wait', 'skipped by hand'), '', '', ...(isSignedIn ? [''] : []), '', '']]
+    return [
+      from,
+      [html`<b>${number}</b>`, badge('wait', 'skipped by hand'), '', '', ...(isSignedIn ? [''] : []), '', ''],
+    ]
   })
   const rows = [...applied, ...skipped].sort(([a], [b]) => b - a).map(([, cells]) => cells)
   if (rows.length === 0) return nothing('The order service has applied no version yet.')

@@ -297,9 +297,12 @@ test('a version that was skipped is not applied, and one that the cart does not 
 
 test('a charge that was declined is shown as declined, in the picture too', () => {
   const charge = { kind: 'charge', version: 1, state: 'done', result: 'declined' }
-  const shown = order({ timeline: { ...timeline, services: { billing: { ...view, effects: [charge] } } }, order: undefined }, now)
+  const shown = order(
+    { timeline: { ...timeline, services: { billing: { ...view, effects: [charge] } } }, order: undefined },
+    now,
+  )
   assert.match(shown.text, /class="badge bad">1 declined</)
-  assert.doesNotMatch(shown.text.replace(/<ul class="legend"[^]*?<\/ul>/, ''), /1 done|>done<|class="effect done"/)
+  assert.doesNotMatch(shown.text.replace(/<ul class="legend"[\s\S]*?<\/ul>/, ''), /1 done|>done<|class="effect done"/)
 })
 
 test('the page of an order says the same thing to do once, and leads to the service that holds it', () => {

@@ -202,7 +202,12 @@ export function ofDeclined(orderId: string, status: string | null, shipment: str
           },
         ]),
     ...(allowed.includes('cancelled')
-      ? [{ command: command('update', {}, orderId, 'cancelled'), explains: `Cancels the order; nothing was charged${parcel}` }]
+      ? [
+          {
+            command: command('update', {}, orderId, 'cancelled'),
+            explains: `Cancels the order; nothing was charged${parcel}`,
+          },
+        ]
       : []),
   ]
 }

@@ -90,7 +90,8 @@ export function inFlight(facts: Facts): Finding[] {
   const behind = reachable(facts).flatMap(([service, told]) => (isBehind(told, facts) ? [service] : []))
   const lag = Math.max(0, ...behind.map((name) => services[name].lag ?? 0))
   const queue = lag > 1 ? ` (${lag.toLocaleString('en')} events of its partition are to be applied)` : ''
-  if (behind[0]) found.push(of(behind[0], () => `Version ${version} is on its way to ${and(behind.map(called))}${queue}`))
+  if (behind[0])
+    found.push(of(behind[0], () => `Version ${version} is on its way to ${and(behind.map(called))}${queue}`))
   for (const [service, told] of consumers(facts)) {
     const [effect] = pending(told)
     if (effect)
