@@ -45,6 +45,9 @@ const discardBody = closed(
         description: 'The order goes on without this version, or without those missing before an event that waits',
       }),
     ),
+    dropWaiting: Type.Optional(
+      Type.Boolean({ description: 'The event may be one that waits for a version before it; not with skipVersion' }),
+    ),
   },
   { title: 'DiscardParked', examples: [{ event: 'jJ0xVqYbR8aZxq0vYy0n5Q/3/17', reason: 'it was a test' }] },
 )
@@ -133,8 +136,10 @@ export function opsRoutes(ops: Ops, effects?: EffectOps, kinds: readonly string[
         'registry-away',
       ),
       async (request) => {
-        const { skipVersion = false, ...body } = request.body
-        const discard = { ...body, skipVersion, operator: operatorOf(request) }
+        const { skipVersion = false, dropWaiting = false, ...body } = request.body
+        if (skipVersion && dropWaiting)
+          throw new Problem('invalid-request', 'skipVersion applies the event that waits, and dropWaiting drops it.')
+        const discard = { ...body, skipVersion, dropWaiting, operator: operatorOf(request) }
         return done(await ops.discard(request.params.key, discard))
       },
     )

@@ -13,6 +13,7 @@ interface DiscardOptions extends KeyOptions {
   reason: string
   what?: Exclude<Kind, 'orders'>
   skipVersion?: boolean
+  dropWaiting?: boolean
 }
 
 export function addResolve(add: Add): void {
@@ -22,16 +23,18 @@ export function addResolve(add: Add): void {
     [
       "discard --service=billing --event=jJ0xVqYbR8aZxq0vYy0n5Q/3/17 --reason='a test' -- o-1",
       "discard --service=order --event=jJ0xVqYbR8aZxq0vYy0n5Q/3/18 --skip-version --reason='version 2 is lost' -- o-1",
+      "discard --service=order --event=jJ0xVqYbR8aZxq0vYy0n5Q/3/19 --drop-waiting --reason='another program wrote it' -- o-1",
       "discard --service=billing --what=effects --event=7b0c8f0e-5a1e-4c55-9d5f-0f3a5a1c2b11:0 --reason='paid by hand' -- o-1",
     ],
     async (context, args, options) => {
       const key = orderOf(args, options)
-      const { service, event, reason, what = 'events', skipVersion } = options
+      const { service, event, reason, what = 'events', skipVersion, dropWaiting } = options
       if (!servicesWith[what].includes(service)) throw new Failure(`${service} has no ${what}: name another service`)
-      if (skipVersion && what !== 'events') throw new Failure('--skip-version is for events')
+      if ((skipVersion || dropWaiting) && what !== 'events')
+        throw new Failure('--skip-version and --drop-waiting are for events')
       await context.mayWrite(`discard ${shown(event)} of ${shown(key)} in ${service}`, service)
       const path = what === 'events' ? 'parked' : what
-      const body = what === 'effects' ? { effect: event, reason } : { event, reason, skipVersion }
+      const body = what === 'effects' ? { effect: event, reason } : { event, reason, skipVersion, dropWaiting }
       const call = { method: 'POST' as const, body, deadlineMs }
       const answer = await context.ask<Answers>(service, `/ops/${path}/${part(key)}/discard`, call)
       if (context.json) context.answer(answer.body)
@@ -45,6 +48,7 @@ export function addResolve(add: Add): void {
     .requiredOption('--reason <text>', 'why; it is in the audit')
     .addOption(whatOption('events (the default), effects or events set aside'))
     .option('--skip-version', 'go on without its version, or without the versions missing before it')
+    .option('--drop-waiting', 'drop an event that waits for a version before it: one that another program wrote')
 
   add<KeyOptions & { reason: string; version?: number }>(
     'release [order]',

@@ -93,6 +93,25 @@ test('conflicts, and records that belong to no key, are discarded by their names
   assert.deepEqual(await operator.discard(nowhere, giveUp(name(2))), gone)
 })
 
+test('rule 18: an event of another producer is dropped while it waits; the key goes on with its own, and the log brings it no more', async () => {
+  const o = unique('o')
+  const { operator, commitCut, commit, name } = consumer()
+  const foreign = event(1, o, 4, { id: 'foreign' })
+  await commitCut([event(0, o, 1), foreign])
+  const drop = (event: string) => operator.discard(o, { ...giveUp(event), dropWaiting: true })
+  const answer = { key: o, applied: 0, remaining: 0 }
+  assert.deepEqual(await Promise.all([drop(name(1)), drop(name(1))]), [answer, answer])
+  const { version, held } = await stored(o)
+  assert.deepEqual({ version, held }, { version: 1, held: false })
+  await commit([foreign, event(2, o, 2), event(3, o, 3), event(4, o, 4)], 1, 5)
+  assert.deepEqual((await stored(o)).state, ids(o, 1, 2, 3, 4))
+
+  const p = unique('p')
+  await commit([event(5, p, 1), poison(6, p), event(7, p, 2)], 5, 8)
+  const behind = await operator.discard(p, { ...giveUp(name(7)), dropWaiting: true })
+  assert.equal('refused' in behind && behind.refused, 'not-the-head', 'what is behind a head waits for that alone')
+})
+
 test('a key may have the very name of a record that belongs to none: neither holds up the other', async () => {
   const { operator, commit, topic, name, copies } = consumer()
   const o = `@${topic.name}:0:0`

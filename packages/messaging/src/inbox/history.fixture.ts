@@ -10,12 +10,14 @@ import type { Applied } from './inbox.ts'
 import { InterruptedPool } from './interrupted-pool.fixture.ts'
 import { entryOf } from './key-state.ts'
 import { inboxMetrics } from './metrics.ts'
-import { apply, type ModelEvent, type ModelRecord, repaired, topicName } from './model.fixture.ts'
+import { apply, type DiscardOf, type ModelEvent, type ModelRecord, repaired, topicName } from './model.fixture.ts'
 import { modelRegistry, modelTopic, recordOfHistory } from './model-topic.fixture.ts'
 import { Operator } from './operator.ts'
 import type { causes } from './random-history.fixture.ts'
 import { type InboxRig, silent } from './rig.fixture.ts'
 import { dueKeys, placePosition } from './store.ts'
+
+const named = { '': {}, skip: { skipVersion: true }, drop: { dropWaiting: true } }
 
 type Context = BatchContext<string[], ModelEvent>
 export type Subject = Awaited<ReturnType<typeof historySubject>>
@@ -151,8 +153,8 @@ export async function historySubject(rig: InboxRig) {
       if ('refused' in all) throw new Error(all.detail)
       return all
     },
-    discard: (key: string, place: string, skipVersion: boolean) =>
-      operator.discard(key, { ...operatorName, event: `${topicId}/0/${place}`, reason: 'a test', skipVersion }),
+    discard: (key: string, place: string, how: DiscardOf) =>
+      operator.discard(key, { ...operatorName, event: `${topicId}/0/${place}`, reason: 'a test', ...named[how] }),
     /** What keys are due for. */
     async goOn(): Promise<void> {
       for (const key of await dueKeys(rig.pool, 100)) await operator.goOn(key)

@@ -152,8 +152,12 @@ export function heldBy(inbox: ModelInbox, cause: string): string[] {
   return [...names].filter((name) => parkedUnder(inbox, name).some((p) => p.cause === cause && p.state !== 'behind'))
 }
 
+/** What it names besides its event: skipVersion, dropWaiting. */
+export type DiscardOf = '' | 'skip' | 'drop'
+
 /** Rule 18. */
-export function discard(inbox: ModelInbox, name: string, place: string, skipVersion: boolean): Answer {
+export function discard(inbox: ModelInbox, name: string, place: string, how: DiscardOf): Answer {
+  const skipVersion = how === 'skip'
   const keyState = inbox.keyStates[name]
   const parked = parkedUnder(inbox, name)
   const target = parked.find(({ record }) => record.place === place)
@@ -166,7 +170,8 @@ export function discard(inbox: ModelInbox, name: string, place: string, skipVers
     inbox.answers[`${name} ${place}`] = answer
     return answer
   }
-  if (!target || target.state === 'behind' || target.state === 'waiting') return { refused: 'not-the-head' }
+  if (!target || target.state === 'behind' || (target.state === 'waiting' && how !== 'drop'))
+    return { refused: 'not-the-head' }
   if (keyState && target.state === 'head' && keyState.parked.includes(target)) {
     const version = readingOf(inbox, target.record).event?.version
     const next = keyState.version + 1

@@ -143,9 +143,10 @@ export class Operator<State, Event> {
     if ('refused' in answer || steps === 0) return answer
     const { applied, remaining, stoppedAt } = answer
     if (discard) {
-      const { event, reason, skipVersion } = discard
+      const { event, reason, skipVersion, dropWaiting } = discard
       metrics.discarded.inc()
-      logger.warn({ key, operator, event, reason, skipVersion, applied, remaining }, 'a record was discarded')
+      const about = { key, operator, event, reason, skipVersion, dropWaiting, applied, remaining }
+      logger.warn(about, 'a record was discarded')
     } else logger.info({ key, operator, applied, remaining, stoppedAt }, 'a key was redriven')
     return answer
   }

@@ -209,4 +209,6 @@ export interface Discard {
   reason: string
   /** Of a head: also its version. Of the first event that waits: the versions missing before it. */
   skipVersion?: boolean
+  /** Also an event that waits for a version before it. The order goes on waiting for its own, if there is one. */
+  dropWaiting?: boolean
 }

@@ -9,6 +9,7 @@ import { historySubject, makeHistoryTable, type Subject } from './history.fixtur
 import { compare, passes, same } from './invariants.fixture.ts'
 import {
   type Answer,
+  type DiscardOf,
   deliver,
   discard,
   emptyInbox,
@@ -39,7 +40,7 @@ const examples: [History][] = [
         {
           do: 'meet',
           repair: 1,
-          first: { do: 'discard', name: 0, target: 0, skip: false },
+          first: { do: 'discard', name: 0, target: 0, how: '' },
           second: { do: 'batch', take: 1, back: 0 },
           at: 4,
         },
@@ -99,7 +100,7 @@ test('I3, I5, I6 and I7: any history leaves what the model says, after each of i
 type Resolved =
   | { do: 'batch'; from: number; next: number; records: readonly ModelRecord[] }
   | { do: 'redrive'; key: string; dry: boolean }
-  | { do: 'discard'; key: string; place: string; skip: boolean }
+  | { do: 'discard'; key: string; place: string; how: DiscardOf }
 
 async function run({ log, steps }: History): Promise<void> {
   const subject = await historySubject(rig)
@@ -236,7 +237,7 @@ async function run({ log, steps }: History): Promise<void> {
     const heads = parked.filter(({ state }) => state === 'head')
     const earlier = Object.keys(model.answers).flatMap((answer) => answer.split(`${key} `)[1] ?? [])
     const targets = [...[...heads, ...parked].map(({ record }) => record.place), ...earlier, '999']
-    return { do: 'discard', key, place: targets[action.target % targets.length]!, skip: action.skip }
+    return { do: 'discard', key, place: targets[action.target % targets.length]!, how: action.how }
   }
 }
 
@@ -249,7 +250,7 @@ function expectedOf(before: ModelInbox, action: Resolved): { inbox: ModelInbox; 
     assert.ok(deliver(inbox, action.from, action.next, action.records))
     return { inbox, answer: undefined }
   }
-  if (action.do === 'discard') return { inbox, answer: discard(inbox, action.key, action.place, action.skip) }
+  if (action.do === 'discard') return { inbox, answer: discard(inbox, action.key, action.place, action.how) }
   const answer = redrive(inbox, action.key)
   if (!action.dry || 'refused' in answer) return { inbox: action.dry ? before : inbox, answer }
   return { inbox: before, answer: { ...answer, events: foreseen(before, inbox, action.key) } }
@@ -272,7 +273,7 @@ function foreseen(before: ModelInbox, inbox: ModelInbox, key: string): Record<st
 /** Its answer, with places for names. */
 async function perform(subject: Subject, action: Resolved): Promise<unknown> {
   if (action.do === 'redrive') return told(await subject.redrive(action.key, action.dry))
-  if (action.do === 'discard') return told(await subject.discard(action.key, action.place, action.skip))
+  if (action.do === 'discard') return told(await subject.discard(action.key, action.place, action.how))
   await subject.batch(action.from, action.next, action.records)
   return undefined
 }

@@ -1,7 +1,7 @@
 // Any history of an inbox: a log as it may really lie in Kafka, and what happens while it is read. Plain data: fast-check
 // prints and shrinks it. Numbers that choose among things (a key, a parked record) are taken modulo how many there are.
 import fc from 'fast-check'
-import { junks, type ModelEvent, type ModelRecord, nowhereName } from './model.fixture.ts'
+import { type DiscardOf, junks, type ModelEvent, type ModelRecord, nowhereName } from './model.fixture.ts'
 
 export const repairs = [1, 2, 3]
 /** The last one has the very name under which the log's first record is kept, which has no key. */
@@ -11,7 +11,7 @@ export const causes = ['apply-failed', 'constraint', 'undecodable', 'unknown-sch
 export type Action =
   | { do: 'batch'; take: number; back: number }
   | { do: 'redrive'; name: number; dry: boolean }
-  | { do: 'discard'; name: number; target: number; skip: boolean }
+  | { do: 'discard'; name: number; target: number; how: DiscardOf }
 
 export type Step =
   /** `killedAt`: before this statement of it its session ends. */
@@ -110,7 +110,7 @@ const discard = fc.record({
   do: fc.constant('discard' as const),
   name,
   target: fc.oneof(often(3, 0), { weight: 2, arbitrary: fc.nat(9) }),
-  skip: fc.boolean(),
+  how: fc.constantFrom<DiscardOf>('', 'skip', 'drop'),
 })
 const action: fc.Arbitrary<Action> = fc.oneof(
   { weight: 3, arbitrary: batch },

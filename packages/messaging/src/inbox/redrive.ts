@@ -124,9 +124,10 @@ async function begin<State, Event>(
   const before = await standing(tx, key, keyState.version, isLocked, target)
   if (before.parked === 0) return { refused: 'nothing-parked', detail: `Nothing is parked of ${key}.` }
   if (!discard) return { before, skipped: undefined }
-  const first = discard.skipVersion && target?.parking.state === 'waiting' ? await firstOfGap(tx, target) : undefined
+  const skips = discard.skipVersion && !discard.dropWaiting && target?.parking.state === 'waiting'
+  const first = skips ? await firstOfGap(tx, target) : undefined
   if (first !== undefined) return { before, skipped: await skipGap(tx, keyState, first) }
-  if (!target || !mayGo(target)) return notHead(tx, key, discard, isLocked)
+  if (!target || !mayGo(target, discard)) return notHead(tx, key, discard, isLocked)
   return (await giveUp(tx, keyState, target, discard, context)) ?? { before, skipped: undefined }
 }
 
@@ -166,9 +167,12 @@ async function giveUp<State, Event>(
   return undefined
 }
 
-/** Conflicts, and what only bears the key's name, hold nothing up: they may always go. */
-const mayGo = ({ keyless, parking }: ParkedRecord) =>
-  keyless || parking.state === 'head' || parking.state === 'conflict'
+/**
+ * Conflicts, and what only bears the key's name, hold nothing up: they may always go. An event that waits may, where it is
+ * asked for: one that another producer wrote has a version that the key's own producer gives to another event.
+ */
+const mayGo = ({ keyless, parking: { state } }: ParkedRecord, { dropWaiting }: Discard) =>
+  keyless || state === 'head' || state === 'conflict' || (dropWaiting === true && state === 'waiting')
 
 /** This event's version, if it is the first that waits for a gap, and no head stands before it. */
 async function firstOfGap(tx: Tx, target: ParkedRecord): Promise<number | undefined> {
@@ -198,7 +202,7 @@ async function notHead(tx: Tx, key: string, { event }: Discard, isLocked: boolea
   const instead = head
     ? `the head is ${head}`
     : first
-      ? `the key waits for a version before ${first}, which may be named with skipVersion: true`
+      ? `the key waits for a version before ${first}, which may be named with skipVersion: true, or with dropWaiting: true`
       : 'the key has no head'
   return { refused: 'not-the-head', detail: `${event} is no head, conflict or record without a key; ${instead}.` }
 }
