@@ -230,7 +230,10 @@ test('a discard names its event and its reason, and is refused where it may not 
   const { event } = parkedEvent
   const done = await post({ event, reason: 'a test', skipVersion: true })
   assert.deepEqual([done.statusCode, done.json()], [200, { key: 'o-1', applied: 1, remaining: 0 }])
-  assert.deepEqual(asked, [['o-1', { event, reason: 'a test', skipVersion: true, operator: '127.0.0.1' }]])
+  const given = { event, reason: 'a test', skipVersion: true, dropWaiting: false, operator: '127.0.0.1' }
+  assert.deepEqual(asked, [['o-1', given]])
+  const both = await post({ event, reason: 'a test', skipVersion: true, dropWaiting: true })
+  assert.deepEqual([both.statusCode, both.json().type], [400, '/problems/invalid-request'])
   for (const [body, problem] of [
     [{ event, reason: 'a test' }, 'version-not-skipped'],
     [{ event: 'behind', reason: 'a test' }, 'not-the-head'],
