@@ -24,9 +24,10 @@ export function runTier({ files, entries = files, concurrency, timeout, signal }
   return new Promise((resolve, reject) => {
     let counts: Counts | undefined
     const hollow: string[] = []
-    const withTests = new Set<string | undefined>()
+    const withTests = new Set<string>()
     const whole = new Set<string>()
     let suites = 0
+    let testsSoFar = 0
     // forceExit: a handle left open in a test file must not hang the run; processes left behind are looked for after it.
     const options = {
       timeout,
@@ -36,16 +37,24 @@ export function runTier({ files, entries = files, concurrency, timeout, signal }
       execArgv: ['--import', untilWritten],
     } as const
     const events = run({ files: entries, concurrency, ...options })
-    events.on('test:pass', ({ name, file }) => {
+    events.on('test:pass', ({ name, file, details: { type } }) => {
       // An entry without tests is reported as a test that is named like it.
       if (name === file) hollow.push(file)
-      else withTests.add(file)
+      else ended(name, type)
     })
-    events.on('test:fail', ({ file, details: { type, error } }) => {
-      withTests.add(file)
+    events.on('test:fail', ({ name, details: { type, error } }) => {
+      ended(name, type)
       // The runner's counts are of tests: a suite whose hook fails, or whose file cannot be loaded, is not in them.
       if (type === 'suite' && (error as { failureType?: string }).failureType !== 'subtestsFailed') suites++
     })
+    /** An entry makes each of its files a suite of that name, and tells of a suite behind its tests. */
+    function ended(name: string, type?: string): void {
+      if (type !== 'suite') testsSoFar++
+      else if (files.includes(name)) {
+        if (testsSoFar > 0) withTests.add(name)
+        testsSoFar = 0
+      }
+    }
     events.on('test:summary', ({ file, counts: { tests, passed, skipped, todo } }) => {
       if (file !== undefined) return void whole.add(file)
       if (skipped + todo > 0) console.log(`✖ ${skipped} skipped, ${todo} todo: each counts as failed`)

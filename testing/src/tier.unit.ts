@@ -7,12 +7,17 @@ import { test } from 'node:test'
 import { cleanEnvironment } from './stack.ts'
 
 /** What the tier counts for one test file of this text. In a process of its own: the runner does not run in itself. */
-function counted(text: string, loadedBy = 'a.unit.ts'): { passed: number; failed: number } {
+function counted(text: string, loadedBy?: string): { passed: number; failed: number } {
   const folder = mkdtempSync(join(tmpdir(), 'inorder-tier-'))
-  const [file, entry, runner] = [join(folder, 'a.unit.ts'), join(folder, loadedBy), join(folder, 'runner.mjs')]
-  writeFileSync(entry, `import { suite } from 'node:test'\nsuite('file', () => import(${JSON.stringify(file)}))`)
+  const [file, runner] = [join(folder, 'a.unit.ts'), join(folder, 'runner.mjs')]
+  const entry = loadedBy === undefined ? undefined : join(folder, loadedBy)
+  if (entry)
+    writeFileSync(
+      entry,
+      `import { suite } from 'node:test'\nsuite(${JSON.stringify(file)}, () => import(${JSON.stringify(file)}))`,
+    )
   writeFileSync(file, `import { test, describe } from 'node:test'\n${text}`)
-  const files = `files: [${JSON.stringify(file)}], entries: [${JSON.stringify(entry)}]`
+  const files = `files: [${JSON.stringify(file)}]${entry ? `, entries: [${JSON.stringify(entry)}]` : ''}`
   const options = `{ ${files}, concurrency: 1, timeout: 3_000, signal: new AbortController().signal }`
   writeFileSync(
     runner,
