@@ -25,7 +25,10 @@ interface Choices {
   skipVersion?: boolean
 }
 
-const carried = ['service', 'key', 'event', 'effect', 'cause', 'detail', 'dryRun', 'id', 'what', 'kind'] as const
+const carried = [
+  ...(['service', 'key', 'event', 'effect', 'cause', 'detail', 'dryRun', 'id', 'what', 'kind'] as const),
+  ...(['skipVersion', 'dropWaiting'] as const),
+]
 
 /** `fields`: of what it is done. Whatever asks for more than a press stands behind a summary. */
 export function act(operation: Operation, fields: object, text: string, choices: Choices = {}): Html {

@@ -22,6 +22,7 @@ export interface HeldKey {
 
 export function heldKey({ service, key, parked, effects, foreseen }: HeldKey, now: number): Html {
   const isOrder = !key.startsWith('@')
+  const hasHead = parked?.events.some(({ state }) => state === 'head') ?? false
   return html`
 <p class="lead">${isOrder ? html`<a href="${pathOf('orders', key)}">${key}</a>: its way through all services.` : 'A record that belongs to no order: only a discard removes it.'} ${parked && isOrder && `Applied in ${service}: version ${parked.appliedVersion}.`}</p>
 ${foreseen && dryRun(foreseen)}
@@ -30,21 +31,23 @@ ${
   !parked
     ? nothing('Nothing of it is parked here now.')
     : html`
-${isOrder && html`<div class="acts"><form action="${pathOf('parked', service, key)}"><input type="hidden" name="dryRun" value="yes"><button>Dry run</button></form> ${act('redrive', { service, key }, 'Redrive')}</div>`}
+${isOrder && hasHead && html`<div class="acts"><form action="${pathOf('parked', service, key)}"><input type="hidden" name="dryRun" value="yes"><button>Dry run</button></form> ${act('redrive', { service, key }, 'Redrive')}</div>`}
 ${parked.events.map((event, n) => eventCard(event, n))}`
 }</section>
 ${effects.length > 0 && html`<section aria-labelledby="effects-head"><h2 id="effects-head">Slow effects</h2>${effects.map(effectCard)}</section>`}`
 
   function eventCard(record: ParkedRecord, n: number): Html {
     const { event, state, cause, detail, version, parkedAt, attempts, timestamp } = record
-    const first = parked?.events.findIndex(({ state }) => state === 'waiting') === n && state === 'waiting'
-    const discards = state === 'head' || state === 'conflict' || first
+    const isGap = !hasHead && parked?.events.findIndex(({ state }) => state === 'waiting') === n
+    const discards = state === 'head' || state === 'conflict'
+    const fields = { service, key, event }
     return html`<article class="card ${state === 'head' && 'bad'}" aria-labelledby="event-${n}">
 <h3 id="event-${n}">${version === null ? 'version not known' : `version ${version}`} ${badge(state === 'head' ? 'bad' : 'wait', state)} ${badge('plain', cause)}</h3>
 <p class="detail">${detail}</p>
 <dl class="facts"><dt>Parked</dt><dd>${when(parkedAt, now)}</dd><dt>In Kafka since</dt><dd>${when(timestamp ?? null, now)}</dd><dt>Tried</dt><dd>${counted(attempts, 'time')}</dd><dt>Event</dt><dd><code>${event}</code></dd></dl>
 <details id="payload-${n}" ${state === 'head' && html`open`}><summary>Payload and headers</summary>${payload(record)}</details>
-${discards && act('discard', { service, key, event }, first ? 'Go on without the missing versions' : 'Discard', { reason: true, skipVersion: true })}</article>`
+${discards && act('discard', fields, 'Discard', { reason: true, skipVersion: true })}
+${isGap && html`<p>A redrive cannot bring what never came. Go on without the missing versions, or, if another program wrote this event, drop it.</p>${act('discard', { ...fields, skipVersion: 'yes' }, 'Go on without the missing versions', { reason: true })} ${act('discard', { ...fields, dropWaiting: 'yes' }, 'Drop the event that waits', { reason: true })}`}</article>`
   }
 
   function effectCard(effect: ShownEffect, n: number): Html {

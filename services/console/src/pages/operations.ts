@@ -22,7 +22,7 @@ const given = (value: string | undefined) => value !== undefined && value !== ''
 export const operations: Record<Exclude<Operation, 'poison'>, (fields: Fields) => Write> = {
   redrive: (of) => post(of, ['parked', key(of), 'redrive'], {}, toKey(of)),
   discard: (of) =>
-    post(of, ['parked', key(of), 'discard'], { event: of.event, reason: of.reason, ...skip(of) }, toKey(of)),
+    post(of, ['parked', key(of), 'discard'], { event: of.event, reason: of.reason, ...choicesIn(of) }, toKey(of)),
   'effect-redrive': (of) => post(of, ['effects', key(of), 'redrive'], {}, toKey(of)),
   'effect-discard': (of) =>
     post(of, ['effects', key(of), 'discard'], { effect: of.effect, reason: of.reason }, toKey(of)),
@@ -69,7 +69,10 @@ export const operations: Record<Exclude<Operation, 'poison'>, (fields: Fields) =
 }
 
 const key = ({ key = '' }: Fields) => key
-const skip = ({ skipVersion }: Fields) => skipVersion === 'yes' && { skipVersion: true }
+const choicesIn = ({ skipVersion, dropWaiting }: Fields) => ({
+  ...(skipVersion === 'yes' && { skipVersion: true }),
+  ...(dropWaiting === 'yes' && { dropWaiting: true }),
+})
 
 function post(of: Fields, path: string[], body: object, seen: Write['seen']): Write {
   return { service: serviceOf(of), method: 'POST', path: pathOf('ops', ...path), body, seen }

@@ -11,6 +11,7 @@ import { job } from './job.ts'
 import { columnsOf, lanes, markIn, markOf } from './lanes.ts'
 import { documentOf } from './layout.ts'
 import { needsOf, type Trouble } from './needs.ts'
+import { operations } from './operations.ts'
 import { order } from './order.ts'
 import { orders } from './orders.ts'
 import { overview } from './overview.ts'
@@ -218,6 +219,43 @@ for (const [name, page] of Object.entries(pages))
       assert.match(tag, /^<[a-z][\w-]*(\s+[\w:-]+(="[^"<>]*")?)*\s*\/?>$/i, tag)
     assert.match(page.text, /&lt;script&gt;/)
   })
+
+test('a gap offers to go on without the missing versions, or to drop the event that waits, and no redrive', () => {
+  const page = (...states: string[]) =>
+    heldKey(
+      {
+        service,
+        key: 'o-1',
+        parked: {
+          key: 'o-1',
+          appliedVersion: 1,
+          events: states.map((state) => ({ ...event, event: 't/3/17', state })),
+        },
+        effects: [],
+      },
+      now,
+    ).text
+  const gap = page('waiting', 'waiting')
+  const forms = [...gap.matchAll(/<form method="post".*?<\/form>/gs)].map(([form]) =>
+    Object.fromEntries([...form.matchAll(/type="hidden" name="(\w+)" value="([^"]*)"/g)].map(([, n, v]) => [n!, v!])),
+  )
+  const bodies = forms.map((fields) => operations.discard({ ...fields, reason: 'lost' }).body)
+  assert.deepEqual(bodies, [
+    { event: 't/3/17', reason: 'lost', skipVersion: true },
+    { event: 't/3/17', reason: 'lost', dropWaiting: true },
+  ])
+  assert.doesNotMatch(gap, /checkbox|dryRun|do\/redrive/)
+  const head = page('head', 'waiting')
+  assert.match(head, /do\/redrive.*do\/discard.*type="checkbox" name="skipVersion"/s)
+  assert.doesNotMatch(head, /dropWaiting/)
+})
+
+test('a redrive of all is offered for what it can help, and not for gaps', () => {
+  const buttons = (cause: string) =>
+    [...parked({ ...trouble, groups: listOf({ ...group, cause }) }, now).text.matchAll(/action="\/do\/job-begin"/g)]
+      .length
+  assert.deepEqual(['constraint', 'gap', 'paused'].map(buttons), [2, 0, 0])
+})
 
 test('what needs somebody is listed with the oldest first; what only is paused does not', () => {
   const groups = [

@@ -98,11 +98,15 @@ const silent = ({ silent }: Lists<unknown>) =>
 const more = ({ more }: Lists<unknown>) =>
   more.length > 0 && html`<p class="none">There are more in ${more.join(', ')}.</p>`
 
+/** Causes that a redrive cannot take away. */
+const helpless = ['paused', 'gap']
+
 const groupCard = ({ service, cause, detail, count, oldest }: Of<ParkedGroup>, n: number, now: number): Html => html`
 <article class="card" aria-labelledby="group-${n}">
 <h3 id="group-${n}"><a href="${pathOf('parked', service)}${queryOf({ cause })}">${service}: ${counted(count, 'order')}</a> ${badge(cause === 'paused' ? 'wait' : 'bad', cause)}</h3>
 <p class="detail">${detail}</p><p class="since">oldest ${when(oldest, now)}</p>
-${cause !== 'paused' && html`<div class="acts">${act('job-begin', { service, cause, detail, dryRun: 'yes' }, 'Dry run of all')} ${act('job-begin', { service, cause, detail }, 'Redrive all', { canary: true })}</div>`}
+${cause === 'gap' && html`<p class="none">A redrive cannot bring a version that never came: what can be done stands with each order.</p>`}
+${!helpless.includes(cause) && html`<div class="acts">${act('job-begin', { service, cause, detail, dryRun: 'yes' }, 'Dry run of all')} ${act('job-begin', { service, cause, detail }, 'Redrive all', { canary: true })}</div>`}
 </article>`
 
 export const jobTable = (jobs: Of<Job>[], now: number): Html =>
