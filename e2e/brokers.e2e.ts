@@ -115,6 +115,16 @@ suite('three brokers', () => {
     await wantInSync('2')
   })
 
+  test('npm run doctor names a service that hangs, its process and its log', async () => {
+    const pid = stack.pid('order')
+    stack.freeze('order')
+    const { code, notRight } = await doctor(stack).finally(() => stack.thaw('order'))
+    const hung = notRight.filter(({ id }) => id === 'service-answers')
+    assert.deepEqual([code, hung.map(({ about }) => about)], [1, ['order']])
+    assert.match(hung[0]?.found ?? '', new RegExp(`its process is ${pid}$`))
+    assert.ok(hung[0]?.mend?.includes(join(stack.data, 'logs/order.log')), hung[0]?.mend)
+  })
+
   test('the broker that is the controller is killed amid load: orders are 201 within seconds, without it', async (t) => {
     const load = new Load(shop, 'one-down')
     await load.more(300)

@@ -1,6 +1,6 @@
-// `npm run doctor`: whether Kafka, the registry and PostgreSQL are such that the promise holds. `npm run doctor -- cart`, with
+// `npm run doctor`: whether Kafka, the registry and PostgreSQL are such that the promise holds, and each service answers. `npm run doctor -- cart`, with
 // the settings of the cart, looks as the cart does; without a name it is the stack that runs, or what stands in for its parts.
-import { readFileSync } from 'node:fs'
+import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 import { orderEvents } from '@inorder/contracts/order-events.ts'
@@ -13,10 +13,13 @@ import { readRights } from './doctor/cluster-checks.ts'
 import { diagnose, type Patient, settingsRead } from './doctor/diagnose.ts'
 import { type Finding, findingsOf } from './doctor/finding.ts'
 import { asJson, asText, exitCodes, verdictOf } from './doctor/report.ts'
+import { endedSince, type PatientProcess } from './doctor/service-checks.ts'
 import { forgetAccess } from './environment.ts'
 import { StartFailure } from './failure.ts'
 import { migrationsOf } from './migrations.ts'
-import { addressesOf } from './running.ts'
+import { logOf } from './part.ts'
+import { addressesOf, runningParts } from './running.ts'
+import { urlOf } from './service.ts'
 import { services } from './services.ts'
 import { readSettings, root } from './settings.ts'
 
@@ -51,7 +54,7 @@ function patientOf(named: string[]): Patient {
   const { brokers, server, registry, names } = addressesOf(settings)
   const isWholeGiven = given.kafka !== undefined && given.database !== undefined && given.registry !== undefined
   const running = isWholeGiven ? [] : names()
-  const instancesOf = (service: string) => running.filter((name) => name.replace(/-\d+$/, '') === service).length
+  const instancesOf = (service: string) => running.filter((name) => serviceOf(name) === service).length
   const wanted = settings.services.filter(({ name, database }) =>
     named.length > 0 ? named.includes(name) : database && (isWholeGiven || instancesOf(name) > 0),
   )
@@ -76,8 +79,28 @@ function patientOf(named: string[]): Patient {
       migratesItself: env.MIGRATE !== 'off',
       instances: Math.max(instancesOf(name), 1),
     })),
+    processes: processesOf(env, data, named.length > 0 && isWholeGiven).filter(
+      ({ name }) => named.length === 0 || named.includes(serviceOf(name)),
+    ),
     data: given.database ? undefined : data,
   }
+}
+
+const serviceOf = (process: string) => process.replace(/-\d+$/, '')
+
+/** Those that CART_URL and the like name, else those of the stack. `isElsewhere`: the settings are those of a service alone. */
+function processesOf(env: NodeJS.ProcessEnv, data: string, isElsewhere: boolean): PatientProcess[] {
+  const named = services
+    .filter(({ standsInFor }) => !standsInFor)
+    .flatMap(({ name }) => env[`${name.toUpperCase()}_URL`]?.split(',').map((url) => ({ name, url })) ?? [])
+  if (named.length > 0 || isElsewhere || !existsSync(join(data, 'stack.json'))) return named
+  const running = runningParts(data).flatMap(({ name, pid, address }): PatientProcess[] => {
+    const service = services.find((one) => one.name === serviceOf(name))
+    const port = Number(address.split(':').at(-1))
+    return service ? [{ name, url: urlOf({ service, port }), pid, log: logOf(data, name) }] : []
+  })
+  const gone = services.map(({ name }) => name).filter((name) => !running.some((one) => one.name === name))
+  return [...running, ...endedSince(data, gone)]
 }
 
 function principalOf(env: NodeJS.ProcessEnv): string {

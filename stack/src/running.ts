@@ -28,7 +28,7 @@ export function addressesOf({ data, given }: Pick<Settings, 'data' | 'given'>): 
   }
 }
 
-function runningParts(data: string): { name: string; address: string }[] {
+export function runningParts(data: string): { name: string; pid: number; address: string }[] {
   try {
     return JSON.parse(readFileSync(join(data, 'stack.json'), 'utf8')).parts
   } catch {

@@ -6,7 +6,11 @@ import type { Addresses, Where } from './addresses.ts'
 import { Failure, type ProblemDocument, Refused } from './failure.ts'
 
 const longestAnswer = 8 * 1024 * 1024
-const deadlineMs = 10_000
+/** For a look, whatever instances are asked; so that the next has some of it, none of several has more than two thirds. */
+const lookMs = 3_000
+const shareOfOne = 2 / 3
+/** For a write, of each instance. */
+const writeMs = 10_000
 
 export interface Call {
   method?: 'GET' | 'POST' | 'PUT'
@@ -42,18 +46,29 @@ export function part(text: string): string {
 export function askerOf(addresses: Addresses, caller: Caller, signal: AbortSignal): Ask {
   const known = new Map(Object.entries(addresses).map(([where, all]) => [where, new Instances(all)]))
   return async <Body>(where: Where, path: string, call: Call = {}) => {
+    const end = performance.now() + lookMs
+    const share = addresses[where].length > 1 ? shareOfOne : 1
+    const leftMs = () => ((call.method ?? 'GET') === 'GET' ? share * (end - performance.now()) : writeMs)
     const outcome = await known.get(where)!.ask(
-      (address) => askAt<Body>(where, address, path, call).catch((error: unknown) => unanswered(error)),
+      (address) =>
+        askAt<Body>(where, address, path, { deadlineMs: leftMs(), ...call }).catch((error: unknown) =>
+          unanswered(error),
+        ),
       (told) => !(told instanceof NoAnswer) || ((call.method ?? 'GET') !== 'GET' && !neverArrived(Object(told.cause))),
     )
     if (outcome instanceof NoAnswer) throw outcome
     return outcome
   }
 
-  async function askAt<Body>(where: Where, address: string, path: string, call: Call): Promise<Answer<Body>> {
-    const { method = 'GET', body, headers } = call
+  async function askAt<Body>(
+    where: Where,
+    address: string,
+    path: string,
+    call: Call & { deadlineMs: number },
+  ): Promise<Answer<Body>> {
+    const { method = 'GET', body, headers, deadlineMs } = call
     const url = `${address}${path}`
-    const deadline = AbortSignal.timeout(call.deadlineMs ?? deadlineMs)
+    const deadline = AbortSignal.timeout(Math.max(1, Math.round(deadlineMs)))
     const noAnswer = (why: string, cause?: unknown) =>
       new NoAnswer(`${where} (${address}) ${why}`, { cause, advice: adviceOf(where, method) })
     let answer: Response
@@ -70,7 +85,7 @@ export function askerOf(addresses: Addresses, caller: Caller, signal: AbortSigna
       text = await boundedText(answer.body, longestAnswer)
     } catch (error) {
       signal.throwIfAborted()
-      const why = deadline.aborted ? `${(call.deadlineMs ?? deadlineMs) / 1_000} s without an answer` : messageOf(error)
+      const why = deadline.aborted ? `${(deadlineMs / 1_000).toFixed(1)} s without an answer` : messageOf(error)
       throw noAnswer(`does not answer: ${why}`, error)
     }
     if (text === undefined) throw noAnswer(`answers more than ${longestAnswer} bytes`)

@@ -94,6 +94,18 @@ test('where an instance does not answer another is asked; a write only if it can
   assert.equal(services.asked.length, 0)
 })
 
+test('a look waits 3 s for a service that hangs, however many instances of it do, and tells of the others', async (t) => {
+  const items = { orderId: 'o-1', items: [], totalAmount: 1, currency: 'USD', status: 'new', next: null }
+  const services = await answering(t, () => ({ body: items }))
+  const hung = await answering(t, () => 'never')
+  const env = { ...services.env, SHIPPING_URL: `${hung.url},${hung.url}/` }
+  const begun = performance.now()
+  const [status, show] = await Promise.all([inorder(['status'], env), inorder(['show', 'o-1'], env)])
+  assert.ok(performance.now() - begun < 6_000)
+  assert.match(status.out, /^billing +yes .*\nshipping +no answer /m)
+  assert.match(show.out, /^shipping +shipping \(.*\) does not answer: \d\.\d s without an answer$/m)
+})
+
 test("an order's id arrives as it is, behind -- and in --key=, whatever it looks like", async (t) => {
   const services = await answering(t, ({ url }) => ({ body: timeline(url, 'fine') }))
   for (const id of ['-x', '--json', '--yes', "it's $(touch x)", 'a/b//c', '?a=1&b=2#c', '__proto__', '-5', 'help'])

@@ -45,7 +45,7 @@ export interface Asked {
   body: string
 }
 
-type Reply = { status?: number; headers?: Record<string, string>; body: unknown } | 'nothing'
+type Reply = { status?: number; headers?: Record<string, string>; body: unknown } | 'nothing' | 'never'
 
 /** One server that stands in for the console and every service. */
 export async function answering(t: TestContext, reply: (asked: Asked) => Reply) {
@@ -56,6 +56,7 @@ export async function answering(t: TestContext, reply: (asked: Asked) => Reply) 
     const { method = '', url = '', headers } = request
     asked.push({ method, url, headers, body: Buffer.concat(pieces).toString() })
     const given = reply(asked.at(-1)!)
+    if (given === 'never') return
     if (given === 'nothing') return request.socket.destroy()
     const { status = 200, body } = given
     const type = status >= 400 ? 'application/problem+json' : 'application/json'

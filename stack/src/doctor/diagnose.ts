@@ -1,4 +1,4 @@
-// Asks Kafka, the registry and the databases, and has each check look at what they said. Nothing is changed, every wait ends.
+// Asks Kafka, the registry, the databases and the processes of the stack, and has each check look at what they said. Nothing is changed, every wait ends.
 import type { KafkaAccess } from '@inorder/messaging/kafka/access.ts'
 import type { NewTopic } from '@inorder/messaging/kafka/admin.ts'
 import { type ClusterFacts, readCluster, type Told } from '@inorder/messaging/kafka/cluster-facts.ts'
@@ -14,6 +14,7 @@ import { diskChecks, readRoom } from './disk.ts'
 import { type Check, type Finding, findingsOf, unknown, wrong } from './finding.ts'
 import { kafkaTools } from './kafka-tools.ts'
 import { readRegistry, registryChecks, registryReached } from './registry-checks.ts'
+import { type PatientProcess, readProcess, serviceAnswers } from './service-checks.ts'
 import { topicChecks, topicThere } from './topic-checks.ts'
 
 export interface Patient {
@@ -28,6 +29,7 @@ export interface Patient {
   topics: readonly NewTopic[]
   rights: readonly Right[]
   services: readonly PatientService[]
+  processes: readonly PatientProcess[]
   /** What a local PostgreSQL and Kafka write to. */
   data: string | undefined
 }
@@ -59,16 +61,18 @@ const sessionsOfInstance = 17
 export async function diagnose(patient: Patient): Promise<Finding[]> {
   const { data } = patient
   const cluster = await orWhy(async () => readKafka(patient))
-  const [registry, databases, disk] = await Promise.all([
+  const [registry, databases, disk, processes] = await Promise.all([
     registryFindings(patient),
     Promise.all(patient.services.map((service) => databaseFindings(patient, service, cluster))),
     orWhy(() => (data === undefined ? Promise.reject(diskElsewhere) : readRoom(data))),
+    Promise.all(patient.processes.map(readProcess)),
   ])
   return [
     ...kafkaFindings(patient, cluster),
     ...registry,
     ...databases.flat(),
     ...findingsOf('PostgreSQL', diskChecks, disk),
+    ...processes.flatMap((one) => findingsOf(one.name, [serviceAnswers], one)),
   ]
 }
 

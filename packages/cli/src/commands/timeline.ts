@@ -50,8 +50,11 @@ export function addTimeline(add: Add): void {
   ).addOption(keyOption())
 }
 
+/** The console waits for the services. */
+const deadlineMs = 10_000
+
 export const timelineOf = async ({ ask }: Context, orderId: string): Promise<Timeline> =>
-  (await ask<Timeline>('console', `/timeline/${part(orderId)}`)).body
+  (await ask<Timeline>('console', `/timeline/${part(orderId)}`, { deadlineMs })).body
 
 /** Of a state of another release nothing is known. */
 export const exitOf = ({ state }: Verdict): ExitCode => codeOf[state] ?? exitCodes.undetermined

@@ -11,7 +11,7 @@ const doctor = fileURLToPath(new URL('../../../../stack/src/doctor.ts', import.m
 export function addTools(add: Add): void {
   add(
     'doctor [service]',
-    'whether Kafka, the registry and PostgreSQL are such that the promise holds (exit code 1: no, 2: not all could be checked)',
+    'whether Kafka, the registry and PostgreSQL are such that the promise holds, and each service answers (exit code 1: no, 2: not all could be checked)',
     ['doctor', 'doctor cart', 'doctor --json'],
     async (context, args) => {
       const child = spawn(process.execPath, [doctor, ...args, ...(context.json ? ['--json'] : [])], {

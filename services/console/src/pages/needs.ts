@@ -66,8 +66,8 @@ function healthOf(service: ServiceName, answer: Answer): Health {
   return { service, missing: missing ?? [] }
 }
 
-/** `places`: where it stands so, and the page of it there. */
-export type Need = Omit<NeedOfOne, 'service'> & { places: { service: ServiceName; href: string }[] }
+/** `places`: where it stands so, and the page of it there, if there is one. */
+export type Need = Omit<NeedOfOne, 'service'> & { places: { service: ServiceName; href: string | undefined }[] }
 
 /** What is the same in several services (a record that none can read) is told once. */
 export function needsOf(trouble: Trouble): Need[] {
@@ -112,8 +112,8 @@ const listed = (what: Kind, { items, more }: Lists<HeldEffect | SetAside | HeldO
 
 const sections = { effects: 'effects', 'set-aside': 'set-aside', orders: 'held' }
 
-function hrefOf({ about, service, cause, detail, key, job }: NeedOfOne): string {
-  if (about === 'service') return /partition|records/.test(detail) ? '/topics' : '/'
+function hrefOf({ about, service, cause, detail, key, job }: NeedOfOne): string | undefined {
+  if (about === 'service') return /partition|records/.test(detail) ? '/topics' : undefined
   if (about === 'job') return pathOf('jobs', service, job ?? '')
   if (about === 'events') return `${pathOf('parked', service)}${queryOf({ cause })}`
   return key === undefined ? `/parked#${sections[about]}` : pathOf('orders', key)

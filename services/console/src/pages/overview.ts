@@ -27,9 +27,9 @@ const needs = (needs: Need[], now: number): Html =>
   needs.length === 0
     ? html`<p class="allright">${badge('good', 'all right')} Nothing waits for anybody.</p>`
     : html`<ol class="needs">${needs.map(
-        ({ tone, places, cause, what, detail, since }) => html`
-<li class="${tone}"><p>${places.map(({ service, href }, n) => html`${n > 0 && ', '}<a href="${href}">${service}</a>`)}: <b>${what}</b> ${badge(tone === 'held' ? 'bad' : 'wait', cause)}</p>
-<p class="detail">${detail}</p>${since !== null && html`<p class="since">since ${when(since, now)}</p>`}</li>`,
+        ({ tone, about, places, cause, what, detail, since }) => html`
+<li class="${tone}"><p>${places.map(({ service, href }, n) => html`${n > 0 && ', '}${href === undefined ? service : html`<a href="${href}">${service}</a>`}`)}: <b>${what}</b> ${badge(tone === 'held' ? 'bad' : 'wait', cause)}</p>
+<p class="detail">${detail}${about === 'service' && html` <code>npx inorder doctor</code>, in the folder of inorder, names its process and its log; <code>docs/runbooks/down.md</code> says what to do.`}</p>${since !== null && html`<p class="since">since ${when(since, now)}</p>`}</li>`,
       )}</ol>`
 
 const health = ({ health }: Trouble): Html =>

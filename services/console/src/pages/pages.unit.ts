@@ -250,6 +250,29 @@ test('a gap offers to go on without the missing versions, or to drop the event t
   assert.doesNotMatch(head, /dropWaiting/)
 })
 
+test('what is empty says so of the services alone that have answered', () => {
+  const silent = { items: [], silent: ['shipping' as const], more: [] }
+  const { text } = parked(
+    {
+      groups: silent,
+      effects: silent,
+      failing: silent,
+      setAside: silent,
+      held: { ...silent, silent: ['cart'] },
+      jobs: silent,
+    },
+    now,
+  )
+  assert.match(text, /shipping did not answer\..*Nothing is parked in the others\./s)
+  assert.doesNotMatch(text, /parked\.<|fails\.<|set aside\.<|in the cart\.</)
+})
+
+test('a service that does not answer leads to the doctor and the runbook, and not to the page itself', () => {
+  const { text } = overview(trouble, now)
+  assert.match(text, /<li class="\w+"><p>cart: <b>does not answer<\/b>.*npx inorder doctor.*docs\/runbooks\/down\.md/s)
+  assert.doesNotMatch(text, /href="\/"/)
+})
+
 test('a redrive of all is offered for what it can help, and not for gaps', () => {
   const buttons = (cause: string) =>
     [...parked({ ...trouble, groups: listOf({ ...group, cause }) }, now).text.matchAll(/action="\/do\/job-begin"/g)]

@@ -30,7 +30,7 @@ export const parked = ({ groups, effects, failing, setAside, held, jobs }: Parke
 <section aria-labelledby="groups-head"><h2 id="groups-head">Parked events</h2>
 ${silent(groups)}${
   groups.items.length === 0
-    ? nothing('Nothing is parked.')
+    ? none(groups, 'Nothing is parked')
     : html`<div class="cards">${groups.items
         .toSorted((a, b) => a.oldest.localeCompare(b.oldest))
         .map((group, n) => groupCard(group, n, now))}</div>`
@@ -38,7 +38,7 @@ ${silent(groups)}${
 <section id="effects" aria-labelledby="effects-head"><h2 id="effects-head">Slow effects that do not come through</h2>
 ${silent(effects)}${
   effects.items.length + failing.items.length === 0
-    ? nothing('No effect is parked, and none fails.')
+    ? none(effects, 'No effect is parked, and none fails')
     : table(
         'Effects that are parked, or fail and are tried again',
         ['service', 'order', 'kind', 'state', 'cause', 'since', 'behind', 'detail'],
@@ -57,7 +57,7 @@ ${silent(effects)}${
 <section id="set-aside" aria-labelledby="set-aside-head"><h2 id="set-aside-head">Set aside: events that Kafka refuses</h2>
 ${silent(setAside)}${
   setAside.items.length === 0
-    ? nothing('No event is set aside.')
+    ? none(setAside, 'No event is set aside')
     : table(
         'Events that are set aside',
         ['service', 'order', 'version', 'cause', 'since', 'behind', 'detail', ''],
@@ -76,7 +76,7 @@ ${silent(setAside)}${
 <section id="held" aria-labelledby="held-head"><h2 id="held-head">Orders that the cart holds</h2>
 ${silent(held)}${
   held.items.length === 0
-    ? nothing('No order is held in the cart.')
+    ? held.silent.length === 0 && nothing('No order is held in the cart.')
     : table(
         'Orders that are held in the cart',
         ['order', 'version', 'newest in the log', 'cause', 'since', 'detail', ''],
@@ -95,6 +95,9 @@ ${silent(held)}${
 
 const silent = ({ silent }: Lists<unknown>) =>
   silent.length > 0 && html`<p class="notice bad">${silent.join(', ')} did not answer.</p>`
+/** Of whoever did not answer nothing is said. */
+const none = ({ silent }: Lists<unknown>, text: string) =>
+  nothing(silent.length === 0 ? `${text}.` : `${text} in the others.`)
 const more = ({ more }: Lists<unknown>) =>
   more.length > 0 && html`<p class="none">There are more in ${more.join(', ')}.</p>`
 
