@@ -106,6 +106,24 @@ test('a look waits 3 s for a service that hangs, however many instances of it do
   assert.match(show.out, /^shipping +shipping \(.*\) does not answer: \d\.\d s without an answer$/m)
 })
 
+test('what comes back by itself is listed apart, and needs nobody: exit code 0', async (t) => {
+  const effect = { key: 'o-1', effect: 'e:0', detail: null, behind: 0, createdAt: '2026-11-23T14:20:19.000Z' }
+  const failing = (cause: string) =>
+    answering(t, ({ url }) => {
+      const items = url.includes('state=failing') ? [{ ...effect, cause, failingSince: null, parkedAt: null }] : []
+      return { body: { items, next: null } }
+    })
+  const carrier = await inorder(['status'], (await failing('status-503')).env)
+  assert.equal(carrier.code, 0)
+  assert.match(
+    carrier.out,
+    /needs nobody:\n {2}billing: 1 order waits for an effect.*status-503.*\nNothing needs someone\.\n$/s,
+  )
+  const token = await inorder(['status'], (await failing('status-401')).env)
+  assert.equal(token.code, 2)
+  assert.doesNotMatch(token.out, /needs nobody/)
+})
+
 test("an order's id arrives as it is, behind -- and in --key=, whatever it looks like", async (t) => {
   const services = await answering(t, ({ url }) => ({ body: timeline(url, 'fine') }))
   for (const id of ['-x', '--json', '--yes', "it's $(touch x)", 'a/b//c', '?a=1&b=2#c', '__proto__', '-5', 'help'])

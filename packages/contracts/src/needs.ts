@@ -57,7 +57,7 @@ interface JobSeen {
 export interface Need {
   service: ServiceName
   about: Kind | 'service' | 'job'
-  /** `held`: a person has to decide. `waiting`: it comes back by itself. */
+  /** `held`: it needs someone. `waiting`: it comes back by itself, and needs nobody. */
   tone: 'held' | 'waiting'
   cause: string
   what: string
@@ -97,8 +97,9 @@ export function needsOf(standings: readonly Standing[]): Need[] {
     .sort((a, b) => (a.since ?? '').localeCompare(b.since ?? ''))
 }
 
+/** Whether it comes back by itself nobody knows. */
 function ofService(service: ServiceName, reachable: boolean, missing: readonly string[]): Need {
-  const about = { service, about: 'service', tone: 'waiting', since: null } as const
+  const about = { service, about: 'service', tone: 'held', since: null } as const
   return reachable
     ? { ...about, cause: 'not-ready', what: 'is not ready', detail: `Missing: ${missing.join(', ')}` }
     : { ...about, cause: 'service-unreachable', what: 'does not answer', detail: missing[0] ?? 'Is the process there?' }

@@ -1,6 +1,5 @@
 // Whether anything needs someone: every service at a glance, and then what waits for a person, the oldest first.
 import { type Group, type Kind, type Need, needsOf, type Standing } from '@inorder/contracts/needs.ts'
-import { isRefusal } from '@inorder/contracts/receiver.ts'
 import { quoted } from '@inorder/contracts/shell.ts'
 import { consumers, type Service, services } from '../addresses.ts'
 import { NoAnswer } from '../ask.ts'
@@ -38,8 +37,9 @@ export function addStatus(add: Add): void {
       if (statuses.every(({ reachable }) => !reachable))
         throw new Failure(statuses[0]!.missing.join(), { advice: ['No other service answers either. npm start?'] })
       const needs = tasksIn(statuses)
-      if (context.json) context.answer({ at: new Date(context.now()).toISOString(), needs, services: statuses })
-      else context.print(...statusLines(statuses, needs, context))
+      const waits = tasksIn(statuses, 'waiting')
+      if (context.json) context.answer({ at: new Date(context.now()).toISOString(), needs, waits, services: statuses })
+      else context.print(...statusLines(statuses, needs, waits, context))
       return needs.length > 0 ? exitCodes.needsSomeone : exitCodes.done
     },
   )
@@ -82,10 +82,10 @@ async function missingOf({ ask }: Context, service: Service): Promise<string[]> 
   }
 }
 
-/** Without what comes back by itself; of a service that is not ready nobody knows whether it does. */
-export const tasksIn = (statuses: readonly ServiceStatus[]): Task[] =>
+/** What needs someone, or what comes back by itself. */
+export const tasksIn = (statuses: readonly ServiceStatus[], tone: Need['tone'] = 'held'): Task[] =>
   needsOf(statuses)
-    .filter(({ tone, about }) => tone === 'held' || about === 'service')
+    .filter((need) => need.tone === tone)
     .map((need) => {
       const { service, about, cause, what, detail, since } = need
       const isOfGroup = about !== 'service' && about !== 'job'
@@ -99,11 +99,15 @@ function commandFor({ service, about, cause, job }: Need): string {
   return `inorder parked --service=${service} --what=${about} --cause=${quoted(cause)}`
 }
 
-function statusLines(statuses: readonly ServiceStatus[], needs: readonly Task[], context: Context): string[] {
+function statusLines(
+  statuses: readonly ServiceStatus[],
+  needs: readonly Task[],
+  waits: readonly Task[],
+  context: Context,
+): string[] {
   const now = context.now()
-  const total = (groups: readonly Group[]) => groups.reduce((sum, { count }) => sum + count, 0)
   const sum = (groups: readonly Group[], what: Kind, failing = false) =>
-    total(groups.filter((g) => g.what === what && g.failing === failing))
+    groups.reduce((sum, g) => (g.what === what && g.failing === failing ? sum + g.count : sum), 0)
   const rows = statuses.map(({ service, reachable, missing, lag, groups, pauses, jobs }) => [
     service,
     missing.length === 0 ? 'yes' : reachable ? 'no' : 'no answer',
@@ -116,24 +120,19 @@ function statusLines(statuses: readonly ServiceStatus[], needs: readonly Task[],
     jobs.filter(({ state }) => state === 'running').length,
   ])
   const head = ['SERVICE', 'READY', 'LAG', 'HELD', 'EFFECTS', 'FAILING', 'SET ASIDE', 'PAUSES', 'JOBS']
-  const failing = total(statuses.flatMap(({ groups }) => groups.filter((g) => g.failing && !isRefusal(g.cause))))
+  const lines = ({ service, sentence, since, command }: Task) => [
+    `  ${service}: ${shown(sentence)}${since === null ? '' : `, since ${when(since, now)}`}`,
+    `      ${context.paste(command)}`,
+  ]
   const pauses = statuses.flatMap(({ service, pauses }) => pauses.map((pause) => ({ service, ...pause })))
   return [
     ...table(head, rows),
     ...(pauses.length === 0 ? [] : ['', ...pauseTable(pauses, now)]),
-    ...(failing === 0
-      ? []
-      : [
-          '',
-          `${count(failing, 'effect fails', 'effects fail')}, to be tried again by themselves: inorder parked --what=effects`,
-        ]),
+    ...(waits.length === 0 ? [] : ['', 'Comes back by itself, and needs nobody:', ...waits.flatMap(lines)]),
     '',
     needs.length === 0
       ? context.paint('green', 'Nothing needs someone.')
       : context.paint(['red', 'bold'], `${count(needs.length, 'thing needs', 'things need')} someone:`),
-    ...needs.flatMap(({ service, sentence, since, command }) => [
-      `  ${service}: ${shown(sentence)}${since === null ? '' : `, since ${when(since, now)}`}`,
-      `      ${context.paste(command)}`,
-    ]),
+    ...needs.flatMap(lines),
   ]
 }

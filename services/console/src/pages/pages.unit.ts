@@ -267,6 +267,16 @@ test('what is empty says so of the services alone that have answered', () => {
   assert.doesNotMatch(text, /parked\.<|fails\.<|set aside\.<|in the cart\.</)
 })
 
+test('what comes back by itself stands apart from what needs someone', () => {
+  const empty = listOf<never>()
+  const calm = { groups: empty, effects: empty, setAside: empty, held: empty, jobs: empty, health: [] }
+  const page = (cause: string) =>
+    overview({ ...calm, failing: listOf({ ...heldEffect, cause, state: 'again' }) }, now).text
+  assert.match(page('status-503'), /Nothing waits for anybody.*by itself, and needs nobody<.*status-503/s)
+  assert.match(page('status-401'), /id="needs" data-live><ol class="needs">\s*<li class="held">.*status-401/s)
+  assert.doesNotMatch(page('status-401'), /by itself, and needs nobody/)
+})
+
 test('a service that does not answer leads to the doctor and the runbook, and not to the page itself', () => {
   const { text } = overview(trouble, now)
   assert.match(text, /<li class="\w+"><p>cart: <b>does not answer<\/b>.*npx inorder doctor.*docs\/runbooks\/down\.md/s)
