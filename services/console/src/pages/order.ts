@@ -55,11 +55,11 @@ ${holder && html`<p class="look"><a class="button" href="${pathOf('parked', hold
 
 const steps = (verdict: Verdict): Html | false =>
   verdict.next.length > 0 &&
-  html`<section aria-labelledby="next-head"><h2 id="next-head">What can be done</h2><ol class="steps">${stepsOf(
+  html`<section aria-labelledby="next-head"><h2 id="next-head">What can be done</h2><p class="none">Commands are for the folder of inorder.</p><ol class="steps">${stepsOf(
     verdict,
   ).map(
     ({ commands, explains }) =>
-      html`<li>${explains}<pre tabindex="0" class="command">${commands.join('\n')}</pre></li>`,
+      html`<li>${explains}<pre tabindex="0" class="command">${commands.map((command) => command.replace(/^inorder /, 'npx inorder ')).join('\n')}</pre></li>`,
   )}</ol></section>`
 
 const services = ({ services, orderId }: Timeline, now: number): Html =>

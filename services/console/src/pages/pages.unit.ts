@@ -267,6 +267,15 @@ test('what is empty says so of the services alone that have answered', () => {
   assert.doesNotMatch(text, /parked\.<|fails\.<|set aside\.<|in the cart\.</)
 })
 
+test('a command of an order’s page can be pasted where inorder is not on the PATH', () => {
+  const next = ['inorder why -- o-1', 'curl http://127.0.0.1:3003'].map((command) => ({
+    command,
+    explains: 'It helps',
+  }))
+  const { text } = order({ timeline: { ...timeline, verdict: { ...timeline.verdict, next } }, order: undefined }, now)
+  assert.match(text, /Commands are for the folder of inorder.*class="command">npx inorder why -- o-1\ncurl http/s)
+})
+
 test('what comes back by itself stands apart from what needs someone', () => {
   const empty = listOf<never>()
   const calm = { groups: empty, effects: empty, setAside: empty, held: empty, jobs: empty, health: [] }
@@ -383,7 +392,10 @@ test('the page of an order says the same thing to do once, and leads to the serv
   const behind = { ...event, state: 'behind', cause: 'behind' }
   const services = { ...timeline.services, order: view, billing: { ...view, parked: [behind] } }
   const { text } = order({ timeline: { ...timeline, verdict, versions, services }, order: undefined }, now)
-  assert.match(text, /<li>Gives it up<pre [^>]*>inorder x --service=order\ninorder x --service=billing<\/pre><\/li>/)
+  assert.match(
+    text,
+    /<li>Gives it up<pre [^>]*>npx inorder x --service=order\nnpx inorder x --service=billing<\/pre><\/li>/,
+  )
   assert.match(text, /href="\/parked\/billing\/[^"]*">Look at what the billing service holds/)
   assert.doesNotMatch(text, />since /)
   assert.match(text, />2 min 30 s</)
