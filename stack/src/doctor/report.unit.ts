@@ -38,10 +38,37 @@ test('a person is told why it matters and what to do; a program gets the same wi
 ? order-events: a title: unknown [an-id]
     why: It matters.
 
+What is wrong:
+✖ order-events: a title: wrong [an-id]
+    why: It matters.
+    do:  one
+    do:  two
+
 1 right, 1 wrong, 1 could not check
 `,
   )
   assert.deepEqual(JSON.parse(asJson(findings)).findings[1], findings[1])
+})
+
+test('what could not be checked for the same reason is one line, and what wants a right of its own is not in it', () => {
+  const unknown = (found: string, mend?: string) => ({ ...finding('unknown', mend), found })
+  const [reached, silent] = ['Kafka was not reached', 'its database was not reached']
+  const text = asText([
+    unknown(reached),
+    unknown(silent),
+    unknown(reached),
+    unknown(reached, 'grant it'),
+    unknown(reached),
+  ])
+  assert.deepEqual(
+    text.split('\n').filter((line) => line.startsWith('?')),
+    [
+      '? 3 checks could not be made: Kafka was not reached (--json names them)',
+      '? order-events: a title: its database was not reached [an-id]',
+      '? order-events: a title: Kafka was not reached [an-id]',
+    ],
+  )
+  assert.match(text, /\n0 right, 0 wrong, 5 could not check\n$/)
 })
 
 test('the page lists every id, and no other', () => {
