@@ -1,5 +1,6 @@
 // What a command works with: where it asks, how it shows, and whether it may write.
 import { once } from 'node:events'
+import { userInfo } from 'node:os'
 import { createInterface } from 'node:readline/promises'
 import { styleText } from 'node:util'
 import { secretOf } from '@inorder/storage/settings.ts'
@@ -53,7 +54,7 @@ export function contextOf(terminal: Terminal, options: CommonOptions): Context {
     .flat()
     .find((address) => address.startsWith('http:') && !isHere(address))
   if (token !== undefined && inClear) stderr.write(`warning: INORDER_TOKEN goes to ${inClear} in clear text\n`)
-  const operator = env.INORDER_OPERATOR || env.USER || env.LOGNAME || ''
+  const operator = env.INORDER_OPERATOR || env.USER || env.LOGNAME || userOfProcess()
   const json = options.json ?? false
   return {
     ask: askerOf(addresses, { token, operator }, signal),
@@ -84,5 +85,14 @@ export function contextOf(terminal: Terminal, options: CommonOptions): Context {
       return Buffer.concat(pieces).toString()
     },
     signal,
+  }
+}
+
+/** A container often has no USER, and may have a user without a name. */
+function userOfProcess(): string {
+  try {
+    return userInfo().username
+  } catch {
+    return `user ${process.getuid?.()}`
   }
 }

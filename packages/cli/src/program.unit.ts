@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { execFileSync } from 'node:child_process'
 import { mkdtempSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { tmpdir, userInfo } from 'node:os'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { type VerdictState, verdictStates } from '@inorder/contracts/timeline.ts'
@@ -182,6 +182,17 @@ test('what a create and an update send', async (t) => {
   assert.equal(second?.body, '{"orderId":"o-2","customerId":"c"}')
   assert.deepEqual([third?.body, third?.headers['if-match']], ['{"orderId":"-x","status":"paid"}', '"2"'])
   assert.deepEqual(JSON.parse(out), { order, version: 3, delivery: 'pending' })
+})
+
+test('the audit names INORDER_OPERATOR, else the user, also where no variable says who that is', async (t) => {
+  const services = await answering(t, () => ({ body: { items: [], next: null } }))
+  const named = async (env: NodeJS.ProcessEnv) => {
+    await inorder(['parked', '--service=cart'], { ...services.env, ...env })
+    return services.asked.at(-1)?.headers['x-operator']
+  }
+  assert.equal(await named({ INORDER_OPERATOR: 'ann', USER: 'bob' }), 'ann')
+  assert.equal(await named({ USER: 'bob' }), 'bob')
+  assert.equal(await named({ USER: '' }), userInfo().username)
 })
 
 test('the credential comes from the environment or a file, and goes to no other address', async (t) => {

@@ -8,6 +8,7 @@ import type { ConsoleConfig } from './config.ts'
 import { servicesOf } from './services.ts'
 
 const asked: string[] = []
+let operator: string | string[] | undefined
 const answers: Record<string, RequestListener> = {
   '/json': (_request, response) =>
     response.writeHead(200, { 'content-type': 'application/json; charset=utf-8', etag: '"3"' }).end('{"a":1}'),
@@ -22,6 +23,7 @@ const answers: Record<string, RequestListener> = {
 }
 const server = createServer((request, response) => {
   asked.push(`${request.method} ${request.url}`)
+  operator = request.headers['x-operator']
   answers[request.url ?? '']?.(request, response)
 })
 await once(server.listen(0, '127.0.0.1'), 'listening')
@@ -41,6 +43,13 @@ test('an answer is its status, its JSON or its text, and its ETag', async () => 
   assert.deepEqual(await services.ask({}, 'cart', '/json'), { ...answer, body: { a: 1 }, etag: '"3"' })
   assert.deepEqual(await services.ask({}, 'cart', '/problem'), { ...answer, status: 503, body: { title: 'away' } })
   assert.deepEqual(await services.ask({}, 'cart', '/text'), { ...answer, body: 'a 1' })
+})
+
+test('the service hears who asks, for its audit', async () => {
+  await services.ask({ operator: 'console, from 10.0.0.7' }, 'cart', '/json')
+  assert.equal(operator, 'console, from 10.0.0.7')
+  await services.ask({}, 'cart', '/json')
+  assert.equal(operator, undefined)
 })
 
 test('what is no answer is told, and why', async () => {

@@ -4,9 +4,11 @@ import type { ServiceName } from '@inorder/contracts/service-names.ts'
 import { boundedText } from '@inorder/storage/bounded-text.ts'
 import type { ConsoleConfig } from './config.ts'
 
-/** Of the request that came to the console: `request.headers` is one. */
+/** Of the request that came to the console; its headers are one, of which nobody is named. */
 export interface Asking {
   authorization?: string | undefined
+  /** For the audit, where nobody is asked who they are. */
+  operator?: string | undefined
 }
 
 /**
@@ -45,7 +47,7 @@ export function servicesOf(config: ConsoleConfig): Services {
     shipping: of(config.SHIPPING_URL),
   }
   return {
-    async ask({ authorization }, service, path, { method = 'GET', body, signal } = {}) {
+    async ask({ authorization, operator }, service, path, { method = 'GET', body, signal } = {}) {
       if (leadsElsewhere.test(path))
         return { reachable: true, status: 404, body: { title: 'No key is . or ..' }, etag: null }
       const { instances, eachMs } = services[service]
@@ -55,6 +57,7 @@ export function servicesOf(config: ConsoleConfig): Services {
         signal: signal ?? AbortSignal.timeout(eachMs),
         headers: {
           ...(authorization !== undefined && { authorization }),
+          ...(operator !== undefined && { 'x-operator': operator }),
           ...(body !== undefined && { 'content-type': 'application/json' }),
         },
         ...(body !== undefined && { body: JSON.stringify(body) }),

@@ -116,7 +116,10 @@ export const pages: FastifyPluginAsyncTypebox<PagesOptions> = async (app, option
     return pathOf('orders', key)
   }
 
-  const viewerOf = (request: FastifyRequest) => new Viewer(services, request.headers)
+  const viewerOf = (request: FastifyRequest, from = services) => {
+    const { authorization } = request.headers
+    return new Viewer(from, { authorization, operator: `console, from ${request.ip}` })
+  }
 
   /** All that a page shows is asked for at once: whoever waits for a service that is silent waits once. */
   async function look(
@@ -124,7 +127,7 @@ export const pages: FastifyPluginAsyncTypebox<PagesOptions> = async (app, option
     page: (asked: Asked) => Promise<Found>,
     { from = services, url = request.url, now = Date.now() } = {},
   ) {
-    const viewer = new Viewer(from, request.headers)
+    const viewer = viewerOf(request, from)
     const surroundings = surroundingsOf(viewer)
     const found = await page({ viewer, params: request.params as Asked['params'], query: queryIn(request), now })
     if ('redirect' in found) return found

@@ -10,6 +10,7 @@ import { pages } from './index.ts'
 /** The pages of services that know an order `o-1` of one item, for which they wait; a silent one never answers. */
 async function pagesOf(silent?: ServiceName) {
   const asked: string[] = []
+  const operators = new Set<string | undefined>()
   const bodies: Record<string, object> = {
     '/orders/o-1': {
       ...{ orderId: 'o-1', customerId: 'c-1', orderDate: '2026-11-23T14:20:19.000Z', status: 'new' },
@@ -22,7 +23,8 @@ async function pagesOf(silent?: ServiceName) {
   const app = fastify()
   await app.register(pages, {
     services: {
-      async ask(_caller, service, path): Promise<Answer> {
+      async ask({ operator }, service, path): Promise<Answer> {
+        operators.add(operator)
         asked.push(service + path)
         if (service === silent) return new Promise(() => {})
         await overTheNetwork()
@@ -32,7 +34,9 @@ async function pagesOf(silent?: ServiceName) {
     },
     stopping: new AbortController().signal,
   })
-  return { asked, get: (path: string) => app.inject(path) }
+  const post = (path: string, payload: string) =>
+    app.inject({ method: 'POST', url: path, payload, headers: { 'content-type': 'application/x-www-form-urlencoded' } })
+  return { asked, operators, get: (path: string) => app.inject(path), post }
 }
 const paths = ['/', '/orders/o-1', '/parked', '/parked/order', '/topics', '/audit']
 
@@ -48,6 +52,12 @@ test('a page asks each service a thing once', async () => {
       path,
     )
   }
+})
+
+test('where nobody signs in the audit hears that it was the console, and for which address', async () => {
+  const { operators, post } = await pagesOf()
+  assert.equal((await post('/do/redrive', 'service=order&key=o-1')).statusCode, 303)
+  assert.deepEqual([...operators], ['console, from 127.0.0.1'])
 })
 
 test('a service that is silent is waited for once, and the others are told of all the same', async () => {
