@@ -184,6 +184,20 @@ test('what a create and an update send', async (t) => {
   assert.deepEqual(JSON.parse(out), { order, version: 3, delivery: 'pending' })
 })
 
+test('of an event that cannot be read the first 200 bytes are shown as text, without what a terminal obeys', async (t) => {
+  const event = { event: 't/3/17', state: 'head', cause: 'undecodable', detail: 'no Avro', version: null, attempts: 1 }
+  let value = '\x1b[31mgarbage'
+  const services = await answering(t, ({ url }) => {
+    const one = { ...event, headers: [], decoded: null, bytes: Buffer.from(value).toString('base64') }
+    return { body: { key: 'o-1', appliedVersion: 1, effects: [], events: url.includes('/parked/') ? [one] : [event] } }
+  })
+  const shownOf = async () =>
+    (await inorder(['parked', '--service=order', 'o-1'], services.env)).out.match(/^ {2}event: .*$/m)?.[0]
+  assert.equal(await shownOf(), '  event: cannot be read; its 12 bytes: \\u{1b}[31mgarbage')
+  value = 'x'.repeat(300)
+  assert.equal(await shownOf(), `  event: cannot be read; its first 200 bytes of 300: ${'x'.repeat(200)}`)
+})
+
 test('the audit names INORDER_OPERATOR, else the user, also where no variable says who that is', async (t) => {
   const services = await answering(t, () => ({ body: { items: [], next: null } }))
   const named = async (env: NodeJS.ProcessEnv) => {

@@ -110,6 +110,8 @@ interface ParkedEvent {
   parkedAt: string
   attempts: number
   headers?: { name: string; value: string | null }[]
+  /** In base64; null: there is no value, or it may not be seen. */
+  bytes?: string | null
   decoded?: object | null
 }
 interface Effect {
@@ -189,9 +191,19 @@ function stateLines(state: State & { service: Service }, context: Context): stri
 }
 
 /** The record as it came. */
-const recordLines = ({ headers = [], decoded }: ParkedEvent): string[] => [
+const recordLines = ({ headers = [], decoded, bytes }: ParkedEvent): string[] => [
   ...headers.map(({ name, value }) => `  ${shown(name)}: ${shown(value ?? '')}`),
   ...(decoded === undefined
     ? []
-    : [`  event: ${decoded === null ? 'cannot be read' : shown(JSON.stringify(decoded))}`]),
+    : [`  event: ${decoded === null ? unreadable(bytes) : shown(JSON.stringify(decoded))}`]),
 ]
+
+const mostBytes = 200
+
+function unreadable(base64: string | null | undefined): string {
+  if (!base64) return 'cannot be read'
+  const bytes = Buffer.from(base64, 'base64')
+  const first =
+    bytes.length > mostBytes ? `its first ${mostBytes} bytes of ${bytes.length}` : `its ${count(bytes.length, 'byte')}`
+  return `cannot be read; ${first}: ${shown(bytes.subarray(0, mostBytes).toString())}`
+}
