@@ -198,6 +198,29 @@ test('of an event that cannot be read the first 200 bytes are shown as text, wit
   assert.equal(await shownOf(), `  event: cannot be read; its first 200 bytes of 300: ${'x'.repeat(200)}`)
 })
 
+test('a discard says what was done: an event given up, or versions skipped; a redrive of an effect, that it is tried', async (t) => {
+  let answer: object = {}
+  const services = await answering(t, ({ url }) =>
+    url.includes('/effects/') || url.includes('discard')
+      ? { body: { key: 'o-1', ...answer } }
+      : problem(404, 'nothing-parked'),
+  )
+  const out = async (...args: string[]) => (await inorder([...args, '--', 'o-1'], services.env)).out
+  const discard = ['discard', '--service=billing', '--event=t/3/17', '--reason=lost']
+  answer = { applied: 2, remaining: 0, skipped: [2, 3] }
+  assert.equal(
+    await out(...discard, '--skip-version'),
+    'billing: o-1 goes on without versions 2, 3; nothing was given up, 2 events applied, 0 still parked\n',
+  )
+  answer = { applied: 1, remaining: 0 }
+  assert.equal(await out(...discard), 'billing: given up for o-1; 1 event behind it applied, 0 still parked\n')
+  answer = { effects: [{ effect: 'e:0', kind: 'label', state: 'due', cause: null, detail: null }] }
+  assert.equal(
+    await out('redrive', '--service=shipping'),
+    'shipping: tried again now: the label. How it went: inorder why -- o-1\n',
+  )
+})
+
 test('the audit names INORDER_OPERATOR, else the user, also where no variable says who that is', async (t) => {
   const services = await answering(t, () => ({ body: { items: [], next: null } }))
   const named = async (env: NodeJS.ProcessEnv) => {

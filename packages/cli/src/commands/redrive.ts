@@ -1,5 +1,6 @@
 // What is held is tried again: of one order in every service, or all of a cause.
 import { type Kind, servicesWith } from '@inorder/contracts/needs.ts'
+import { quoted } from '@inorder/contracts/shell.ts'
 import { Option } from 'commander'
 import type { Service } from '../addresses.ts'
 import { part } from '../ask.ts'
@@ -102,7 +103,7 @@ async function ofOrder(context: Context, key: string, options: RedriveOptions): 
   const told = answers.flatMap((answer) => (answer.status === 'fulfilled' && answer.value ? [answer.value] : []))
   const failed = answers.find((answer) => answer.status === 'rejected')
   if (context.json) context.answer({ key, dryRun, done: told })
-  else context.print(...told.flatMap((one) => toldLines(one, dryRun)))
+  else context.print(...told.flatMap((one) => toldLines(one, key, dryRun, context)))
   if (failed) throw failed.reason
   if (told.length > 0) return told.some(isStillHeld) ? exitCodes.needsSomeone : exitCodes.done
   throw new Failure(`nothing of ${key} is parked, failing or set aside`, {
@@ -141,7 +142,7 @@ async function redriveOne(
 const isStillHeld = (told: Told): boolean =>
   told.what === 'events' ? told.body.remaining > 0 : told.what === 'set-aside' && told.body.totals.failed > 0
 
-function toldLines(told: Told, dryRun: boolean): string[] {
+function toldLines(told: Told, key: string, dryRun: boolean, { paste }: Context): string[] {
   const { service } = told
   if (told.what === 'events') {
     const { applied, remaining, stoppedAt, events = [] } = told.body
@@ -153,9 +154,13 @@ function toldLines(told: Told, dryRun: boolean): string[] {
     ]
   }
   if (told.what === 'effects') {
+    if (!dryRun) {
+      const kinds = told.body.effects.map(({ kind }) => `the ${shown(kind)}`).join(', then ')
+      return [`${service}: tried again now: ${kinds}. How it went: ${paste(`inorder why -- ${quoted(key)}`)}`]
+    }
     const rows = told.body.effects.map((e) => [e.kind, e.state, e.cause, e.effect, e.detail])
     return [
-      `${service}: ${dryRun ? 'would be tried' : 'tried'} again now, one after the other:`,
+      `${service}: would be tried again now, one after the other:`,
       ...table(['EFFECT OF', 'STATE', 'CAUSE', 'EFFECT', 'DETAIL'], rows),
     ]
   }

@@ -94,7 +94,10 @@ function lines(
   const done = `${service}: given up for ${shown(key)}`
   if (consequence !== undefined) return [done, `  ${shown(consequence)}`]
   if (effects) return [`${done}; ${count(effects.length, 'effect')} of it left to be done`]
-  const versions = skipped.length === 0 ? '' : `; versions skipped: ${skipped.join(', ')}`
-  const stopped = stoppedAt === undefined ? '' : `, stopped at ${shown(stoppedAt)}`
-  return [`${done}; ${count(applied, 'event')} behind it applied, ${remaining} still parked${stopped}${versions}`]
+  const stands = `${remaining} still parked${stoppedAt === undefined ? '' : `, stopped at ${shown(stoppedAt)}`}`
+  if (skipped.length > 0)
+    return [
+      `${service}: ${shown(key)} goes on without ${skipped.length === 1 ? 'version' : 'versions'} ${skipped.join(', ')}; nothing was given up, ${count(applied, 'event')} applied, ${stands}`,
+    ]
+  return [`${done}; ${count(applied, 'event')} behind it applied, ${stands}`]
 }

@@ -6,6 +6,7 @@ import type { ServiceName } from '@inorder/contracts/service-names.ts'
 import fastify from 'fastify'
 import { type Answer, deadlineMs } from '../services.ts'
 import { pages } from './index.ts'
+import { operations } from './operations.ts'
 
 /** The pages of services that know an order `o-1` of one item, for which they wait; a silent one never answers. */
 async function pagesOf(silent?: ServiceName) {
@@ -17,6 +18,7 @@ async function pagesOf(silent?: ServiceName) {
       ...{ items: [{ itemId: 'pen', quantity: 2, price: 1 }], totalAmount: 2, currency: 'USD' },
     },
     '/ops/keys/o-1': { appliedVersion: 1, appliedAt: null, events: [], effects: [] },
+    '/ops/parked/o-1': { key: 'o-1', appliedVersion: 1, events: [] },
     '/reservations/o-1': { status: 'backordered', lines: [{ itemId: 'pen', quantity: 2 }] },
     '/stock/pen': { available: 1, onHand: 1 },
   }
@@ -52,6 +54,24 @@ test('a page asks each service a thing once', async () => {
       path,
     )
   }
+})
+
+test('a redrive that could apply nothing says so; a discard is done all the same', async () => {
+  const { get } = await pagesOf()
+  const text = async (query: string) => (await get(`/parked/order/o-1?${query}`)).body
+  assert.match(await text('redriven=1&applied=0&remaining=2'), /Nothing could be applied: 2 still parked\./)
+  assert.match(await text('redriven=1&applied=1&remaining=0'), /Done: 1 applied/)
+  assert.match(await text('applied=0&remaining=2'), /Done: 0 applied/)
+  assert.match(
+    operations.redrive({ service: 'order', key: 'o-1' }).seen({ applied: 0, remaining: 2 }),
+    /redriven=1&applied=0&remaining=2$/,
+  )
+})
+
+test('an order without an id is the list of orders', async () => {
+  const { get } = await pagesOf()
+  const { statusCode, headers } = await get('/orders/')
+  assert.deepEqual([statusCode, headers.location], [303, '/orders'])
 })
 
 test('where nobody signs in the audit hears that it was the console, and for which address', async () => {

@@ -20,7 +20,7 @@ export interface Write {
 const given = (value: string | undefined) => value !== undefined && value !== ''
 
 export const operations: Record<Exclude<Operation, 'poison'>, (fields: Fields) => Write> = {
-  redrive: (of) => post(of, ['parked', key(of), 'redrive'], {}, toKey(of)),
+  redrive: (of) => post(of, ['parked', key(of), 'redrive'], {}, toKey(of, { redriven: 1 })),
   discard: (of) =>
     post(of, ['parked', key(of), 'discard'], { event: of.event, reason: of.reason, ...choicesIn(of) }, toKey(of)),
   'effect-redrive': (of) => post(of, ['effects', key(of), 'redrive'], {}, toKey(of)),
@@ -86,10 +86,12 @@ export function serviceOf({ service }: Fields): ServiceName {
 }
 
 /** What came of it, as numbers: a page says no text that stands in its address. */
-const toKey = (of: Fields) => (answer: unknown) => {
-  const { applied, remaining } = Object(answer) as { applied?: number; remaining?: number }
-  return `${pathOf('parked', serviceOf(of), key(of))}${queryOf({ applied, remaining })}`
-}
+const toKey =
+  (of: Fields, done: { redriven?: 1 } = {}) =>
+  (answer: unknown) => {
+    const { applied, remaining } = Object(answer) as { applied?: number; remaining?: number }
+    return `${pathOf('parked', serviceOf(of), key(of))}${queryOf({ ...done, applied, remaining })}`
+  }
 const toParked = () => '/parked'
 const toJob = (of: Fields) => (answer: unknown) =>
   pathOf('jobs', serviceOf(of), String(Object(answer).id ?? of.id ?? ''))

@@ -65,6 +65,8 @@ export const pagesOf = (poisons: boolean): Record<string, (asked: Asked) => Prom
   },
 
   '/orders/:orderId': async ({ viewer, params: { orderId = '' }, now }) => {
+    // Of /orders/.
+    if (orderId === '') return { redirect: '/orders' }
     const [timeline, inCart] = await Promise.all([
       timelineOf(viewer, orderId),
       viewer.get<Order>('cart', pathOf('orders', orderId)),
@@ -165,7 +167,10 @@ function consumerOf(params: Asked['params']): ServiceName {
 function outcome(query: Asked['query']): Html | false {
   const [applied, remaining] = [query('applied'), query('remaining')]
   if (!/^\d+$/.test(applied) || !/^\d+$/.test(remaining)) return false
-  return html`<p class="notice good" role="status">Done: ${applied} applied, ${remaining} still parked.</p>`
+  const isStill = query('redriven') === '1' && applied === '0'
+  return isStill
+    ? html`<p class="notice wait" role="status">Nothing could be applied: ${remaining} still parked.</p>`
+    : html`<p class="notice good" role="status">Done: ${applied} applied, ${remaining} still parked.</p>`
 }
 
 const newId = () => Math.random().toString(36).slice(2, 8)
