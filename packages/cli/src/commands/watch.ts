@@ -33,25 +33,41 @@ export function addWatch(add: Add): void {
     .option('--every <seconds>', 'how often to look (1; of all orders 2)', decimal(0.1, 3_600))
 }
 
-/** A line of JSON, or of text with its time. */
-function tell(context: Context, body: object, text: string): void {
-  const at = new Date(context.now()).toISOString()
-  context.print(context.json ? JSON.stringify({ at, ...body }) : `${at.slice(11, 23)}  ${shown(text)}`)
+/** A line of JSON, or of text with its time, and its day where that is another. */
+function tell(context: Context, body: object, text: string, at = new Date(context.now()).toISOString()): void {
+  const isToday = at.slice(0, 10) === new Date(context.now()).toISOString().slice(0, 10)
+  context.print(context.json ? JSON.stringify({ at, ...body }) : `${isToday ? at.slice(11, 23) : at}  ${shown(text)}`)
 }
 
 function oneOrder(context: Context, orderId: string): () => Promise<void> {
-  let before = new Map<string, string>()
+  let before: Map<string, string> | undefined
   return async () => {
-    const seen = factsOf(await timelineOf(context, orderId))
-    for (const [about, fact] of seen)
-      if (before.get(about) !== fact) tell(context, { about, fact }, `${about}: ${fact}`)
+    const timeline = await timelineOf(context, orderId)
+    const seen = factsOf(timeline)
+    const changed = [...seen].filter(([about, fact]) => (before ?? nothingYet).get(about) !== fact)
+    // At first these are no changes: each is as old as it is.
+    const times = before ? undefined : timesOf(timeline)
+    for (const [about, fact] of changed) tell(context, { about, fact }, `${about}: ${fact}`, times?.get(about))
     before = seen
   }
 }
 
+const unsent = 'not in Kafka yet'
+const nothingYet = new Map([[unsent, '0']])
+
+function timesOf({ versions, services }: Timeline): Map<string, string> {
+  const all = [
+    ...versions.map(({ version, appliedAt }) => [aboutVersion(version), appliedAt] as const),
+    ...Object.entries(services).map(([name, { appliedAt }]) => [name, appliedAt] as const),
+  ]
+  return new Map(all.filter((one): one is [string, string] => one[1] !== null))
+}
+
+const aboutVersion = (version: number) => `version ${version}`
+
 /** What a line is told of when it changes, by what it is about. */
 export function factsOf({ versions, services, outbox, verdict }: Timeline): Map<string, string> {
-  const facts = versions.map(({ version, status }): [string, string] => [`version ${version}`, status])
+  const facts = versions.map(({ version, status }): [string, string] => [aboutVersion(version), status])
   for (const [name, { reachable, appliedVersion, status, parked, effects }] of Object.entries(services)) {
     const toDo = effects.filter(({ state }) => state !== 'done').length
     const waits = [parked.length ? `, ${parked.length} parked` : '', toDo ? `, effects to be done: ${toDo}` : '']
@@ -59,7 +75,7 @@ export function factsOf({ versions, services, outbox, verdict }: Timeline): Map<
     const stands = status === null ? where : `${where}, ${status}`
     facts.push([name, reachable ? stands + waits.join('') : 'does not answer'])
   }
-  facts.push(['not in Kafka yet', String(outbox.length)], ['verdict', `${verdict.state}: ${verdict.sentence}`])
+  facts.push([unsent, String(outbox.length)], ['verdict', `${verdict.state}: ${verdict.sentence}`])
   return new Map(facts)
 }
 
