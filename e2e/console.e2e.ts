@@ -125,7 +125,7 @@ suite('the console in a browser', () => {
       await page.goto('/parked')
       return (await group.getByText('3 orders').count()) > 0
     })
-    await press('Dry run of all', group)
+    await press('Dry run of all in shipping', group)
     await page.getByText('dry run: nothing is changed').waitFor()
     await page.getByText('3 of 3 tried').waitFor()
     assert.equal(await page.locator('main progress').getAttribute('value'), '3')

@@ -117,7 +117,7 @@ test('what comes back by itself is listed apart, and needs nobody: exit code 0',
   assert.equal(carrier.code, 0)
   assert.match(
     carrier.out,
-    /needs nobody:\n {2}billing: 1 order waits for an effect.*status-503.*\nNothing needs someone\.\n$/s,
+    /needs nobody:\n {2}billing, shipping: 1 order waits for an effect.*status-503.*\nNothing needs someone\.\n$/s,
   )
   const token = await inorder(['status'], (await failing('status-401')).env)
   assert.equal(token.code, 2)
@@ -218,6 +218,24 @@ test('a discard says what was done: an event given up, or versions skipped; a re
   assert.equal(
     await out('redrive', '--service=shipping'),
     'shipping: tried again now: the label. How it went: inorder why -- o-1\n',
+  )
+})
+
+test('what the same fault holds up in several services is one line for a person, and one of each service for a program', async (t) => {
+  const group = { cause: 'undecodable', detail: 'no Avro', count: 1, oldest: '2026-11-23T14:20:19.000Z' }
+  const services = await answering(t, ({ url }) => ({
+    body: { items: url.includes('/parked/groups') ? [group] : [], next: null },
+  }))
+  const { code, out } = await inorder(['status'], services.env)
+  assert.deepEqual([code, out.match(/no Avro/g)?.length], [2, 1])
+  assert.match(
+    out,
+    /^1 thing needs someone:\n {2}order, inventory, billing, shipping: 1 order is parked: undecodable: no Avro, since .*\n {6}inorder parked --what=events --cause=undecodable$/m,
+  )
+  const { needs } = JSON.parse((await inorder(['status', '--json'], services.env)).out)
+  assert.deepEqual(
+    needs.map(({ service }: { service: string }) => service),
+    ['order', 'inventory', 'billing', 'shipping'],
   )
 })
 

@@ -97,6 +97,11 @@ export function needsOf(standings: readonly Standing[]): Need[] {
     .sort((a, b) => (a.since ?? '').localeCompare(b.since ?? ''))
 }
 
+/** What is the same in several services (a record that none can read), to be told once. */
+export const together = (needs: readonly Need[]): Need[][] => [
+  ...Map.groupBy(needs, ({ tone, cause, what, detail }) => JSON.stringify([tone, cause, what, detail])).values(),
+]
+
 /** Whether it comes back by itself nobody knows. */
 function ofService(service: ServiceName, reachable: boolean, missing: readonly string[]): Need {
   const about = { service, about: 'service', tone: 'held', since: null } as const

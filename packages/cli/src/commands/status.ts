@@ -1,5 +1,5 @@
 // Whether anything needs someone: every service at a glance, and then what waits for a person, the oldest first.
-import { type Group, type Kind, type Need, needsOf, type Standing } from '@inorder/contracts/needs.ts'
+import { type Group, type Kind, type Need, needsOf, type Standing, together } from '@inorder/contracts/needs.ts'
 import { quoted } from '@inorder/contracts/shell.ts'
 import { consumers, type Service, services } from '../addresses.ts'
 import { NoAnswer } from '../ask.ts'
@@ -19,9 +19,9 @@ interface ServiceStatus extends Standing {
   jobs: Job[]
 }
 
-/** One thing that a person has to see to. */
+/** One thing that a person has to see to; where the same is wrong in several services it is one. */
 interface Task {
-  service: Service
+  services: Service[]
   sentence: string
   since: string | null
   command: string
@@ -38,7 +38,8 @@ export function addStatus(add: Add): void {
         throw new Failure(statuses[0]!.missing.join(), { advice: ['No other service answers either. npm start?'] })
       const needs = tasksIn(statuses)
       const waits = tasksIn(statuses, 'waiting')
-      if (context.json) context.answer({ at: new Date(context.now()).toISOString(), needs, waits, services: statuses })
+      const at = new Date(context.now()).toISOString()
+      if (context.json) context.answer({ at, needs: ofServices(needs), waits: ofServices(waits), services: statuses })
       else context.print(...statusLines(statuses, needs, waits, context))
       return needs.length > 0 ? exitCodes.needsSomeone : exitCodes.done
     },
@@ -82,21 +83,28 @@ async function missingOf({ ask }: Context, service: Service): Promise<string[]> 
   }
 }
 
+/** For a program: one of each service. */
+const ofServices = (tasks: readonly Task[]) =>
+  tasks.flatMap(({ services, ...task }) => services.map((service) => ({ service, ...task })))
+
 /** What needs someone, or what comes back by itself. */
 export const tasksIn = (statuses: readonly ServiceStatus[], tone: Need['tone'] = 'held'): Task[] =>
-  needsOf(statuses)
-    .filter((need) => need.tone === tone)
-    .map((need) => {
-      const { service, about, cause, what, detail, since } = need
-      const isOfGroup = about !== 'service' && about !== 'job'
-      const said = cause === 'service-unreachable' ? [] : isOfGroup ? [what, cause] : [what]
-      return { service, sentence: [...said, detail].filter(Boolean).join(': '), since, command: commandFor(need) }
-    })
+  together(needsOf(statuses).filter((need) => need.tone === tone)).map((same) => {
+    const [need] = same as [Need]
+    const { about, cause, what, detail, since } = need
+    const services = same.map(({ service }) => service)
+    const isOfGroup = about !== 'service' && about !== 'job'
+    const said = cause === 'service-unreachable' ? [] : isOfGroup ? [what, cause] : [what]
+    const sentence = [...said, detail].filter(Boolean).join(': ')
+    return { services, sentence, since, command: commandFor(need, services) }
+  })
 
-function commandFor({ service, about, cause, job }: Need): string {
+function commandFor({ about, cause, job }: Need, services: readonly Service[]): string {
+  const [service, ...others] = services
   if (about === 'service') return 'inorder doctor'
-  if (about === 'job') return `inorder jobs ${job} --service=${service}`
-  return `inorder parked --service=${service} --what=${about} --cause=${quoted(cause)}`
+  const isOne = others.length === 0
+  if (about === 'job') return isOne ? `inorder jobs ${job} --service=${service}` : 'inorder jobs'
+  return `inorder parked ${isOne ? `--service=${service} ` : ''}--what=${about} --cause=${quoted(cause)}`
 }
 
 function statusLines(
@@ -120,8 +128,8 @@ function statusLines(
     jobs.filter(({ state }) => state === 'running').length,
   ])
   const head = ['SERVICE', 'READY', 'LAG', 'HELD', 'EFFECTS', 'FAILING', 'SET ASIDE', 'PAUSES', 'JOBS']
-  const lines = ({ service, sentence, since, command }: Task) => [
-    `  ${service}: ${shown(sentence)}${since === null ? '' : `, since ${when(since, now)}`}`,
+  const lines = ({ services, sentence, since, command }: Task) => [
+    `  ${services.join(', ')}: ${shown(sentence)}${since === null ? '' : `, since ${when(since, now)}`}`,
     `      ${context.paste(command)}`,
   ]
   const pauses = statuses.flatMap(({ service, pauses }) => pauses.map((pause) => ({ service, ...pause })))

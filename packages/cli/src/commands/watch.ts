@@ -94,7 +94,7 @@ function allOrders(context: Context): () => Promise<void> {
     const rate = perSecond === null ? '' : `${perSecond.toFixed(perSecond < 10 ? 1 : 0)} events/s  `
     tell(context, { perSecond, lags }, `${rate}lag: ${lagText.join(', ')}`)
     const needs = tasksIn(await Promise.all(services.map((service) => statusOf(context, service))))
-    const now = new Set(needs.map(({ service, sentence }) => `${service}: ${sentence}`))
+    const now = new Set(needs.map(({ services, sentence }) => `${services.join(', ')}: ${sentence}`))
     for (const need of now.difference(known)) tell(context, { needsSomeone: need }, `needs someone: ${need}`)
     for (const need of known.difference(now)) tell(context, { over: need }, `over: ${need}`)
     known = now

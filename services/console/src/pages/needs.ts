@@ -8,6 +8,7 @@ import {
   needsOf as needsOfEach,
   type Standing,
   sinceOfEffect,
+  together,
 } from '@inorder/contracts/needs.ts'
 import { pathOf, queryOf } from '@inorder/contracts/paths.ts'
 import { consumers, type ServiceName, serviceNames, withEffects } from '@inorder/contracts/service-names.ts'
@@ -69,16 +70,11 @@ function healthOf(service: ServiceName, answer: Answer): Health {
 /** `places`: where it stands so, and the page of it there, if there is one. */
 export type Need = Omit<NeedOfOne, 'service'> & { places: { service: ServiceName; href: string | undefined }[] }
 
-/** What is the same in several services (a record that none can read) is told once. */
-export function needsOf(trouble: Trouble): Need[] {
-  const byWhat = Map.groupBy(needsOfEach(standingsIn(trouble)), ({ tone, cause, what, detail }) =>
-    JSON.stringify([tone, cause, what, detail]),
-  )
-  return [...byWhat.values()].map((needs) => ({
+export const needsOf = (trouble: Trouble): Need[] =>
+  together(needsOfEach(standingsIn(trouble))).map((needs) => ({
     ...needs[0]!,
     places: needs.map((need) => ({ service: need.service, href: hrefOf(need) })),
   }))
-}
 
 function standingsIn({ groups, effects, failing, setAside, held, jobs, health }: Trouble): Standing[] {
   const all: Group[] = [

@@ -292,6 +292,15 @@ test('a service that does not answer leads to the doctor and the runbook, and no
   assert.doesNotMatch(text, /href="\/"/)
 })
 
+test('what holds orders up for the same reason in several services is one card, with a redrive in each', () => {
+  const groups = listOf(group, { ...group, service: 'billing' as const, count: 2 }, { ...group, cause: 'constraint' })
+  const { text } = parked({ ...trouble, groups }, now)
+  const [both = '', one = '', ...others] = text.match(/<article.*?<\/article>/gs) ?? []
+  assert.equal(others.length, 0)
+  assert.match(both, /order: 1 order<.*billing: 2 orders<.*>Redrive all in order<.*>Redrive all in billing</s)
+  assert.match(one, />Redrive all</)
+})
+
 test('a redrive of all is offered for what it can help, and not for gaps', () => {
   const buttons = (cause: string) =>
     [...parked({ ...trouble, groups: listOf({ ...group, cause }) }, now).text.matchAll(/action="\/do\/job-begin"/g)]

@@ -31,9 +31,7 @@ export const parked = ({ groups, effects, failing, setAside, held, jobs }: Parke
 ${silent(groups)}${
   groups.items.length === 0
     ? none(groups, 'Nothing is parked')
-    : html`<div class="cards">${groups.items
-        .toSorted((a, b) => a.oldest.localeCompare(b.oldest))
-        .map((group, n) => groupCard(group, n, now))}</div>`
+    : html`<div class="cards">${sameGroups(groups.items).map((group, n) => groupCard(group, n, now))}</div>`
 }</section>
 <section id="effects" aria-labelledby="effects-head"><h2 id="effects-head">Slow effects that do not come through</h2>
 ${silent(effects)}${
@@ -104,13 +102,31 @@ const more = ({ more }: Lists<unknown>) =>
 /** Causes that a redrive cannot take away. */
 const helpless = ['paused', 'gap']
 
-const groupCard = ({ service, cause, detail, count, oldest }: Of<ParkedGroup>, n: number, now: number): Html => html`
+/** The oldest first; what is the same in several services (a record that none can read) together. */
+const sameGroups = (groups: Of<ParkedGroup>[]): Of<ParkedGroup>[][] =>
+  [...Map.groupBy(groups, ({ cause, detail }) => JSON.stringify([cause, detail])).values()].sort((a, b) =>
+    oldestOf(a).localeCompare(oldestOf(b)),
+  )
+
+const oldestOf = (groups: Of<ParkedGroup>[]): string => groups.map(({ oldest }) => oldest).sort()[0]!
+
+function groupCard(groups: Of<ParkedGroup>[], n: number, now: number): Html {
+  const { cause, detail } = groups[0]!
+  const isOne = groups.length === 1
+  return html`
 <article class="card" aria-labelledby="group-${n}">
-<h3 id="group-${n}"><a href="${pathOf('parked', service)}${queryOf({ cause })}">${service}: ${counted(count, 'order')}</a> ${badge(cause === 'paused' ? 'wait' : 'bad', cause)}</h3>
-<p class="detail">${detail}</p><p class="since">oldest ${when(oldest, now)}</p>
+<h3 id="group-${n}">${groups.map(({ service, count }, at) => html`${at > 0 && ', '}<a href="${pathOf('parked', service)}${queryOf({ cause })}">${service}: ${counted(count, 'order')}</a>`)} ${badge(cause === 'paused' ? 'wait' : 'bad', cause)}</h3>
+<p class="detail">${detail}</p><p class="since">oldest ${when(oldestOf(groups), now)}</p>
 ${cause === 'gap' && html`<p class="none">A redrive cannot bring a version that never came: what can be done stands with each order.</p>`}
-${!helpless.includes(cause) && html`<div class="acts">${act('job-begin', { service, cause, detail, dryRun: 'yes' }, 'Dry run of all')} ${act('job-begin', { service, cause, detail }, 'Redrive all', { canary: true })}</div>`}
+${
+  !helpless.includes(cause) &&
+  groups.map(({ service }) => {
+    const named = (text: string) => (isOne ? text : `${text} in ${service}`)
+    return html`<div class="acts">${act('job-begin', { service, cause, detail, dryRun: 'yes' }, named('Dry run of all'))} ${act('job-begin', { service, cause, detail }, named('Redrive all'), { canary: true })}</div>`
+  })
+}
 </article>`
+}
 
 export const jobTable = (jobs: Of<Job>[], now: number): Html =>
   jobs.length === 0
