@@ -125,7 +125,7 @@ suite('the console in a browser', () => {
       await page.goto('/parked')
       return (await group.getByText('3 orders').count()) > 0
     })
-    await press('Dry run of all in shipping', group)
+    await press('shipping: Dry run of all', group)
     await page.getByText('dry run: nothing is changed').waitFor()
     await page.getByText('3 of 3 tried').waitFor()
     assert.equal(await page.locator('main progress').getAttribute('value'), '3')
@@ -223,7 +223,7 @@ suite('the console in a browser', () => {
     await on.goto('/parked/order/job-1')
     await on.getByLabel('API key or token').fill('ino_reader')
     await on.getByRole('button', { name: 'Sign in' }).click()
-    await on.getByRole('heading', { name: 'job-1 in order' }).waitFor()
+    await on.getByRole('heading', { name: 'job-1 in the order service' }).waitFor()
     await on.getByText('does not have the scope operate').waitFor()
     assert.deepEqual(await on.getByRole('main').getByRole('button').allTextContents(), [])
     assert.equal(await on.getByRole('link', { name: 'Try it' }).count(), 0)

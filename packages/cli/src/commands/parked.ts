@@ -168,7 +168,14 @@ function stateLines(state: State & { service: Service }, context: Context): stri
       ? []
       : table(
           ['STATE', 'VERSION', 'CAUSE', 'PARKED', 'ATTEMPTS', 'EVENT'],
-          events.map((e) => [e.state, e.version, e.cause, when(e.parkedAt, now), e.attempts, e.event]),
+          events.map((e) => [
+            e.state,
+            e.version,
+            e.cause === e.state ? null : e.cause,
+            when(e.parkedAt, now),
+            e.attempts,
+            e.event,
+          ]),
         )),
     ...(head ? [`  detail: ${shown(head.detail)}`, ...recordLines(head)] : []),
     ...(effects.length === 0

@@ -48,7 +48,7 @@ export function addRedrive(add: Add): void {
       if (key !== undefined) return ofOrder(context, key, options)
       if (service === undefined || !servicesWith[what].includes(service))
         throw new Failure(`in which service? --service=${servicesWith[what].join(' or ')}`)
-      if (!options.dryRun) await context.mayWrite(`redrive in ${service}`, service)
+      if (!options.dryRun) await context.mayWrite(`redrive in the ${service} service`, service)
       if (what === 'events') return asJob(context, service, options)
       if (cause === undefined) throw new Failure(`of ${what}, name the cause: --cause`)
       return ofCause(context, service, what, cause, options.dryRun ?? false)

@@ -32,7 +32,7 @@ export function addResolve(add: Add): void {
       if (!servicesWith[what].includes(service)) throw new Failure(`${service} has no ${what}: name another service`)
       if ((skipVersion || dropWaiting) && what !== 'events')
         throw new Failure('--skip-version and --drop-waiting are for events')
-      await context.mayWrite(`discard ${shown(event)} of ${shown(key)} in ${service}`, service)
+      await context.mayWrite(`discard ${shown(event)} of ${shown(key)} in the ${service} service`, service)
       const path = what === 'events' ? 'parked' : what
       const body = what === 'effects' ? { effect: event, reason } : { event, reason, skipVersion, dropWaiting }
       const call = { method: 'POST' as const, body, deadlineMs }

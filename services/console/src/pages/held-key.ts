@@ -24,7 +24,7 @@ export function heldKey({ service, key, parked, effects, foreseen }: HeldKey, no
   const isOrder = !key.startsWith('@')
   const hasHead = parked?.events.some(({ state }) => state === 'head') ?? false
   return html`
-<p class="lead">${isOrder ? html`<a href="${pathOf('orders', key)}">${key}</a>: its way through all services.` : 'A record that belongs to no order: only a discard removes it.'} ${parked && isOrder && `Applied in ${service}: version ${parked.appliedVersion}.`}</p>
+<p class="lead">${isOrder ? html`<a href="${pathOf('orders', key)}">${key}</a>: its way through all services.` : 'A record that belongs to no order: only a discard removes it.'} ${parked && isOrder && `Applied in the ${service} service: version ${parked.appliedVersion}.`}</p>
 ${foreseen && dryRun(foreseen)}
 <section aria-labelledby="events-head"><h2 id="events-head">Parked events</h2>
 ${
@@ -42,7 +42,7 @@ ${effects.length > 0 && html`<section aria-labelledby="effects-head"><h2 id="eff
     const discards = state === 'head' || state === 'conflict'
     const fields = { service, key, event }
     return html`<article class="card ${state === 'head' && 'bad'}" aria-labelledby="event-${n}">
-<h3 id="event-${n}">${version === null ? 'version not known' : `version ${version}`} ${badge(state === 'head' ? 'bad' : 'wait', state)} ${badge('plain', cause)}</h3>
+<h3 id="event-${n}">${version === null ? 'version not known' : `version ${version}`} ${badge(state === 'head' ? 'bad' : 'wait', state)} ${cause !== state && badge('plain', cause)}</h3>
 <p class="detail">${detail}</p>
 <dl class="facts"><dt>Parked</dt><dd>${when(parkedAt, now)}</dd><dt>In Kafka since</dt><dd>${when(timestamp ?? null, now)}</dd><dt>Tried</dt><dd>${counted(attempts, 'time')}</dd><dt>Event</dt><dd><code>${event}</code></dd></dl>
 <details id="payload-${n}" ${state === 'head' && html`open`}><summary>Payload and headers</summary>${payload(record)}</details>

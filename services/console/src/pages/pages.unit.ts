@@ -248,6 +248,7 @@ test('a gap offers to go on without the missing versions, or to drop the event t
   const head = page('head', 'waiting')
   assert.match(head, /do\/redrive.*do\/discard.*type="checkbox" name="skipVersion"/s)
   assert.doesNotMatch(head, /dropWaiting/)
+  assert.match(head, /Applied in the order service: version 1\./)
 })
 
 test('what is empty says so of the services alone that have answered', () => {
@@ -297,7 +298,7 @@ test('what holds orders up for the same reason in several services is one card, 
   const { text } = parked({ ...trouble, groups }, now)
   const [both = '', one = '', ...others] = text.match(/<article.*?<\/article>/gs) ?? []
   assert.equal(others.length, 0)
-  assert.match(both, /order: 1 order<.*billing: 2 orders<.*>Redrive all in order<.*>Redrive all in billing</s)
+  assert.match(both, /order: 1 order<.*billing: 2 orders<.*>order: Redrive all<.*>billing: Redrive all</s)
   assert.match(one, />Redrive all</)
 })
 

@@ -121,7 +121,7 @@ ${cause === 'gap' && html`<p class="none">A redrive cannot bring a version that 
 ${
   !helpless.includes(cause) &&
   groups.map(({ service }) => {
-    const named = (text: string) => (isOne ? text : `${text} in ${service}`)
+    const named = (text: string) => (isOne ? text : `${service}: ${text}`)
     return html`<div class="acts">${act('job-begin', { service, cause, detail, dryRun: 'yes' }, named('Dry run of all'))} ${act('job-begin', { service, cause, detail }, named('Redrive all'), { canary: true })}</div>`
   })
 }
@@ -163,7 +163,7 @@ ${
   list.items.length === 0
     ? nothing('Nothing is parked.')
     : table(
-        `Orders that ${service} holds up`,
+        `Orders that the ${service} service holds up`,
         ['order', 'cause', 'events', 'since', 'held up by'],
         list.items.map(({ key, cause, count, since, event }) => [
           html`<a href="${pathOf('parked', service, key)}">${key}</a>`,

@@ -94,7 +94,7 @@ export const pagesOf = (poisons: boolean): Record<string, (asked: Asked) => Prom
     const service = consumerOf(params)
     const [cause, after] = [query('cause'), query('after')]
     const answer = await viewer.ask(service, `/ops/parked${queryOf({ limit: 100, cause, after })}`)
-    const title = `Parked in ${service}`
+    const title = `Parked in the ${service} service`
     if (!answer.reachable || answer.status !== 200) return refused(title, answer, service)
     return { page: { title, main: parkedKeys(service, cause, after, answer.body as List<ParkedKey>, now) } }
   },
@@ -102,7 +102,7 @@ export const pagesOf = (poisons: boolean): Record<string, (asked: Asked) => Prom
   '/parked/:service/:key': async ({ viewer, params, query, now }) => {
     const service = consumerOf(params)
     const { key = '' } = params
-    const title = `${key} in ${service}`
+    const title = `${key} in the ${service} service`
     const path = pathOf('ops', 'parked', key)
     // It changes nothing, so that its address can be shared like any other.
     const asIfRedriven =
@@ -132,7 +132,7 @@ export const pagesOf = (poisons: boolean): Record<string, (asked: Asked) => Prom
   '/jobs/:service/:id': async ({ viewer, params, now }) => {
     const service = consumerOf(params)
     const { id = '' } = params
-    const title = `Job ${id} of ${service}`
+    const title = `Job ${id} of the ${service} service`
     const answer = await viewer.ask(service, pathOf('ops', 'jobs', id))
     if (!answer.reachable || answer.status !== 200) return refused(title, answer, service)
     return { page: { title, main: job({ ...(answer.body as Job), service }, now), everyMs: often } }
