@@ -15,7 +15,7 @@ import {
   writeFileSync,
 } from 'node:fs'
 import { constants } from 'node:os'
-import { dirname, join } from 'node:path'
+import { dirname, join, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
 const root = join(dirname(fileURLToPath(import.meta.url)), '..')
@@ -78,6 +78,11 @@ function brought() {
 
 async function installPackages() {
   if (isInstalled()) return
+  const starter = runningStarter()
+  if (starter !== undefined)
+    throw new Failure(
+      `the packages are others than package-lock.json names, and the stack that runs (process ${starter}) uses them: stop it first, and they are installed`,
+    )
   const release = await takeLock()
   try {
     if (stopSignal || isInstalled()) return
@@ -117,6 +122,18 @@ function isInstalled() {
     if (!there || there.version !== version || there.link !== link) return false
   }
   return isNewEnough() || brought() !== undefined
+}
+
+/** `npm ci` removes node_modules, also under a stack of this clone that runs. Undefined: none does. */
+function runningStarter() {
+  try {
+    const file = resolve(root, process.env.INORDER_DATA || '.local', 'stack.json')
+    const { starter } = JSON.parse(readFileSync(file, 'utf8'))
+    return isGone(starter) ? undefined : starter
+  } catch {
+    // There is none, or what a power cut has left of one.
+    return undefined
+  }
 }
 
 function packagesOf(file) {
@@ -169,9 +186,12 @@ function removeIfDead(path, aside) {
 }
 
 function isDead(path) {
-  if (Date.now() - statSync(path).mtimeMs > 15_000) return true
+  return Date.now() - statSync(path).mtimeMs > 15_000 || isGone(Number(readFileSync(path, 'utf8')))
+}
+
+function isGone(pid) {
   try {
-    process.kill(Number(readFileSync(path, 'utf8')), 0)
+    process.kill(pid, 0)
     return false
   } catch (error) {
     if (error.code === 'EPERM') return false
