@@ -86,7 +86,9 @@ function patientOf(named: string[]): Patient {
   }
 }
 
-const serviceOf = (process: string) => process.replace(/-\d+$/, '')
+function serviceOf(process: string): string {
+  return process.replace(/-\d+$/, '')
+}
 
 /** Those that CART_URL and the like name, else those of the stack. `isElsewhere`: the settings are those of a service alone. */
 function processesOf(env: NodeJS.ProcessEnv, data: string, isElsewhere: boolean): PatientProcess[] {
