@@ -1,7 +1,5 @@
-// Suites that share a stack of all services, two of each: the campaign counts everything that is there, so it comes first;
-// the last fills the tables, and is hard on its Kafka. The one before the last two parks records on purpose, and leaves them.
-import './campaign.e2e.ts'
-import './instances.e2e.ts'
+// Suites that share a stack of all services: the first looks that nothing is parked, the last but two parks records on
+// purpose and leaves them, and the last fills the tables and is hard on its Kafka.
 import './api.e2e.ts'
 import './cli.e2e.ts'
 import './services.e2e.ts'

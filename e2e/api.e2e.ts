@@ -7,6 +7,8 @@ import { before, suite, test } from 'node:test'
 import type { Stack } from '@inorder/testing/stack.ts'
 import { until } from '@inorder/testing/until.ts'
 import { createConfig, lintFromString } from '@redocly/openapi-core'
+import { asyncApiProblems } from './asyncapi.ts'
+import { traced } from './collector.ts'
 import { typeErrors } from './generated-client.ts'
 import { send } from './http.ts'
 import { exampleRequests, type OpenApi, openApiOf, operationsOf } from './openapi.ts'
@@ -27,7 +29,8 @@ suite('the APIs as their OpenAPI has them', () => {
   let stack: Stack
   const documents = new Map<string, OpenApi>()
   before(async () => {
-    stack = await sharedStack({})
+    // services.e2e.ts, which shares it, looks for them.
+    stack = await sharedStack({ env: await traced() })
     for (const name of [...services, 'console', ...sandboxes]) documents.set(name, await openApiOf(stack, name))
   })
 
@@ -56,6 +59,17 @@ suite('the APIs as their OpenAPI has them', () => {
       assert.deepEqual(found, [], service)
     }
   })
+
+  // asyncapi.unit.ts has another validator look at it in each run.
+  if (isLong)
+    test('AsyncAPI’s own parser finds nothing to say about the events, and something about others', async () => {
+      const document = (await send(`${stack.url('cart')}/asyncapi.json`)).text
+      // That there is a 3.1 is no fault of ours: more tools read 3.0.
+      const found = async (text: string) =>
+        (await asyncApiProblems(text)).filter((problem) => !problem.startsWith('asyncapi-latest-version'))
+      assert.deepEqual(await found(document), [])
+      assert.notDeepEqual(await found(document.replace('"send"', '"shout"')), [])
+    })
 
   test('every example can be sent as it is', async () => {
     for (const [service, document] of documents) {

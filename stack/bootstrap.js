@@ -129,11 +129,16 @@ function runningStarter() {
   try {
     const file = resolve(root, process.env.INORDER_DATA || '.local', 'stack.json')
     const { starter } = JSON.parse(readFileSync(file, 'utf8'))
-    return isGone(starter) ? undefined : starter
+    return isGone(starter) || isAnother(starter) ? undefined : starter
   } catch {
     // There is none, or what a power cut has left of one.
     return undefined
   }
+}
+
+/** A number that was the starter's is another process's by now. Not known where there is no /proc. */
+function isAnother(pid) {
+  return existsSync('/proc/self') && !readFileSync(`/proc/${pid}/cmdline`, 'utf8').includes('stack/src/start.ts')
 }
 
 function packagesOf(file) {

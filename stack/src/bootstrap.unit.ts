@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { spawnSync } from 'node:child_process'
+import { spawn, spawnSync } from 'node:child_process'
 import { copyFileSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -27,10 +27,22 @@ test('packages are not installed under a stack of this clone that runs', () => {
     const options = { encoding: 'utf8', env: { PATH: root } } as const
     return spawnSync(process.execPath, [join(root, 'stack/bootstrap.js'), 'x.ts'], options).stderr
   }
-  assert.equal(
-    stderrWhile(process.pid),
-    `the packages are others than package-lock.json names, and the stack that runs (process ${process.pid}) uses them: stop it first, and they are installed\n`,
-  )
-  assert.match(stderrWhile(spawnSync('true').pid), /^npm cannot be run/, 'one that was killed is in nobody’s way')
+  const starter = spawn(process.execPath, ['-e', 'setInterval(() => {}, 1000)', 'stack/src/start.ts'], {
+    stdio: 'ignore',
+  })
+  try {
+    assert.equal(
+      stderrWhile(starter.pid!),
+      `the packages are others than package-lock.json names, and the stack that runs (process ${starter.pid}) uses them: stop it first, and they are installed\n`,
+    )
+  } finally {
+    starter.kill()
+  }
+  for (const pid of [spawnSync('true').pid, process.pid])
+    assert.match(
+      stderrWhile(pid),
+      /^npm cannot be run/,
+      'one that was killed is in nobody’s way, also where its number is used',
+    )
   rmSync(root, { recursive: true })
 })

@@ -32,7 +32,7 @@ try {
   await tier('int', { concurrency: 4, timeout: 120_000, processes: 30 }, withParts)
   // Code broken by hand, on which a test must fail. Minutes of both processors: `npm test -- mutants`.
   if (words.length > 0) await tier('mutants', { concurrency: 2, timeout: 240_000 }, withParts)
-  await tier('e2e', { concurrency: 3, timeout: 300_000 })
+  await tier('e2e', { concurrency: 2, timeout: 300_000 })
   if (words.length > 0 && total.passed + total.failed === 0) fail(`no test file's path contains ${words.join(' or ')}`)
   if (stopped.signal.aborted) fail('the run was stopped')
 } catch (error) {

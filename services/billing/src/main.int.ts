@@ -145,7 +145,8 @@ test('a decline is an answer: nothing is parked, and the next status that is to 
   assert.deepEqual(await done(retried), ['charges declined', 'charges done'])
   assert.deepEqual(await done(cancelled), ['charges declined'])
   assert.deepEqual(await ledger(cancelled), [])
-  assert.deepEqual(await json('/ops/parked'), { items: [], next: null })
+  // Other tests write to the topic as well.
+  for (const orderId of [retried, cancelled]) assert.equal((await billing.get(`/ops/parked/${orderId}`)).status, 404)
 })
 
 test('the gateway is away: the charge is done when it is back, and what was cancelled meanwhile is refunded', async () => {
@@ -242,7 +243,8 @@ test('an answer that is no decision is tried again and parked after 10 minutes: 
   await parkedAfter(parked.attempts)
   const discarded = await post(`${billing.url}${path}/discard`, { effect: refund?.effect, reason: 'paid back by hand' })
   assert.deepEqual([discarded.status, await discarded.json()], [200, { key: orderId, effects: [] }])
-  assert.deepEqual(await json('/ops/effects'), { items: [], next: null })
+  const { items } = await json<{ items: { key: string }[] }>('/ops/effects')
+  assert.ok(items.every(({ key }) => key !== orderId))
   assert.equal((await post(`${billing.url}${path}/redrive`)).status, 404)
 })
 
