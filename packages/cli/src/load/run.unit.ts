@@ -11,8 +11,9 @@ test('at a rate a stall counts for every request that was due in it, not only fo
     if (n === 10) await pause(300)
     return 201
   }
-  const { sent, latency } = await runLoad(send, { rate: 200, seconds: 0.5, clients: 1 }, never)
-  assert.equal(sent, 100)
+  const { sent, notSent, latency } = await runLoad(send, { rate: 200, seconds: 0.5, clients: 1 }, never)
+  // On a slow machine the end comes before the last of them, which count all the same.
+  assert.equal(sent + notSent, 100)
   // 60 of 100 were due while the only client waited, for 300 ms down to none: the 50th of all waited for 50, the 90th for 250.
   assert.ok(latency.p50 > 25 && latency.p90 > 200, `median ${latency.p50}, 90 % ${latency.p90}`)
   assert.ok(latency.max >= 295, `longest ${latency.max}`)
