@@ -46,15 +46,17 @@ export function part(text: string): string {
 export function askerOf(addresses: Addresses, caller: Caller, signal: AbortSignal): Ask {
   const known = new Map(Object.entries(addresses).map(([where, all]) => [where, new Instances(all)]))
   return async <Body>(where: Where, path: string, call: Call = {}) => {
+    const { method = 'GET' } = call
     const end = performance.now() + lookMs
     const share = addresses[where].length > 1 ? shareOfOne : 1
-    const leftMs = () => ((call.method ?? 'GET') === 'GET' ? share * (end - performance.now()) : writeMs)
+    const leftMs = () => (method === 'GET' ? share * (end - performance.now()) : writeMs)
     const outcome = await known.get(where)!.ask(
+      method,
       (address) =>
         askAt<Body>(where, address, path, { deadlineMs: leftMs(), ...call }).catch((error: unknown) =>
           unanswered(error),
         ),
-      (told) => !(told instanceof NoAnswer) || ((call.method ?? 'GET') !== 'GET' && !neverArrived(Object(told.cause))),
+      (told) => (told instanceof NoAnswer ? { neverArrived: neverArrived(told.cause) } : undefined),
     )
     if (outcome instanceof NoAnswer) throw outcome
     return outcome

@@ -3,7 +3,7 @@
 /** Codes of a failed connection: nothing was sent, so that nothing can have arrived. */
 const unconnected = ['ECONNREFUSED', 'EHOSTUNREACH', 'ENETUNREACH', 'ENOTFOUND', 'EAI_AGAIN', 'UND_ERR_CONNECT_TIMEOUT']
 /** Of what fetch has thrown. */
-export const neverArrived = ({ cause }: Error): boolean => unconnected.includes(Object(cause).code)
+export const neverArrived = (error: unknown): boolean => unconnected.includes(Object(Object(error).cause).code)
 
 export class Instances {
   #addresses: readonly string[]
@@ -12,15 +12,20 @@ export class Instances {
     this.#addresses = addresses
   }
 
-  /** One after the other, until `isOver`; else the first outcome. Whoever was not the one is asked last from then on. */
+  /**
+   * One after the other, until one answers; else the first outcome. Whoever did not is asked last from then on. A write may
+   * have been done by whoever did not answer: another is asked only where it never arrived. `failureOf`: of no answer.
+   */
   async ask<Outcome>(
+    method: string,
     ask: (address: string) => Promise<Outcome>,
-    isOver: (outcome: Outcome) => boolean,
+    failureOf: (outcome: Outcome) => { neverArrived: boolean } | undefined,
   ): Promise<Outcome> {
     const outcomes: Outcome[] = []
     for (const address of this.#addresses) {
       const outcome = await ask(address)
-      if (isOver(outcome)) return outcome
+      const failure = failureOf(outcome)
+      if (!failure || (method !== 'GET' && !failure.neverArrived)) return outcome
       outcomes.push(outcome)
       this.#addresses = [...this.#addresses.filter((other) => other !== address), address]
     }

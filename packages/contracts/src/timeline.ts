@@ -127,11 +127,38 @@ export const Timeline = closed(
 )
 export type Timeline = Static<typeof Timeline>
 
-/** The cart wrote this version, or it is not known whether it did. */
-export function isOfCart(
-  { services: { cart } }: Timeline,
-  { version, eventId }: Pick<OrderVersion, 'version' | 'eventId'>,
-) {
+interface OfHistory {
+  version: number
+  /** `3`, or `3 to 5` of what was skipped together. */
+  label: string
+  /** Undefined: skipped by hand, no event was applied. */
+  applied: OrderVersion | undefined
+  /** Of what was applied: the cart wrote it, or it is not known whether it did. */
+  isOfCart: boolean
+}
+
+/** What the order service has made of the order, the oldest first. `isSignedIn`: who made a change is known of some. */
+export function historyOf(timeline: Timeline): { lines: OfHistory[]; isSignedIn: boolean } {
+  const { versions, services } = timeline
+  const applied = versions.map((one) => ({
+    version: one.version,
+    label: String(one.version),
+    applied: one,
+    isOfCart: isOfCart(timeline, one),
+  }))
+  const skipped = (services.order?.skipped ?? []).map(({ from, to }) => ({
+    version: from,
+    label: from === to ? String(from) : `${from} to ${to}`,
+    applied: undefined,
+    isOfCart: false,
+  }))
+  return {
+    lines: [...applied, ...skipped].sort((a, b) => a.version - b.version),
+    isSignedIn: versions.some(({ actor }) => actor !== null),
+  }
+}
+
+function isOfCart({ services: { cart } }: Timeline, { version, eventId }: OrderVersion): boolean {
   if (!cart?.reachable) return true
   const has = cart.appliedVersion ?? 0
   return version < has || (version === has && (cart.eventId === undefined || cart.eventId === eventId))

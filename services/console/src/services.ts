@@ -63,8 +63,9 @@ export function servicesOf(config: ConsoleConfig): Services {
         ...(body !== undefined && { body: JSON.stringify(body) }),
       })
       return instances.ask(
+        method,
         (address) => answerOf(address, path, request()),
-        (answer) => answer.reachable || (method !== 'GET' && !answer.neverArrived),
+        (answer) => (answer.reachable ? undefined : { neverArrived: answer.neverArrived ?? false }),
       )
     },
   }
@@ -79,7 +80,7 @@ async function answerOf(address: string, path: string, request: RequestInit): Pr
     const { status, headers } = answer
     return { reachable: true, status, body: isJson ? JSON.parse(text) : text, etag: headers.get('etag'), address }
   } catch (error) {
-    return { reachable: false, why: whyNot(error as Error), neverArrived: neverArrived(error as Error) }
+    return { reachable: false, why: whyNot(error as Error), neverArrived: neverArrived(error) }
   }
 }
 

@@ -2,7 +2,7 @@
 import { called } from '@inorder/contracts/service-names.ts'
 import {
   effectCounts,
-  isOfCart,
+  historyOf,
   spanOf,
   stepsOf,
   type Timeline,
@@ -117,19 +117,15 @@ export function timelineLines(timeline: Timeline, context: Context): string[] {
 
 /** Who made a change is known where callers are asked who they are. */
 function versionsTable(timeline: Timeline, now: number): string[] {
-  const { versions, services } = timeline
-  const isSignedIn = versions.some(({ actor }) => actor !== null)
-  const applied = versions.map((v): [number, Cell[]] => {
-    const took = spanOf(Date.parse(v.appliedAt) - Date.parse(v.occurredAt))
-    const accepted = isOfCart(timeline, v) ? [when(v.occurredAt, now), took] : ['not by the cart', null]
-    return [v.version, [String(v.version), v.status, ...accepted, ...(isSignedIn ? [v.actor] : []), v.traceId]]
-  })
-  const skipped = (services.order?.skipped ?? []).map(({ from, to }): [number, Cell[]] => {
-    const number = from === to ? String(from) : `${from} to ${to}`
-    return [from, [number, 'skipped by hand', null, null, ...(isSignedIn ? [null] : []), null]]
-  })
+  const { lines, isSignedIn } = historyOf(timeline)
   return table(
     ['VERSION', 'STATUS', 'ACCEPTED', 'APPLIED AFTER', ...(isSignedIn ? ['BY'] : []), 'TRACE'],
-    [...applied, ...skipped].sort(([a], [b]) => a - b).map(([, cells]) => cells),
+    lines.map(({ label, applied, isOfCart }): Cell[] => {
+      if (!applied) return [label, 'skipped by hand', null, null, ...(isSignedIn ? [null] : []), null]
+      const { status, occurredAt, appliedAt, actor, traceId } = applied
+      const took = spanOf(Date.parse(appliedAt) - Date.parse(occurredAt))
+      const accepted = isOfCart ? [when(occurredAt, now), took] : ['not by the cart', null]
+      return [label, status, ...accepted, ...(isSignedIn ? [actor] : []), traceId]
+    }),
   )
 }

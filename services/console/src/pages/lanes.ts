@@ -130,10 +130,13 @@ ${view.effects.map((effect) => {
 <ul class="legend" aria-hidden="true">${legend.map(([mark, text]) => html`<li><svg viewBox="${mark.startsWith('effect') ? '8 -9 18 18' : '-10 -11 20 22'}" width="18" height="18">${shapes[mark](0, 0)}</svg> ${text}</li>`)}</ul>`
 }
 
+/** Of what an effect came to. */
+export const isAsWanted = (result: unknown): boolean => ['charged', 'refunded', 'done'].includes(String(result))
+
 export function effectMark({ state, result }: ServiceView['effects'][number]): Mark {
   if (state !== 'done') return state === 'parked' ? 'effect-held' : 'effect'
   if (result === 'declined') return 'effect-declined'
-  return ['charged', 'refunded', 'done'].includes(String(result)) ? 'effect-done' : 'effect-answered'
+  return isAsWanted(result) ? 'effect-done' : 'effect-answered'
 }
 
 const shortened = (text: string, length: number): string => {

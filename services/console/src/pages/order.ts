@@ -5,7 +5,7 @@ import { pathOf } from '@inorder/contracts/paths.ts'
 import { type ServiceName, serviceNames } from '@inorder/contracts/service-names.ts'
 import {
   effectCounts,
-  isOfCart,
+  historyOf,
   type ServiceView,
   spanOf,
   stepsOf,
@@ -14,7 +14,7 @@ import {
   type VerdictState,
 } from '@inorder/contracts/timeline.ts'
 import { type Html, html, type Value } from './html.ts'
-import { lanes } from './lanes.ts'
+import { isAsWanted, lanes } from './lanes.ts'
 import { badge, counted, nothing, type Tone, table } from './parts.ts'
 import { age, when } from './time.ts'
 
@@ -87,30 +87,21 @@ const services = ({ services, orderId }: Timeline, now: number): Html =>
   )
 
 function versions(timeline: Timeline, now: number): Html {
-  const { versions, services } = timeline
-  const isSignedIn = versions.some(({ actor }) => actor !== null)
-  const applied = versions.map((one): [number, Value[]] => {
-    const { version, status, previousStatus, occurredAt, appliedAt, actor, eventId, traceId } = one
-    const isForeign = !isOfCart(timeline, one)
-    const cells: Value[] = [
-      html`<b>${version}</b>`,
+  const { lines, isSignedIn } = historyOf(timeline)
+  const rows = lines.toReversed().map(({ label, applied, isOfCart }): Value[] => {
+    if (!applied)
+      return [html`<b>${label}</b>`, badge('wait', 'skipped by hand'), '', '', ...(isSignedIn ? [''] : []), '', '']
+    const { status, previousStatus, occurredAt, appliedAt, actor, eventId, traceId } = applied
+    return [
+      html`<b>${label}</b>`,
       html`${badge('plain', status)}${previousStatus !== null && html` <span class="none">from ${previousStatus}</span>`}`,
-      isForeign ? html`<span class="none">not by the cart</span>` : when(occurredAt, now),
-      !isForeign && html`<span class="number">${spanOf(Date.parse(appliedAt) - Date.parse(occurredAt))}</span>`,
+      isOfCart ? when(occurredAt, now) : html`<span class="none">not by the cart</span>`,
+      isOfCart && html`<span class="number">${spanOf(Date.parse(appliedAt) - Date.parse(occurredAt))}</span>`,
       ...(isSignedIn ? [actor ?? html`<span class="none">not known</span>`] : []),
       html`<code>${eventId}</code>`,
       traceId !== null && html`<code>${traceId}</code>`,
     ]
-    return [version, cells]
   })
-  const skipped = (services.order?.skipped ?? []).map(({ from, to }): [number, Value[]] => {
-    const number = from === to ? from : `${from} to ${to}`
-    return [
-      from,
-      [html`<b>${number}</b>`, badge('wait', 'skipped by hand'), '', '', ...(isSignedIn ? [''] : []), '', ''],
-    ]
-  })
-  const rows = [...applied, ...skipped].sort(([a], [b]) => b - a).map(([, cells]) => cells)
   if (rows.length === 0) return nothing('The order service has applied no version yet.')
   return table(
     'Versions, as the order service applied them',
@@ -146,8 +137,7 @@ function effectsOf(effects: ServiceView['effects'], href: string): Html | false 
 }
 
 /** Of what an effect came to. */
-const toneOf = (result: unknown): Tone =>
-  result === 'declined' ? 'bad' : ['charged', 'refunded', 'done'].includes(String(result)) ? 'good' : 'plain'
+const toneOf = (result: unknown): Tone => (result === 'declined' ? 'bad' : isAsWanted(result) ? 'good' : 'plain')
 
 function waiting({ services, outbox, orderId }: Timeline, now: number): Html {
   type Shown = { name: ServiceName; of: Record<string, unknown> }

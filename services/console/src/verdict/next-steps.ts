@@ -27,7 +27,7 @@ const forEver = ['undecodable', 'tombstone', 'no-key', 'key-mismatch', 'batch-un
 export function ofHead(facts: Facts, head: ParkedEvent, services: readonly ServiceName[]): Steps {
   const { orderId, services: all } = facts
   const { cause, event } = head
-  const discards = services.map((service) => {
+  const givenUp = services.map((service) => {
     const skips = skipsVersion(all[service], head)
     return {
       command: command(
@@ -38,7 +38,7 @@ export function ofHead(facts: Facts, head: ParkedEvent, services: readonly Servi
       explains: `${whatIsUnread(facts, head, all[service])}Gives that event up for good${skips ? ', and its version with it' : ''}, and applies what waits behind it${inEach(services)}`,
     }
   })
-  if (forEver.includes(cause)) return discards
+  if (forEver.includes(cause)) return givenUp
   const after = cause === 'unknown-schema' ? 'the registry knows its schema again' : 'what it fails at is mended'
   return [
     {
@@ -46,7 +46,7 @@ export function ofHead(facts: Facts, head: ParkedEvent, services: readonly Servi
       explains: 'Tells whether it could be applied now, and changes nothing',
     },
     { command: redrive(orderId, services, 'events'), explains: `Applies it, and what waits behind it, once ${after}` },
-    ...discards,
+    ...givenUp,
   ]
 }
 
@@ -75,27 +75,31 @@ function skipsVersion({ appliedVersion, parked }: ServiceFacts, { version }: Par
   return versions.some((one) => one > following) && !versions.includes(following)
 }
 
+/** The same in each service. */
+const discards = (
+  orderId: string,
+  services: readonly ServiceName[],
+  options: { event: string; reason: string; 'skip-version'?: true; 'drop-waiting'?: true },
+  explains: string,
+): Steps => services.map((service) => ({ command: command('discard', { service, ...options }, orderId), explains }))
+
 /** Of the first event that waits. */
 export const ofGap = (orderId: string, { event, version }: ParkedEvent, services: readonly ServiceName[]): Steps =>
-  services.map((service) => ({
-    command: command(
-      'discard',
-      { service, event, reason: `the versions before ${version} are lost`, 'skip-version': true },
-      orderId,
-    ),
-    explains: `Goes on without the versions that are missing before ${version}: that one and what follows are applied${inEach(services)}`,
-  }))
+  discards(
+    orderId,
+    services,
+    { event, reason: `the versions before ${version} are lost`, 'skip-version': true },
+    `Goes on without the versions that are missing before ${version}: that one and what follows are applied${inEach(services)}`,
+  )
 
 /** Of an event that waits and that the cart did not write: to go on without what is missing before it would apply it. */
 export const ofForeign = (orderId: string, { event, version }: ParkedEvent, services: readonly ServiceName[]): Steps =>
-  services.map((service) => ({
-    command: command(
-      'discard',
-      { service, event, reason: `version ${version} is not the cart's`, 'drop-waiting': true },
-      orderId,
-    ),
-    explains: `Drops that event and applies nothing: the order stays at the version that the cart has${inEach(services)}`,
-  }))
+  discards(
+    orderId,
+    services,
+    { event, reason: `version ${version} is not the cart's`, 'drop-waiting': true },
+    `Drops that event and applies nothing: the order stays at the version that the cart has${inEach(services)}`,
+  )
 
 export const ofConflict = (
   orderId: string,
@@ -104,12 +108,14 @@ export const ofConflict = (
   isOfCart: boolean,
 ): Steps => [
   ...(isOfCart ? [sideBySide(orderId)] : []),
-  ...services.map((service) => ({
-    command: command('discard', { service, event, reason: 'another event of its version counts' }, orderId),
-    explains: isOfCart
+  ...discards(
+    orderId,
+    services,
+    { event, reason: 'another event of its version counts' },
+    isOfCart
       ? `Drops the cart's own event${inEach(services)}, as it can no longer be applied: the next change in the cart has all of the order in it, and counts`
       : `Drops the second event of the version${inEach(services)}; the one that was applied stays`,
-  })),
+  ),
 ]
 
 const sideBySide = (orderId: string) => ({

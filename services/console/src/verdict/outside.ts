@@ -1,5 +1,5 @@
 // What others have to do for an order, or did not: payment gateway, carrier, whoever fills the stock.
-import { isRefusal, isUnavailable } from '@inorder/contracts/receiver.ts'
+import { isAbsent, isRefusal } from '@inorder/contracts/receiver.ts'
 import type { ServiceName } from '@inorder/contracts/service-names.ts'
 import type { Verdict, VerdictCause } from '@inorder/contracts/timeline.ts'
 import type { ShownEffect } from '@inorder/messaging/effects/ops.ts'
@@ -45,9 +45,6 @@ export function effectsFailing(facts: Facts): Finding[] {
     ]
   })
 }
-
-const isAbsent = (cause: string | null) =>
-  cause === 'no-answer' || isUnavailable(Number(/^status-(\d+)$/.exec(cause ?? '')?.[1]))
 
 /** Whether somebody has to do something, and when somebody will. */
 function toDo({ kind, cause }: ShownEffect): string {
