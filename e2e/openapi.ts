@@ -3,6 +3,11 @@ import assert from 'node:assert/strict'
 import type { Stack } from '@inorder/testing/stack.ts'
 import { type Request, send } from './http.ts'
 
+interface Schema {
+  type?: unknown
+  maximum?: unknown
+}
+
 interface Media {
   schema: { $ref?: string }
   example?: unknown
@@ -19,6 +24,7 @@ export interface Operation {
 
 export interface OpenApi {
   paths: Record<string, Record<string, Operation>>
+  components: { schemas: Record<string, unknown> }
 }
 
 export async function openApiOf(stack: Stack, service: string): Promise<OpenApi> {
@@ -31,6 +37,18 @@ export const operationsOf = ({ paths }: OpenApi) =>
   Object.entries(paths).flatMap(([path, methods]) =>
     Object.entries(methods).map(([method, operation]) => ({ path, method: method.toUpperCase(), operation })),
   )
+
+/** All schemas of what an operation takes, those within others too. */
+export function* takenBy({ parameters = [], requestBody }: Operation, { components }: OpenApi): Generator<Schema> {
+  function* within(value: unknown): Generator<Schema> {
+    if (typeof value !== 'object' || value === null) return
+    const { $ref } = value as { $ref?: string }
+    if ($ref) yield* within(components.schemas[$ref.replace('#/components/schemas/', '')])
+    yield value
+    for (const inner of Object.values(value)) yield* within(inner)
+  }
+  yield* within([parameters, requestBody?.content])
+}
 
 /** The requests that the examples of an operation make: one for each example of its body. */
 export function exampleRequests(path: string, method: string, operation: Operation): [path: string, Request][] {

@@ -3,7 +3,7 @@
 import { execFile, execFileSync } from 'node:child_process'
 import { existsSync, mkdtempSync, renameSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
-import { join, resolve } from 'node:path'
+import { basename, join, resolve } from 'node:path'
 import { promisify } from 'node:util'
 import { root } from './starter.ts'
 
@@ -22,42 +22,45 @@ export function pythonVersion(): string | undefined {
   }
 }
 
-/** The folder of its packages. Not an environment of its own (venv): what makes one is missing on many a Debian. */
+/**
+ * The folder of its packages. Not an environment of its own (venv): what makes one is missing on many a Debian. By its name
+ * `site-packages` Hypothesis knows that they are not the code under test: that it would read for constants, for 3 s.
+ */
 async function installed(python: string): Promise<string> {
   const install = resolve(process.env.INORDER_INSTALL || join(root, '.local/install'))
-  const target = join(install, `schemathesis-${version}-python-${python}`)
-  if (existsSync(target)) return target
+  const target = join(install, `schemathesis-${version}-py${python}`)
+  const packages = join(target, 'site-packages')
+  if (existsSync(target)) return packages
   const temporary = mkdtempSync(`${target}.`)
   try {
     const pinned = ['--no-deps', '--only-binary=:all:', '--require-hashes', '-r', join(folder, 'requirements.txt')]
-    await run('python3', ['-m', 'pip', 'install', '--quiet', '--no-compile', '--target', temporary, ...pinned])
+    const into = ['--no-compile', '--target', join(temporary, basename(packages))]
+    await run('python3', ['-m', 'pip', 'install', '--quiet', ...into, ...pinned])
     renameSync(temporary, target)
   } catch (error) {
     rmSync(temporary, { recursive: true, force: true })
     // Another run may have brought it meanwhile.
     if (!existsSync(target)) throw error
   }
-  return target
+  return packages
 }
 
 interface Wanted {
   python: string
-  /** Addresses of services, and the ids of the operations that are asked for there. */
-  services: [url: string, operations: string[]][]
-  /** For each operation. */
-  requests: number
+  /** The ids of the operations that are asked for at each address, and how many requests each gets. */
+  services: { url: string; operations: string[]; requests: number }[]
   /** The same requests for the same seed. */
   seed: number
   phases: string
 }
 
 /** Its report, and whether it found nothing. */
-export async function schemathesis({ python, services, requests, seed, phases }: Wanted) {
+export async function schemathesis({ python, services, seed, phases }: Wanted) {
   const packages = await installed(python)
   const cwd = mkdtempSync(join(tmpdir(), 'schemathesis-'))
   const args = [
-    ...[join(folder, 'schemathesis.toml'), JSON.stringify(services.map(([url, ids]) => [`${url}/openapi.json`, ids]))],
-    ...['--max-examples', String(requests), '--seed', String(seed), '--phases', phases, '--no-color'],
+    ...[join(folder, 'schemathesis.toml'), JSON.stringify(services)],
+    ...['--seed', String(seed), '--phases', phases, '--no-color'],
   ]
   try {
     const { stdout } = await run('python3', [join(folder, 'run.py'), ...args], {

@@ -6,7 +6,10 @@ import { opsRoute } from './ops-route.ts'
 
 type Audit = (query: { limit: number; after?: number }) => Promise<List<AuditEntry>>
 
-const querystring = closed({ limit, after: Type.Optional(Type.Integer({ minimum: 1 })) })
+const querystring = closed({
+  limit,
+  after: Type.Optional(Type.Integer({ minimum: 1, maximum: Number.MAX_SAFE_INTEGER })),
+})
 
 export const auditRoutes =
   (audit: Audit): FastifyPluginAsyncTypebox =>
