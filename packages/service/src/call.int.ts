@@ -1,11 +1,14 @@
 // Calls to somebody else's service, over real sockets.
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { after, before, beforeEach, test } from 'node:test'
 import { EffectRefused, OutcomeUnknown } from '@inorder/messaging/inbox/effect.ts'
-import { callOnce } from './call.ts'
+import { bearerTokenOf, callOnce } from './call.ts'
 
 let server: Server
 let url: string
@@ -59,9 +62,32 @@ test('a receiver that asks who calls is shown a token, which no error tells', as
   }
   await ask()
   const call = { idempotencyKey: 'e:1', signal: AbortSignal.timeout(30_000) }
-  const refused = await unknown(callOnce(`${url}/charges`, {}, call, 'secret'))
+  const refused = await unknown(callOnce(`${url}/charges`, {}, call, () => 'secret'))
   assert.deepEqual(tokens, [undefined, 'Bearer secret'])
   assert.doesNotMatch(refused.message, /secret/)
+})
+
+test('a token in a file is read for each call; while the file holds none, that of before is shown', async (t) => {
+  const folder = mkdtempSync(join(tmpdir(), 'call-'))
+  t.after(() => rmSync(folder, { recursive: true }))
+  const file = join(folder, 'token')
+  const tokens: unknown[] = []
+  answer = (response, { headers }) => {
+    tokens.push(headers.authorization)
+    response.end('{"status":"done","id":"p-1"}')
+  }
+  writeFileSync(file, 'first\n')
+  const token = bearerTokenOf('GATEWAY_TOKEN', { GATEWAY_TOKEN_FILE: file })
+  const call = { idempotencyKey: 'e:1', signal: AbortSignal.timeout(30_000) }
+  for (const content of ['first\n', '', 'se\ncret', 'second\n', undefined]) {
+    if (content === undefined) rmSync(file)
+    else writeFileSync(file, content)
+    await callOnce(`${url}/charges`, {}, call, token)
+  }
+  assert.deepEqual(
+    tokens,
+    ['first', 'first', 'first', 'second', 'second'].map((one) => `Bearer ${one}`),
+  )
 })
 
 test('a redirect is not followed: a POST would become a GET, whose 200 counted as a charge', async () => {

@@ -4,6 +4,7 @@ import { shapeOf } from '@inorder/http/validation.ts'
 import { type Call, EffectRefused, OutcomeUnknown } from '@inorder/messaging/inbox/effect.ts'
 import { activeTraceparent } from '@inorder/messaging/kafka/spans.ts'
 import { boundedText } from '@inorder/storage/bounded-text.ts'
+import { renewedSecret } from '@inorder/storage/settings.ts'
 import { type Static, Type } from 'typebox'
 
 /** The two answers that count. All else leaves open whether the receiver has done it. */
@@ -20,7 +21,12 @@ const longestAnswer = 64 * 1024
 const shownOfAnswer = 500
 
 /** What we show a receiver who asks who calls. */
-export const bearerToken = Type.String({ pattern: '^[\\w.~+/=-]{1,8192}$' })
+const tokenForm = /^[\w.~+/=-]{1,8192}$/
+export const bearerToken = Type.String({ pattern: tokenForm.source })
+
+/** Gives the token of the setting, or what the file of NAME_FILE holds at the time of the call: tokens expire. */
+export const bearerTokenOf = (name: string, env = process.env): (() => string | undefined) =>
+  renewedSecret(env, name, (token) => tokenForm.test(token))
 
 /**
  * POSTs JSON and gives the receiver's answer, which may be a decline. Throws OutcomeUnknown when it gave neither of the two
@@ -30,8 +36,9 @@ export async function callOnce(
   url: string,
   body: unknown,
   { idempotencyKey, signal }: Call,
-  token?: string,
+  tokenNow?: () => string | undefined,
 ): Promise<Answer> {
+  const token = tokenNow?.()
   const shown = token === undefined ? {} : { authorization: `Bearer ${token}` }
   const request = requestOf(url, body, { [keyHeader]: idempotencyKey, ...shown })
   const answer = await fetch(request, { signal }).catch((error) => {

@@ -4,7 +4,7 @@ import type { ConnectionOptions } from 'node:tls'
 import pg from 'pg'
 import { parseIntoClientConfig } from 'pg-connection-string'
 import { renewedContext } from './renewed-context.ts'
-import { badConfig, certificatesOf, contentOf, secretOf } from './settings.ts'
+import { badConfig, certificatesOf, contentOf, renewedSecret } from './settings.ts'
 
 const modes = ['disable', 'allow', 'prefer', 'require', 'verify-ca', 'verify-full']
 const parameters = ['sslmode', 'sslrootcert', 'sslcert', 'sslkey']
@@ -20,12 +20,12 @@ export function connectionOf(url: string, env: NodeJS.ProcessEnv = process.env):
   )
   for (const name of parameters) target?.searchParams.delete(name)
   const config = parseIntoClientConfig(target?.href ?? url)
-  const ofFile = config.password ? undefined : secretOf(env, 'PGPASSWORD')
+  const password = config.password ? undefined : renewedSecret(env, 'PGPASSWORD')
   return {
     ...config,
     ...ofTls(given, config),
     // Read for each session: it may have been mended.
-    ...(ofFile !== undefined && { password: () => secretOf(env, 'PGPASSWORD') ?? '' }),
+    ...(password?.() !== undefined && { password: () => password() ?? '' }),
   }
 }
 

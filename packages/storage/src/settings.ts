@@ -22,6 +22,27 @@ export function secretOf(env: NodeJS.ProcessEnv, name: string): string | undefin
   return secret
 }
 
+/**
+ * The same, read each time it is asked for: its file may have been renewed. While that cannot be read, or holds what
+ * `isGood` does not take (half written, taken away and not yet put back), the secret of before counts.
+ */
+export function renewedSecret(
+  env: NodeJS.ProcessEnv,
+  name: string,
+  isGood: (secret: string) => boolean = () => true,
+): () => string | undefined {
+  let good = secretOf(env, name)
+  return () => {
+    try {
+      const now = secretOf(env, name)
+      if (now !== undefined && isGood(now)) good = now
+    } catch {
+      // The next one who asks may find it whole.
+    }
+    return good
+  }
+}
+
 /** Of the file that a setting names. */
 export function contentOf(env: NodeJS.ProcessEnv, name: string): string | undefined {
   const path = env[name]

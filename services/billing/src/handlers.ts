@@ -15,7 +15,7 @@ export function paymentEffects(
   pool: Pool,
   gatewayUrl: string,
   logger: Logger,
-  token?: string,
+  token?: () => string | undefined,
 ): Record<Kind, EffectKind> {
   const effect = (kind: Kind): EffectKind<unknown, Answer | null> => ({
     async perform({ key: orderId }, call) {

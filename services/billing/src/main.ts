@@ -1,5 +1,5 @@
 // The billing service: an invoice for each order, charged and refunded through the payment gateway, and the ledger of it.
-import { bearerToken } from '@inorder/service/call.ts'
+import { bearerToken, bearerTokenOf } from '@inorder/service/call.ts'
 import { runConsumer } from '@inorder/service/consumer.ts'
 import { Type } from 'typebox'
 import { billingHandler, paymentEffects } from './handlers.ts'
@@ -17,7 +17,7 @@ await runConsumer({
   },
   build: ({ settings, pool, logger }) => ({
     handler: billingHandler,
-    effects: paymentEffects(pool, settings.PAYMENT_URL, logger, settings.PAYMENT_TOKEN),
+    effects: paymentEffects(pool, settings.PAYMENT_URL, logger, bearerTokenOf('PAYMENT_TOKEN')),
     keepDays: settings.EFFECT_KEEP_DAYS,
     routes: () => billingRoutes(pool),
   }),

@@ -22,7 +22,7 @@ export function carrierEffects(
   pool: Pool,
   carrierUrl: string,
   publicUrl: string,
-  token?: string,
+  token?: () => string | undefined,
 ): Record<string, EffectKind> {
   const trackedBy = (id: string) => ({ label: `${publicUrl}/labels/${encodeURIComponent(id)}`, tracking: id })
   const label: EffectKind<OfOrder, Answer> = {

@@ -1,5 +1,5 @@
 // The shipping service: quotes each order, gets a label from the carrier, and takes it back when the order is cancelled.
-import { bearerToken } from '@inorder/service/call.ts'
+import { bearerToken, bearerTokenOf } from '@inorder/service/call.ts'
 import { runConsumer } from '@inorder/service/consumer.ts'
 import { Type } from 'typebox'
 import { carrierEffects, shippingHandler } from './handlers.ts'
@@ -23,7 +23,7 @@ await runConsumer({
       pool,
       settings.CARRIER_URL,
       settings.CARRIER_PUBLIC_URL ?? settings.CARRIER_URL,
-      settings.CARRIER_TOKEN,
+      bearerTokenOf('CARRIER_TOKEN'),
     ),
     keepDays: settings.EFFECT_KEEP_DAYS,
     routes: () => shippingRoutes(pool),

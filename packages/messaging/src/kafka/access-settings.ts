@@ -1,6 +1,6 @@
 // The one place where the settings of the way to Kafka are read and checked.
 import { renewedContext } from '@inorder/storage/renewed-context.ts'
-import { badConfig, certificatesOf, contentOf, secretOf } from '@inorder/storage/settings.ts'
+import { badConfig, certificatesOf, contentOf, renewedSecret, secretOf } from '@inorder/storage/settings.ts'
 import type { SASLOptions } from '@platformatic/kafka'
 import { KafkaAccess } from './access.ts'
 import { tokenSource } from './oauth-token.ts'
@@ -48,7 +48,7 @@ function saslOf(env: NodeJS.ProcessEnv): SASLOptions | undefined {
   for (const name of needed) if (!isGiven(name)) badConfig(`${name} is not set, and ${mechanism} needs it`)
   for (const name of others) if (isGiven(name)) badConfig(`${name} is set, and ${mechanism} does not use it`)
   // Read at each login: it may have been mended.
-  const secret = (name: string) => () => secretOf(env, name) as string
+  const secret = (name: string) => renewedSecret(env, name) as () => string
   if (mechanism !== 'OAUTHBEARER')
     return { mechanism, username: secret('KAFKA_SASL_USERNAME')(), password: secret('KAFKA_SASL_PASSWORD') }
   const [url, scope] = [secretOf(env, 'KAFKA_OAUTH_TOKEN_URL'), secretOf(env, 'KAFKA_OAUTH_SCOPE')]
@@ -62,5 +62,7 @@ function saslOf(env: NodeJS.ProcessEnv): SASLOptions | undefined {
 function isSafe(text = ''): boolean {
   const url = URL.parse(text)
   if (!url || url.username || url.password) return false
-  return url.protocol === 'https:' || (url.protocol === 'http:' && /^(localhost|127\..*|\[::1\])$/.test(url.hostname))
+  return (
+    url.protocol === 'https:' || (url.protocol === 'http:' && /^(localhost|127(\.\d+){3}|\[::1\])$/.test(url.hostname))
+  )
 }

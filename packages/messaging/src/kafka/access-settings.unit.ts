@@ -38,6 +38,10 @@ test('a password is the setting, or what is in the file that it names now', () =
   assert.equal(password(), 'old')
   file('password', ' new \r\n')
   assert.equal(password(), ' new ')
+  file('password', '')
+  assert.equal(password(), ' new ')
+  rmSync(path)
+  assert.equal(password(), ' new ')
   assert.equal(kafkaAccess(plain).login, 'KAFKA_SASL_USERNAME and KAFKA_SASL_PASSWORD')
   assert.equal(kafkaAccess(oauth).login, 'KAFKA_OAUTH_CLIENT_ID and KAFKA_OAUTH_CLIENT_SECRET')
   const { KAFKA_OAUTH_TOKEN_URL = '', ...withoutUrl } = oauth
@@ -67,6 +71,7 @@ test('what is half given, or is for something else, is one line that names the s
     [{ ...plain, KAFKA_OAUTH_CLIENT_ID: 'secret' }, /KAFKA_OAUTH_CLIENT_ID is set, and PLAIN does not use it/],
     [{ ...oauth, KAFKA_OAUTH_CLIENT_SECRET: '' }, /KAFKA_OAUTH_CLIENT_SECRET is not set, and OAUTHBEARER needs it/],
     [{ ...oauth, KAFKA_OAUTH_TOKEN_URL: 'http://id.example/secret' }, /KAFKA_OAUTH_TOKEN_URL must be an https URL/],
+    [{ ...oauth, KAFKA_OAUTH_TOKEN_URL: 'http://127.secret.example/' }, /KAFKA_OAUTH_TOKEN_URL must be an https URL/],
     [{ ...oauth, KAFKA_OAUTH_TOKEN_URL: 'https://me:secret@id.example/' }, /KAFKA_OAUTH_TOKEN_URL must be/],
   ]
   const ofRegistry: [NodeJS.ProcessEnv, RegExp][] = [

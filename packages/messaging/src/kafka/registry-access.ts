@@ -1,4 +1,4 @@
-import { badConfig, certificatesOf, secretOf } from '@inorder/storage/settings.ts'
+import { badConfig, certificatesOf, renewedSecret, secretOf } from '@inorder/storage/settings.ts'
 
 /** How the schema registry is asked, where it wants a login or has a certificate of a CA of one's own. */
 export interface RegistryAccess {
@@ -20,11 +20,11 @@ export function registryAccess(env: NodeJS.ProcessEnv): RegistryAccess {
   if (username !== undefined && token !== undefined)
     badConfig('SCHEMA_REGISTRY_TOKEN and SCHEMA_REGISTRY_USERNAME are both set: give one of them')
   const ca = certificatesOf(env, 'SCHEMA_REGISTRY_CA_FILE')
-  const basic = () =>
-    `Basic ${Buffer.from(`${username}:${secretOf(env, 'SCHEMA_REGISTRY_PASSWORD')}`).toString('base64')}`
+  const [passwordNow, tokenNow] = ['PASSWORD', 'TOKEN'].map((name) => renewedSecret(env, `SCHEMA_REGISTRY_${name}`))
+  const basic = () => `Basic ${Buffer.from(`${username}:${passwordNow?.()}`).toString('base64')}`
   return {
     ...(username !== undefined && { authorization: basic }),
-    ...(token !== undefined && { authorization: () => `Bearer ${secretOf(env, 'SCHEMA_REGISTRY_TOKEN')}` }),
+    ...(token !== undefined && { authorization: () => `Bearer ${tokenNow?.()}` }),
     ...(ca !== undefined && { ca }),
   }
 }
