@@ -16,10 +16,14 @@ export function effectMetrics(
       help: `Effects that are stored and not done, ${upTo}`,
       of: ({ waiting }) => waiting,
     },
-    { name: 'inorder_effects_due', help: `Effects that could be performed now, ${upTo}`, of: ({ due }) => due },
+    {
+      name: 'inorder_effects_due',
+      help: `Effects that could be performed now, also while their kind is paused, ${upTo}`,
+      of: ({ due }) => due,
+    },
     {
       name: 'inorder_effects_failing',
-      help: `Effects that fail and are tried again, ${upTo}`,
+      help: `Effects that fail and are tried again, but for kinds that are paused, ${upTo}`,
       of: ({ failing }) => failing,
     },
     {
@@ -29,7 +33,7 @@ export function effectMetrics(
     },
     {
       name: 'inorder_effects_oldest_seconds',
-      help: `Age of the oldest effect that is due, running or failing, 0 if none, ${upTo}`,
+      help: `Age of the oldest effect that is due, running or failing, but for kinds that are paused, 0 if none, ${upTo}`,
       of: ({ oldest }) => oldest,
     },
   ])

@@ -7,7 +7,7 @@ import { until } from '@inorder/testing/until.ts'
 import { CommitsHeld } from '../inbox/commits-held.fixture.ts'
 import { ann, pausesOf } from '../inbox/pauses-rig.fixture.ts'
 import { effectsRig, event, settle } from './rig.fixture.ts'
-import { claimEffects } from './store.ts'
+import { claimEffects, storedEffects } from './store.ts'
 
 const rig = await effectsRig()
 after(() => rig.close())
@@ -75,6 +75,30 @@ test('rule 25: effects are paused once no claim is under way', async () => {
   await rig.apply([asking(p, 'call')])
   assert.deepEqual(await claimEffects(rig.pool, 10, 1_000), [])
   await pauses.resume(calls, ann)
+})
+
+test('what is paused is neither failing nor late, whatever else is', async () => {
+  await rig.pool.query('DELETE FROM effect')
+  await rig.apply([asking(unique('a'), 'call'), asking(unique('b'), 'call'), asking(unique('c'), 'mail')])
+  const age = (kind: string, hours: number) =>
+    rig.pool.query(`UPDATE effect SET created_at = now() - $2 * interval '1 hour' WHERE kind = $1`, [kind, hours])
+  await age('call', 2)
+  await age('mail', 1)
+  await rig.pool.query(
+    `UPDATE effect SET failing_since = now(), cause = 'status-500' WHERE kind = 'call' AND key LIKE 'b%'`,
+  )
+  const figures = async () => {
+    const { due, failing, oldest } = await storedEffects(rig.pool)
+    return { due, failing, hours: Math.round(oldest / 3_600) }
+  }
+  assert.deepEqual(await figures(), { due: 3, failing: 1, hours: 2 })
+  await pauses.pause(calls, ann)
+  assert.deepEqual(await figures(), { due: 3, failing: 0, hours: 1 })
+  await pauses.pause(all, ann)
+  assert.deepEqual(await figures(), { due: 3, failing: 0, hours: 0 })
+  await pauses.resume(all, ann)
+  await pauses.resume(calls, ann)
+  await rig.pool.query('DELETE FROM effect')
 })
 
 test('a claim reads nothing of what is paused, however much that is', async () => {

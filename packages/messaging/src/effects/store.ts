@@ -20,6 +20,9 @@ export interface Claim extends StoredEffect, Trail {
 /** The kinds of which something is due, running or failing, and a NULL. */
 const someKind = distinct('some_kind', 'kind', 'effect WHERE due_at IS NOT NULL')
 
+const notPaused = (kind: string) =>
+  `NOT EXISTS (SELECT FROM paused WHERE what = 'effects' AND name IN ('', ${kind}) AND ${inForce})`
+
 /**
  * Leases what is due, the longest due first. What others are claiming in this moment is skipped, which can swap no two
  * effects of a key, since only its first is ever due. Kinds that are paused are left out, under the lock of rule 25, and
@@ -138,10 +141,12 @@ export async function giveUp(
 
 export interface StoredEffects {
   waiting: number
+  /** Those of a kind that is paused too. */
   due: number
+  /** Of a kind that is not paused. */
   failing: number
   parked: number
-  /** Age of the oldest that is due, running or failing, in seconds; 0 if none. */
+  /** Age of the oldest that is due, running or failing, of a kind that is not paused, in seconds; 0 if none. */
   oldest: number
 }
 
@@ -157,15 +162,16 @@ export async function storedEffects(db: Tx): Promise<StoredEffects> {
        (SELECT count(*)::int FROM (SELECT FROM effect WHERE parked_at IS NOT NULL LIMIT ${mostRows}) AS r) AS parked,
        coalesce(extract(epoch FROM now() - least(first.since, failing.since)), 0)::float8 AS oldest
      FROM (
-       SELECT count(*) FILTER (WHERE due_at <= now())::int AS due, min(created_at) AS since
-       FROM some_kind, LATERAL (
+       SELECT count(*) FILTER (WHERE due_at <= now())::int AS due,
+         min(created_at) FILTER (WHERE some_kind.goes_on) AS since
+       FROM (SELECT kind, ${notPaused('kind')} AS goes_on FROM some_kind) AS some_kind, LATERAL (
          SELECT due_at, created_at FROM effect
          WHERE kind = some_kind.kind AND due_at IS NOT NULL ORDER BY due_at LIMIT ${mostRows}
        ) AS r
      ) AS first, (
        SELECT count(*)::int AS failing, min(created_at) AS since
-       FROM (SELECT parked_at, created_at FROM effect WHERE failing_since IS NOT NULL LIMIT ${mostRows}) AS r
-       WHERE parked_at IS NULL
+       FROM (SELECT kind, parked_at, created_at FROM effect WHERE failing_since IS NOT NULL LIMIT ${mostRows}) AS r
+       WHERE parked_at IS NULL AND ${notPaused('kind')}
      ) AS failing`,
   )
   return rows[0]!
