@@ -6,6 +6,7 @@ import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { json } from 'node:stream/consumers'
 import { after, before, suite, test } from 'node:test'
+import { KafkaAdmin } from '@inorder/messaging/kafka/admin.ts'
 import type { Finding } from '@inorder/stack/doctor/finding.ts'
 import { cleanEnvironment, type Stack } from '@inorder/testing/stack.ts'
 import { until } from '@inorder/testing/until.ts'
@@ -97,6 +98,10 @@ suite('three brokers', () => {
     for (const broker of brokers)
       for (const topic of topics)
         assert.ok(existsSync(join(stack.data, broker, 'log', `${topic}-0`)), `${topic} on ${broker}`)
+    const all = stack.address('kafka').split(',')
+    const one = new KafkaAdmin({ brokers: all.slice(0, 1), clientId: 'e2e' })
+    assert.deepEqual((await one.brokers(10_000)).sort(), all.sort(), 'as the one knows them that is asked')
+    await one.close()
   })
 
   test('npm run doctor finds nothing wrong; min.insync.replicas=1 it names, with the command that mends it', async () => {

@@ -56,7 +56,7 @@ async function raise(wanted: number): Promise<void> {
 
     // 3. More partitions; every broker has to know of them before somebody asks it.
     if (partitions < wanted) await kafka.addPartitions(topic, wanted, deadlineMs)
-    for (const broker of brokers) {
+    for (const broker of await kafka.brokers(deadlineMs)) {
       const one = new KafkaAdmin({ brokers: [broker], access, clientId: 'raise-partitions' })
       await until(async () => (await one.topic(topic, deadlineMs)).partitions === wanted, pausedWithin)
       await one.close()

@@ -50,6 +50,10 @@ test('a topic is made once; what it is, and where its partitions begin and end, 
   assert.deepEqual(await kafka.probe(name, deadline), { id, partitions: 3, ready: true, ends: [0n, 2n, 0n] })
 })
 
+test('every broker is known by the address that Kafka gives it', async () => {
+  assert.deepEqual((await kafka.brokers(deadline)).sort(), [...cluster.brokers].sort())
+})
+
 test('a topic that is not there is told from a Kafka that is not', async () => {
   await assert.rejects(kafka.topic('no-such-topic', deadline), TopicMissing)
   await assert.rejects(kafka.ends('no-such-topic', deadline), TopicMissing)

@@ -43,6 +43,14 @@ export class KafkaAdmin {
     })
   }
 
+  /** The addresses of the brokers that are up, as they tell clients of them. */
+  brokers(deadlineMs: number): Promise<string[]> {
+    return this.#ask('the brokers', deadlineMs, async (client) => {
+      const { brokers } = await client.metadata({ topics: [], forceUpdate: true })
+      return [...brokers.values()].map(({ host, port }) => `${host}:${port}`)
+    })
+  }
+
   /** The topic's id, and per partition the offset that the next record gets. */
   ends(name: string, deadlineMs: number): Promise<Pick<TopicLog, 'id' | 'ends'>> {
     return this.#ask(name, deadlineMs, (client) =>
