@@ -18,6 +18,7 @@ interface Container {
   networks?: string[]
   healthcheck?: { test: string[] }
   restart?: string
+  logging?: { driver: string; options: Record<string, string> }
   user?: string
 }
 interface File {
@@ -96,6 +97,11 @@ test('everything is started again after a crash and after the engine, and one im
   const built = containers.filter(([, { build }]) => build).map(([, { image }]) => image)
   assert.equal(new Set(built).size, built.length, built.join(', '))
   assert.equal(new Set([...files.values()].map(({ name }) => name)).size, files.size)
+})
+
+test('what the engine keeps of a log has bounds: those of npm start', () => {
+  for (const [name, { logging }] of containers)
+    assert.deepEqual(logging, { driver: 'local', options: { 'max-size': '64m', 'max-file': '5' } }, name)
 })
 
 test('databases, Kafka and the registry say whether they are well; none runs as root, none has its password in the file', () => {
