@@ -5,7 +5,7 @@ import { traceBatch } from '@inorder/messaging/kafka/spans.ts'
 import type { ComparedSessions, DatabaseRun } from '@inorder/messaging/outbox/database-run.ts'
 import type { Delivery, EventDelivery } from '@inorder/messaging/outbox/delivery.ts'
 import { logChanges } from '@inorder/messaging/outbox/log-changes.ts'
-import type { EventRecord } from '@inorder/messaging/outbox/outbox.ts'
+import { type EventRecord, traceBegunBy } from '@inorder/messaging/outbox/outbox.ts'
 import type { Relay } from '@inorder/messaging/outbox/relay.ts'
 import { GroupCommit } from '@inorder/storage/group-commit.ts'
 import type { Logger } from 'pino'
@@ -62,8 +62,8 @@ const storedBy = (group: readonly Queued[], results: readonly (Result | Locked)[
     return 'now' in result && result.now.eventId === write.command.eventId ? { write, now: result.now } : []
   })
 
-const changeOf = ({ write: { requestId, traceparent }, now: { order, version } }: Stored) => {
-  return { key: order.orderId, version, requestId, traceparent }
+const changeOf = ({ write: { requestId, traceparent }, now: { order, version, eventId } }: Stored) => {
+  return { key: order.orderId, version, requestId, traceparent: traceparent ?? traceBegunBy(eventId) }
 }
 
 export interface WritesOptions {

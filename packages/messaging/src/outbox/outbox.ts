@@ -41,11 +41,16 @@ export interface Source extends Trail {
 
 export type EventRecord = OutboxRecord & { value: Buffer }
 
-/** An event as what the log is told. Without a trace it begins one, named after it. */
+/** Without a trace an event begins one, named after it. */
+export function traceBegunBy(eventId: string): string {
+  const trace = eventId.replaceAll('-', '')
+  return `00-${trace}-${trace.slice(16)}-00`
+}
+
+/** An event as what the log is told. */
 export function outboxRecord<Event>(topic: Topic<Event>, event: Event, source: Source): EventRecord {
   const { origin, traceparent, requestId, actor } = source
   const { eventId } = topic.describe(event)
-  const trace = eventId.replaceAll('-', '')
   return {
     eventId,
     topic: topic.name,
@@ -54,7 +59,7 @@ export function outboxRecord<Event>(topic: Topic<Event>, event: Event, source: S
     fingerprint: topic.value.fingerprint,
     headers: {
       ...topic.headers(event),
-      traceparent: traceparent ?? `00-${trace}-${trace.slice(16)}-00`,
+      traceparent: traceparent ?? traceBegunBy(eventId),
       ...(requestId && { [requestIdHeader]: requestId }),
       ...(actor && { [actorHeader]: actor }),
     },
