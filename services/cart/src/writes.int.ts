@@ -25,9 +25,9 @@ after(async () => {
   await database.drop()
 })
 
-function cart() {
+function cart(logger = pino({ level: 'silent' })) {
   const relay = new HandRelay(pool)
-  return { relay, writes: new Writes({ pool, run: new DatabaseRun(), relay, logger: pino({ level: 'silent' }) }) }
+  return { relay, writes: new Writes({ pool, run: new DatabaseRun(), relay, logger }) }
 }
 
 test('rule 7: a relay that publishes before the commit has been answered is not missed', async () => {
@@ -36,6 +36,18 @@ test('rule 7: a relay that publishes before the commit has been answered is not 
   relay.wake = () => relay.tell(write.command.eventId)
   const { delivery } = await writes.write(write, { waitMs: 100 })
   assert.equal(delivery, 'delivered')
+})
+
+test('the line of a change has the id of the trace that goes with its event, also where the event begins it', async () => {
+  const lines: { trace_id?: string }[] = []
+  const { writes } = cart(pino({}, { write: (line) => lines.push(JSON.parse(line)) }))
+  const orderId = unique('o')
+  await writes.write(create(orderId), { waitMs: 0 })
+  const { rows } = await pool.query(`SELECT headers->>'traceparent' AS traceparent FROM outbox WHERE key = $1`, [
+    Buffer.from(orderId),
+  ])
+  assert.equal(lines.length, 1)
+  assert.equal(lines[0]!.trace_id, rows[0].traceparent.split('-')[1])
 })
 
 test('a write waits for its own event, and no longer than asked to', async () => {
