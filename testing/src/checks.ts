@@ -1,4 +1,4 @@
-// What must hold of the source without running it: types, style, direction of imports, no package host in the lock file,
+// What must hold of the source without running it: types, style, direction of imports, no package host in a lock file,
 // that code, tests and pages agree with docs/protocol.md, that pages name files that exist, and that no migration has the
 // number of another.
 import { spawn } from 'node:child_process'
@@ -17,9 +17,12 @@ const checks: Record<string, Check> = {
   types: () => tool('typescript/lib/tsc.js', '--noEmit', '--pretty', 'false'),
   style: () => tool('@biomejs/biome/bin/biome', 'ci', '--error-on-warnings', '--colors=off'),
   imports: () => tool('dependency-cruiser/bin/dependency-cruiser.mjs', ...sources),
-  'lock file': async () => {
-    const hosts = readFileSync(join(root, 'package-lock.json'), 'utf8').match(/https?:\/\/[^"]*\.tgz/g)
-    return hosts ? `package-lock.json names package hosts, such as ${hosts[0]}; .npmrc keeps them out` : undefined
+  'lock files': async () => {
+    const named = textsOf('**/package-lock.json').flatMap(({ path, text }) => {
+      const host = /https?:\/\/[^"]*\.tgz/.exec(text)
+      return host ? [`${path} names package hosts, such as ${host[0]}; .npmrc keeps them out`] : []
+    })
+    return named.join('\n') || undefined
   },
   protocol: async () => {
     const files = textsOf('**/*.{ts,js,sql,md,avsc,yml,py}')
