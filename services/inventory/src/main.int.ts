@@ -11,6 +11,7 @@ import { partitionOf } from '@inorder/messaging/kafka/partitioner.ts'
 import { SerialProducer } from '@inorder/messaging/kafka/producer.ts'
 import { SchemaRegistry } from '@inorder/messaging/kafka/registry.ts'
 import { frame } from '@inorder/messaging/kafka/wire-format.ts'
+import type { AuditEntry } from '@inorder/messaging/outbox/ops.ts'
 import { brokers, freshDatabase, registryUrl, unique } from '@inorder/testing/parts.ts'
 import { until } from '@inorder/testing/until.ts'
 import type { Line } from './demand.ts'
@@ -110,6 +111,23 @@ test('stock is set, read, and not set below what is reserved', async () => {
   assert.deepEqual(await answered(await put(itemId, { onHand: 3 })), { status: 200, body: three })
   const most = { itemId, onHand: 1_000_000_000_000, reserved: 3, available: 999_999_999_997 }
   assert.deepEqual(await answered(await put(itemId, { onHand: most.onHand })), { status: 200, body: most })
+  // What changes nothing is no entry.
+  await put(itemId, { onHand: most.onHand })
+  const audit = (await (await get('/ops/audit')).json()) as { items: AuditEntry[] }
+  const acts = audit.items.filter(({ key }) => key === `@item:${itemId}`)
+  assert.deepEqual(
+    acts.map(({ operator, action, before, after }) => [operator, action, before, after]),
+    [
+      [3, most.onHand],
+      [5, 3],
+      [null, 5],
+    ].map(([before, onHand]) => [
+      '127.0.0.1',
+      'set-stock',
+      { own: before === null ? null : { onHand: before } },
+      { own: { onHand } },
+    ]),
+  )
 })
 
 test('what is no count is refused', async () => {

@@ -3,10 +3,11 @@ import { Problem } from '@inorder/contracts/problems.ts'
 import { answersOf } from '@inorder/http/answers.ts'
 import { operatorOf } from '@inorder/http/operator.ts'
 import { inChapter } from '@inorder/http/schemas.ts'
+import { addAudit } from '@inorder/messaging/outbox/audit.ts'
 import { transaction } from '@inorder/storage/transaction.ts'
 import type { Pool } from 'pg'
 import { ItemParams, OnHand, OrderParams, Reservation, reservation, Stock, stock } from './answers.ts'
-import { findReservation, findStock, setOnHand } from './store.ts'
+import { findReservation, findStock, lockStock, setOnHand } from './store.ts'
 
 export const inventoryRoutes =
   (pool: Pool, allocator: { wake(): void }): FastifyPluginAsyncTypebox =>
@@ -46,9 +47,18 @@ export const inventoryRoutes =
       async (request) => {
         const { itemId } = request.params
         const { onHand } = request.body
-        const set = await transaction(pool, (tx) => setOnHand(tx, itemId, onHand))
-        if (!set) throw new Problem('stock-reserved', `More than ${onHand} of ${itemId} are reserved.`)
         const operator = operatorOf(request)
+        const set = await transaction(pool, async (tx) => {
+          const before = await lockStock(tx, itemId)
+          const now = await setOnHand(tx, itemId, onHand)
+          if (now && before?.onHand !== onHand) {
+            const counted = { before: { own: before ? { onHand: before.onHand } : null }, after: { own: { onHand } } }
+            const act = { operator, action: 'set-stock', key: `@item:${itemId}`, ...counted, answer: stock(now) }
+            await addAudit(tx, 'parking_audit', [act])
+          }
+          return now
+        })
+        if (!set) throw new Problem('stock-reserved', `More than ${onHand} of ${itemId} are reserved.`)
         request.log.info({ itemId, onHand, operator, request_id: request.id }, 'the stock of an item was set')
         allocator.wake()
         return stock(set)

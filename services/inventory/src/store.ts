@@ -39,6 +39,12 @@ export async function findStock(db: Tx, itemId: string): Promise<Stock | undefin
   return rows[0]
 }
 
+/** What there is of an item, which nobody changes before this transaction ends. */
+export async function lockStock(tx: Tx, itemId: string): Promise<Stock | undefined> {
+  const { rows } = await tx.query<Stock>(`SELECT ${stock} FROM stock WHERE item_id = $1 FOR UPDATE`, [itemId])
+  return rows[0]
+}
+
 /** Undefined, and unchanged, when more is reserved than that. The allocator will look who waits for it. */
 export async function setOnHand(tx: Tx, itemId: string, onHand: number): Promise<Stock | undefined> {
   const { rows } = await tx.query<Stock>(

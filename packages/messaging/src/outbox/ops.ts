@@ -80,6 +80,11 @@ const Audited = Type.Partial(
       additionalProperties: true,
       description: 'An item of /ops/pauses',
     }),
+    own: Type.Unsafe<object | null>({
+      type: ['object', 'null'],
+      additionalProperties: true,
+      description: 'Of an act of the service itself: {"onHand"} of an item of the inventory service',
+    }),
     job: Type.Object({
       state: Type.String(),
       total: Type.Integer(),
@@ -96,10 +101,10 @@ export const AuditEntry = Type.Object(
     at: time,
     operator: text('The caller; without authentication the header x-operator, else the remote address'),
     action: text(
-      'redrive, discard, accept-loss, pause, resume, job-cancel, job-continue, set-aside-redrive, set-aside-discard, release, or skipped-arrived: a version that was skipped came after all',
+      'redrive, discard, accept-loss, pause, resume, job-cancel, job-continue, set-aside-redrive, set-aside-discard, release, set-stock, or skipped-arrived: a version that was skipped came after all',
     ),
     key: text(
-      '@topic:partition where a loss was accepted; @inbox, @effects or @effects:kind where that was paused; @job:id of a job',
+      '@topic:partition where a loss was accepted; @inbox, @effects or @effects:kind where that was paused; @job:id of a job; @item:id of an item',
     ),
     event: textOrNull('Of a discard, or what came after all'),
     reason: textOrNull('Of a discard, a release or a pause'),
