@@ -113,6 +113,17 @@ test('create: a real order comes back to the last digit', async () => {
   assert.deepEqual((await call('GET', `/orders/${order.orderId}`)).body, order)
 })
 
+test("the event goes on with the caller's trace, which is not sampled for its word alone", async () => {
+  relay.wake = () => undefined
+  relay.unavailable = true
+  const orderId = unique('traced')
+  const traceparent = '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01'
+  assert.equal((await create({ orderId, itemsNum: 1 }, { traceparent })).status, 202)
+  const stored = `SELECT headers->>'traceparent' AS traceparent FROM outbox WHERE key = $1`
+  const { rows } = await direct.query(stored, [Buffer.from(orderId)])
+  assert.deepEqual(rows, [{ traceparent: traceparent.replace(/01$/, '00') }])
+})
+
 test('OpenAPI names the headers of each answer', async () => {
   const { paths } = (await call('GET', '/openapi.json')).body as unknown as { paths: Record<string, Path> }
   const headersOf = (path: string, method: string, status: number) =>

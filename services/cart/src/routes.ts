@@ -195,7 +195,12 @@ function keyOf(request: FastifyRequest): KeyUse | undefined {
   return { key, operation, hash: requestHash(body) }
 }
 
-/** The W3C trace that the request belongs to, if it names a valid one. */
+/**
+ * The W3C trace that the request belongs to, if it names a valid one. Not its word on sampling, which anybody can say: where
+ * the cart itself does not trace, nothing of it is sampled.
+ */
 function traceOf({ headers: { traceparent } }: FastifyRequest): string | undefined {
-  return typeof traceparent === 'string' && traceparentForm.test(traceparent) ? traceparent : undefined
+  return typeof traceparent === 'string' && traceparentForm.test(traceparent)
+    ? traceparent.replace(/..$/, '00')
+    : undefined
 }
