@@ -8,11 +8,16 @@ const setting = (format?: keyof typeof authFormats) =>
 
 /** What a setting's `format` demands. */
 export const authFormats = {
-  'https://host, on loopback http://host': (text: string) => {
-    const url = /\s/.test(text) ? null : URL.parse(text)
+  'https://host, on loopback http://host, without a login': (text: string) => {
+    const url = /\s/.test(text) || hasLogin(text) ? null : URL.parse(text)
     return url?.protocol === 'https:' || (url?.protocol === 'http:' && isLoopback(url.hostname))
   },
   'address or address/prefix,...': (text: string) => text.split(',').every(isSubnet),
+}
+
+export function hasLogin(text: string): boolean {
+  const { username, password } = URL.parse(text) ?? {}
+  return Boolean(username || password)
 }
 
 function isSubnet(text: string): boolean {
@@ -23,7 +28,7 @@ function isSubnet(text: string): boolean {
 }
 
 export const authConfig = {
-  AUTH_JWKS_URL: setting('https://host, on loopback http://host'),
+  AUTH_JWKS_URL: setting('https://host, on loopback http://host, without a login'),
   AUTH_ISSUER: setting(),
   AUTH_AUDIENCE: setting(),
   API_KEYS_FILE: setting(),
@@ -49,7 +54,9 @@ export function authFault(config: AuthConfig & { HOST?: string; INSECURE_LISTEN?
     if (missing.length > 0 && missing.length < group.length)
       return `${missing.join(' and ')} not set: give all of ${group.join(', ')} or none of them`
   }
-  const { HOST, INSECURE_LISTEN } = config
+  const { HOST, INSECURE_LISTEN, TRUST_PROXY } = config
+  if (TRUST_PROXY?.split(',').some((subnet) => /\/0+$/.test(subnet)))
+    return 'TRUST_PROXY holds every address, so anybody could say where a request comes from: name those of the proxy'
   if (HOST === undefined || isLoopback(HOST) || INSECURE_LISTEN === 'yes' || asksWhoCalls(config)) return undefined
   return (
     'HOST is no loopback address, and nobody is asked who they are: set AUTH_JWKS_URL or API_KEYS_FILE, ' +

@@ -374,6 +374,30 @@ suite('who calls', { concurrency: 2 }, () => {
     assert.equal(await warns({ HOST: '0.0.0.0' }), true)
     assert.equal(await warns({ HOST: '0.0.0.0', TRUST_PROXY: '10.0.0.0/8' }), false)
   })
+
+  test('a token that comes around the proxy, or over plain HTTP to it, is said to be in clear text, once a minute', async (t) => {
+    const shop = apiKey()
+    const own = await startFixture({
+      HOST: '0.0.0.0',
+      TRUST_PROXY: '10.0.0.5',
+      API_KEYS_FILE: keysFile([shop, 'orders:read']),
+    })
+    t.after(() => own.close())
+    const ask = (remoteAddress: string, proto?: string) =>
+      own.app.inject({
+        url: '/list',
+        remoteAddress,
+        headers: { authorization: `Bearer ${shop}`, ...(proto && { 'x-forwarded-proto': proto }) },
+      })
+    const warned = () => own.logged.filter(({ msg }) => /came in clear text/.test(String(msg))).map(({ from }) => from)
+    assert.equal((await ask('10.0.0.5', 'https')).headers['strict-transport-security'], 'max-age=31536000')
+    await ask('127.0.0.1')
+    assert.deepEqual(warned(), [])
+    // Nobody else is believed.
+    assert.equal((await ask('10.0.0.6', 'https')).headers['strict-transport-security'], undefined)
+    await ask('10.0.0.5', 'http')
+    assert.deepEqual(warned(), ['10.0.0.6'])
+  })
 })
 
 // These turn the clock, which is everybody's.

@@ -13,6 +13,7 @@ import { Tokens } from './tokens.ts'
 
 /** All headers together have 16 KiB. */
 const longestToken = 8 * 1024
+const warnEachMs = 60_000
 const credentials = /^Bearer +([\w.~+/-]+=*)$/i
 
 /** Without a setting that says whom to believe, everybody is answered. */
@@ -31,6 +32,17 @@ export async function authenticate(
     logger.warn(
       'tokens come over the network in clear text: set TLS_CERT_FILE and TLS_KEY_FILE, or TRUST_PROXY to the proxy that ends TLS',
     )
+  let warnedAt = Number.NEGATIVE_INFINITY
+  /** TRUST_PROXY may name another than the proxy, or who calls go around it. */
+  function warnOfClearText({ protocol, raw }: FastifyRequest): void {
+    const { remoteAddress: from = '' } = raw.socket
+    if (protocol === 'https' || isLoopback(from) || performance.now() - warnedAt < warnEachMs) return
+    warnedAt = performance.now()
+    logger.warn(
+      { from },
+      'a token came in clear text: TRUST_PROXY does not name this address, or what is there does not say X-Forwarded-Proto: https',
+    )
+  }
   const { AUTH_JWKS_URL, AUTH_ISSUER = '', AUTH_AUDIENCE = '' } = config
   const apiKeys = await openKeys(config, logger)
   const keySet = AUTH_JWKS_URL === undefined ? undefined : new KeySet(AUTH_JWKS_URL, logger)
@@ -47,6 +59,7 @@ export async function authenticate(
       return
     }
     const caller = await callerOf(tokenIn(this))
+    if (config.TRUST_PROXY !== undefined) warnOfClearText(this)
     if (typeof caller === 'string') throw unauthenticated(caller, 'invalid_token')
     if (!caller.scopes.has(needs)) throw insufficient(caller, needs)
     this.caller = caller

@@ -1,13 +1,13 @@
 import { badConfig, secretOf } from '@inorder/storage/settings.ts'
 import { Ajv } from 'ajv'
 import { type Static, type TObject, type TSchema, Type } from 'typebox'
-import { authConfig, authFault, authFormats } from './auth-config.ts'
+import { authConfig, authFault, authFormats, hasLogin } from './auth-config.ts'
 
 /** What a setting's `format` demands. The names are what a bad one is told. */
 const formats = {
   'postgres://host/database': (text: string) => isUrl(text, ['postgres:', 'postgresql:']),
-  'http://host': (text: string) => isUrl(text, ['http:', 'https:']),
-  'http://host,...': (text: string) => text.split(',').every((one) => isUrl(one, ['http:', 'https:'])),
+  'http://host, without a login': isWebAddress,
+  'http://host,..., without a login': (text: string) => text.split(',').every(isWebAddress),
   '0..1': (text: string) => /^(0(\.\d+)?|1(\.0+)?)$/.test(text),
   'host:port,...': (text: string) => text.split(',').every(isAddress),
   'host,host:port,...': (text: string) =>
@@ -21,6 +21,11 @@ function isUrl(text: string, protocols: readonly string[]): boolean {
   return url !== null && protocols.includes(url.protocol) && url.hostname !== ''
 }
 
+/** These are logged, and answered in the detail of what failed there. */
+function isWebAddress(text: string): boolean {
+  return isUrl(text, ['http:', 'https:']) && !hasLogin(text)
+}
+
 function isAddress(text: string): boolean {
   const port = Number(text.match(/^[^\s:]+:(\d+)$/)?.[1])
   return port >= 1 && port <= 65_535
@@ -31,7 +36,7 @@ export const processConfig = (name: string, port: number) => ({
   HOST: Type.String({ default: '127.0.0.1', minLength: 1 }),
   PORT: Type.Integer({ default: port, minimum: 0, maximum: 65_535 }),
   LOG_LEVEL: Type.Enum(['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'], { default: 'info' }),
-  OTEL_EXPORTER_OTLP_ENDPOINT: Type.Optional(Type.String({ format: 'http://host' })),
+  OTEL_EXPORTER_OTLP_ENDPOINT: Type.Optional(Type.String({ format: 'http://host, without a login' })),
   OTEL_TRACES_SAMPLER_ARG: Type.Optional(Type.String({ format: '0..1' })),
   LOG_FILE: Type.Optional(Type.String({ minLength: 1 })),
   INSTANCE: Type.String({ default: name, minLength: 1, maxLength: 128 }),
@@ -50,7 +55,7 @@ export const serviceConfig = (name: string, port: number) => ({
   DATABASE_URL: Type.String({ format: 'postgres://host/database' }),
   MIGRATE: Type.Enum(['start', 'off'], { default: 'start' }),
   KAFKA_BROKERS: Type.String({ format: 'host:port,...' }),
-  SCHEMA_REGISTRY_URL: Type.String({ format: 'http://host' }),
+  SCHEMA_REGISTRY_URL: Type.String({ format: 'http://host, without a login' }),
   AUDIT_KEEP_DAYS: Type.Optional(Type.Integer({ minimum: 1, maximum: 36_500 })),
 })
 

@@ -78,6 +78,7 @@ test('AUTH_JWKS_URL is https, but on loopback; TRUST_PROXY holds addresses', () 
     'http://127.0.0.1.nip.io',
     'file:///keys',
     'issuer',
+    'https://me:secret@issuer.example/keys',
     'https://a b',
   ])
     assert.throws(
@@ -98,6 +99,19 @@ test('AUTH_JWKS_URL is https, but on loopback; TRUST_PROXY holds addresses', () 
     ',',
   ])
     assert.throws(() => readConfig(schema, { ...given, TRUST_PROXY }), /TRUST_PROXY must match/, TRUST_PROXY)
+})
+
+test('TRUST_PROXY does not hold every address', () => {
+  for (const TRUST_PROXY of ['0.0.0.0/0', '10.0.0.5,::/0', '10.0.0.5/00'])
+    assert.throws(() => readConfig(schema, { ...given, TRUST_PROXY }), /TRUST_PROXY holds every address/, TRUST_PROXY)
+})
+
+test('an address that is logged holds no login, and what is wrong is told without it', () => {
+  for (const name of ['SCHEMA_REGISTRY_URL', 'OTEL_EXPORTER_OTLP_ENDPOINT'])
+    assert.throws(
+      () => readConfig(schema, { ...given, [name]: 'http://me:secret@host.example' }),
+      (error) => error instanceof BadConfig && error.message.includes(name) && !error.message.includes('secret'),
+    )
 })
 
 test('ALLOWED_HOSTS holds names, ALLOWED_ORIGINS origins as a browser writes them', () => {

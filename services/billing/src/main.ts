@@ -11,7 +11,7 @@ await runConsumer({
   openapi: { title: 'Billing service', description: 'Invoices of orders, as read from Kafka, and their ledger.' },
   migrations: new URL('../migrations', import.meta.url),
   settings: {
-    PAYMENT_URL: Type.String({ format: 'http://host', pattern: '[^/]$' }),
+    PAYMENT_URL: Type.String({ format: 'http://host, without a login', pattern: '[^/]$' }),
     PAYMENT_TOKEN: Type.Optional(bearerToken),
     EFFECT_KEEP_DAYS: Type.Integer({ minimum: 0, maximum: 36_500, default: 30 }),
   },

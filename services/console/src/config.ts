@@ -3,7 +3,11 @@ import { type Static, Type } from 'typebox'
 
 /** Of all instances, none with / at its end. */
 const url = (port: number) =>
-  Type.String({ format: 'http://host,...', pattern: '^(?!.*/(,|$))', default: `http://127.0.0.1:${port}` })
+  Type.String({
+    format: 'http://host,..., without a login',
+    pattern: '^(?!.*/(,|$))',
+    default: `http://127.0.0.1:${port}`,
+  })
 
 export const ConsoleConfig = Type.Object({
   ...processConfig('console', 3000),

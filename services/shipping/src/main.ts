@@ -11,9 +11,9 @@ await runConsumer({
   openapi: { title: 'Shipping service', description: 'Quotes, labels and shipments of orders, as read from Kafka.' },
   migrations: new URL('../migrations', import.meta.url),
   settings: {
-    CARRIER_URL: Type.String({ format: 'http://host', pattern: '[^/]$' }),
+    CARRIER_URL: Type.String({ format: 'http://host, without a login', pattern: '[^/]$' }),
     CARRIER_TOKEN: Type.Optional(bearerToken),
-    CARRIER_PUBLIC_URL: Type.Optional(Type.String({ format: 'http://host', pattern: '[^/]$' })),
+    CARRIER_PUBLIC_URL: Type.Optional(Type.String({ format: 'http://host, without a login', pattern: '[^/]$' })),
     SHIP_ON: Type.Enum(['shipped', 'confirmed'], { default: 'shipped' }),
     EFFECT_KEEP_DAYS: Type.Integer({ minimum: 0, maximum: 36_500, default: 30 }),
   },
