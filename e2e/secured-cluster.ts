@@ -4,6 +4,7 @@
 import assert from 'node:assert/strict'
 import { after, before, suite, test } from 'node:test'
 import { setTimeout as pause } from 'node:timers/promises'
+import type { Timeline } from '@inorder/contracts/timeline.ts'
 import { kafkaAccess } from '@inorder/messaging/kafka/access-settings.ts'
 import { KafkaAdmin } from '@inorder/messaging/kafka/admin.ts'
 import { readLog } from '@inorder/messaging/kafka/log-reader.ts'
@@ -74,6 +75,41 @@ suite('a secured cluster', () => {
     await reaches('inventory', '/reservations/whole-way', 'shipped')
     await reaches('billing', '/invoices/whole-way', 'charged')
     await reaches('shipping', '/shipments/whole-way', 'dispatched')
+  })
+
+  test('the console shows that order to who may read it, and nobody does more there than their token allows', async () => {
+    const { url } = stack.console
+    const post = (path: string, fields: Record<string, string>, headers: Record<string, string> = {}) =>
+      fetch(url + path, {
+        method: 'POST',
+        redirect: 'manual',
+        headers: { origin: url, ...headers },
+        body: new URLSearchParams(fields),
+      })
+    const signedIn = async (credential: string) => {
+      const answer = await post('/sign-in', { credential })
+      assert.equal(answer.status, 303)
+      return { cookie: answer.headers.get('set-cookie')?.split(';')[0] ?? '' }
+    }
+    const html = { accept: 'text/html' }
+    const page = '/orders/whole-way'
+    const readers = await signedIn(tokens.read)
+    assert.equal((await fetch(url + page, { headers: html })).status, 401)
+    const shown = await fetch(url + page, { headers: { ...html, ...readers } })
+    assert.equal(shown.status, 200)
+    assert.match(await shown.text(), /whole-way/)
+    const timeline = await fetch(`${url}/timeline/whole-way`, { headers: readers })
+    const { services } = (await timeline.json()) as Timeline
+    for (const name of names) assert.equal(services[name]?.reachable, true, name)
+
+    const change = { key: 'whole-way', status: 'delivered' }
+    await post('/do/update', change, readers)
+    for (const origin of ['null', 'http://127.0.0.1:1', 'http://shop.example'])
+      assert.equal((await post('/do/update', change, { ...readers, origin })).status, 403, origin)
+    assert.equal((await get('order', '/order-details?orderId=whole-way')).status, 'shipped')
+    const both = await signedIn(await stack.tokenOf('orders:read orders:write'))
+    assert.equal((await post('/do/update', change, both)).status, 303)
+    await reaches('order', '/order-details?orderId=whole-way&minVersion=4&wait=20', 'delivered')
   })
 
   test('logins that hold for 10 s, a minute of orders: nothing is lost, reordered or reported', async () => {

@@ -1,5 +1,5 @@
 // All services where everything asks who comes: three brokers with TLS, SCRAM and ACLs, a registry with TLS and a password,
-// PostgreSQL with TLS and a password for each role, and an issuer whose tokens callers show.
+// PostgreSQL with TLS and a password for each role, and an issuer whose tokens callers show; and the console before them.
 import { audience, issuer, newKey, seconds, signed, startIssuer } from '@inorder/http/issuer.fixture.ts'
 import { startSecuredKafka } from '@inorder/messaging/kafka/secured-kafka.fixture.ts'
 import { startSecuredRegistry } from '@inorder/messaging/kafka/secured-registry.fixture.ts'
@@ -44,12 +44,8 @@ async function start(ends: (() => Promise<unknown>)[]) {
     startSecuredKafka({ brokers: 3, reauthenticateMs: 10_000 }),
     startSecuredRegistry(),
   ])
-  const common = {
-    ...commonSettings(kafka, registry),
-    AUTH_JWKS_URL: tokens.url,
-    AUTH_ISSUER: issuer,
-    AUTH_AUDIENCE: audience,
-  }
+  const asks = { AUTH_JWKS_URL: tokens.url, AUTH_ISSUER: issuer, AUTH_AUDIENCE: audience }
+  const common = { ...commonSettings(kafka, registry), ...asks }
   const setup = { ...common, ...loginOf('setup') }
   await script('stack/src/prepare.ts', [], setup)
   // The starter gets at Kafka and the registry with the same settings.
@@ -81,7 +77,13 @@ async function start(ends: (() => Promise<unknown>)[]) {
     services.set(name, service)
     await service.ready()
   }
+  const addresses = [...services].map(([name, { url }]) => [`${name.toUpperCase()}_URL`, url])
+  // It gets no secret: it asks as the user does.
+  const console = await startSecured('console', { ...asks, ...Object.fromEntries(addresses) })
+  ends.push(() => console.stop())
+  await console.ready()
   return {
+    console,
     kafka,
     registry,
     settingsOf: (name: Name) => settings.get(name)!,
