@@ -18,3 +18,8 @@ test('where every database is there, a role that may make none is enough', async
   await assert.rejects(makeDatabases(url, ['postgres', name]), /^StartFailure: the databases could not be made on/)
   assert.deepEqual((await admin.query('SELECT 1 FROM pg_database WHERE datname = $1', [name])).rows, [])
 })
+
+test('where the server lets nobody in, the line names the setting', async () => {
+  const url = Object.assign(new URL(serverUrl()), { pathname: '/inorder_not_there' }).href
+  await assert.rejects(makeDatabases(url, ['postgres']), /^StartFailure: .*: mend DATABASE_URL \(SQLSTATE 3D000\): /)
+})

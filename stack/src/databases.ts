@@ -1,5 +1,6 @@
 // One database a service, on the server that is there: ours, or the one that DATABASE_URL names.
 import { clientOf } from '@inorder/storage/connection.ts'
+import { databaseDenial } from '@inorder/storage/database-denied.ts'
 import pg from 'pg'
 import { StartFailure } from './failure.ts'
 
@@ -29,7 +30,8 @@ export async function makeDatabases(url: string, names: string[]): Promise<void>
       }
     })
   } catch (error) {
-    throw new StartFailure(`the databases could not be made on ${new URL(url).host}: ${(error as Error).message}`)
+    const why = [databaseDenial(error), (error as Error).message].filter(Boolean).join(': ')
+    throw new StartFailure(`the databases could not be made on ${new URL(url).host}: ${why}`)
   }
 }
 

@@ -1,11 +1,11 @@
 // `npm run migrate -- cart`: brings a service's database (DATABASE_URL) to its newest migrations, as the role that owns them.
 // The service itself then runs with MIGRATE=off, under a role that owns nothing (deploy/postgres).
-import { databaseDenial } from '@inorder/storage/database-denied.ts'
 import { migrate } from '@inorder/storage/migrate.ts'
-import { BadConfig, secretOf } from '@inorder/storage/settings.ts'
+import { secretOf } from '@inorder/storage/settings.ts'
 import { StartFailure } from './failure.ts'
 import { migrationsOf } from './migrations.ts'
 import { services } from './services.ts'
+import { toldOf } from './told.ts'
 
 const withDatabase = services.filter(({ database }) => database).map(({ name }) => name)
 const [name = ''] = process.argv.slice(2)
@@ -17,9 +17,6 @@ try {
   await migrate(url, migrationsOf(name))
   console.log(`the database of ${name} has its newest migrations`)
 } catch (error) {
-  const { message, stack } = error as Error
-  const denial = databaseDenial(error)
-  const isClear = error instanceof StartFailure || error instanceof BadConfig
-  console.error(isClear ? message : denial ? `${denial}: ${message}` : stack)
+  console.error(toldOf(error))
   process.exitCode = 1
 }

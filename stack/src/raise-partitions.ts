@@ -3,17 +3,16 @@
 import { setTimeout as pause } from 'node:timers/promises'
 import { orderEvents } from '@inorder/contracts/order-events.ts'
 import type { KafkaAccess } from '@inorder/messaging/kafka/access.ts'
-import { isDenial } from '@inorder/messaging/kafka/access-denied.ts'
 import { kafkaAccess } from '@inorder/messaging/kafka/access-settings.ts'
 import { KafkaAdmin } from '@inorder/messaging/kafka/admin.ts'
 import { pauseRelay, relayOf, resumeRelay } from '@inorder/messaging/outbox/relay-pause.ts'
 import { clientOf } from '@inorder/storage/connection.ts'
-import { BadConfig } from '@inorder/storage/settings.ts'
 import { databaseOf } from './databases.ts'
 import { StartFailure } from './failure.ts'
 import { say } from './output.ts'
 import { addressesOf } from './running.ts'
 import { readSettings } from './settings.ts'
+import { toldOf } from './told.ts'
 
 const deadlineMs = 10_000
 const pausedWithin = 30_000
@@ -23,8 +22,7 @@ const topic = orderEvents.name
 try {
   await raise(readCount(process.argv.slice(2)))
 } catch (error) {
-  const isClear = error instanceof StartFailure || error instanceof BadConfig || isDenial(error)
-  process.stderr.write(`${isClear ? error.message : (error as Error).stack}\n`)
+  process.stderr.write(`${toldOf(error)}\n`)
   process.exitCode = 1
 }
 
