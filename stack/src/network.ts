@@ -16,14 +16,18 @@ export function isListening(host: string, port: number): Promise<boolean> {
   })
 }
 
-/** Whether the URL of a part of ours answers 200 within 2 s. Its certificate may be for another name than this address. */
-export function answersOk(url: string): Promise<boolean> {
+/** Whether the URL of a part of ours answers 200 within 2 s. */
+export async function answersOk(url: string): Promise<boolean> {
+  const response = await answerOf(url)
+  response.destroy()
+  return response.statusCode === 200
+}
+
+/** What a URL of a part of ours answers within 2 s. Its certificate may be for another name than this address. */
+export function answerOf(url: string): Promise<http.IncomingMessage> {
   return new Promise((resolve, reject) => {
     const get = url.startsWith('https:') ? https.get : http.get
     const options = { agent: false, rejectUnauthorized: false, signal: AbortSignal.timeout(2_000) }
-    get(url, options, (response) => {
-      response.destroy()
-      resolve(response.statusCode === 200)
-    }).once('error', reject)
+    get(url, options, resolve).once('error', reject)
   })
 }

@@ -14,7 +14,7 @@ import { diskChecks, readRoom } from './disk.ts'
 import { type Check, type Finding, findingsOf, unknown, wrong } from './finding.ts'
 import { kafkaTools } from './kafka-tools.ts'
 import { readRegistry, registryChecks, registryReached } from './registry-checks.ts'
-import { type PatientProcess, readProcess, serviceAnswers } from './service-checks.ts'
+import { type PatientProcess, partitionsGoOn, readProcess, readStanding, serviceAnswers } from './service-checks.ts'
 import { topicChecks, topicThere } from './topic-checks.ts'
 
 export interface Patient {
@@ -61,18 +61,31 @@ const sessionsOfInstance = 17
 export async function diagnose(patient: Patient): Promise<Finding[]> {
   const { data } = patient
   const cluster = await orWhy(async () => readKafka(patient))
+  const isConsumer = ({ name }: PatientProcess) =>
+    patient.rights.some(({ kind, service }) => kind === 'group' && service === name.replace(/-\d+$/, ''))
   const [registry, databases, disk, processes] = await Promise.all([
     registryFindings(patient),
     Promise.all(patient.services.map((service) => databaseFindings(patient, service, cluster))),
     orWhy(() => (data === undefined ? Promise.reject(diskElsewhere) : readRoom(data))),
-    Promise.all(patient.processes.map(readProcess)),
+    Promise.all(
+      patient.processes.map(async (one) => {
+        const process = await readProcess(one)
+        return {
+          process,
+          standing: isConsumer(one) && process.answer === true && (await orWhy(() => readStanding(one))),
+        }
+      }),
+    ),
   ])
   return [
     ...kafkaFindings(patient, cluster),
     ...registry,
     ...databases.flat(),
     ...findingsOf('PostgreSQL', diskChecks, disk),
-    ...processes.flatMap((one) => findingsOf(one.name, [serviceAnswers], one)),
+    ...processes.flatMap(({ process, standing }) => [
+      ...findingsOf(process.name, [serviceAnswers], process),
+      ...(standing === false ? [] : findingsOf(process.name, [partitionsGoOn], standing)),
+    ]),
   ]
 }
 

@@ -11,7 +11,7 @@ import { diskChecks } from './disk.ts'
 import type { Finding, Verdict } from './finding.ts'
 import { registryChecks, registryReached } from './registry-checks.ts'
 import { asJson, asText, exitCodes, verdictOf } from './report.ts'
-import { serviceAnswers } from './service-checks.ts'
+import { partitionsGoOn, serviceAnswers } from './service-checks.ts'
 import { topicChecks, topicThere } from './topic-checks.ts'
 
 const finding = (verdict: Verdict, mend?: string): Finding => ({
@@ -76,6 +76,7 @@ test('the page lists every id, and no other', () => {
     ...[settingsRead, kafkaReached, ...clusterChecks, topicThere, ...topicChecks, rightsCheck],
     ...[registryReached, ...registryChecks, databaseReached, ...serverChecks, ...contentChecks, ...diskChecks],
     serviceAnswers,
+    partitionsGoOn,
   ].map(({ id }) => id)
   const page = readFileSync(join(root, 'docs/operations.md'), 'utf8')
   const section = page.slice(page.indexOf('## Doctor'), page.indexOf('\n## ', page.indexOf('## Doctor') + 1))

@@ -1,7 +1,8 @@
 // Whether each process of the stack answers: whatever stands around one that hangs is as it should be.
 import { statSync } from 'node:fs'
 import { join } from 'node:path'
-import { answersOk } from '../network.ts'
+import { json } from 'node:stream/consumers'
+import { answerOf, answersOk } from '../network.ts'
 import { logOf } from '../part.ts'
 import { type Check, right, wrong } from './finding.ts'
 
@@ -19,20 +20,31 @@ export interface ProcessView extends PatientProcess {
   answer: boolean | Error
 }
 
-/** Undefined for what does not run. An answer that is cut off is one of TLS to who does not speak it. */
+/** Of a consumer: its partitions that stand still, as `/health/ready` names them. */
+export type Standing = Pick<PatientProcess, 'log'> & { standing: readonly string[] }
+
 export async function readProcess(one: PatientProcess): Promise<ProcessView> {
-  const ask = (url: string) => answersOk(`${url}/health/live`)
-  const overTls = (error: NodeJS.ErrnoException) => {
-    if (error.code !== 'ECONNRESET' || !one.url?.startsWith('http:')) throw error
-    return ask(one.url.replace('http:', 'https:'))
-  }
+  const { url } = one
   const answer =
-    one.url === undefined
+    url === undefined
       ? false
-      : await ask(one.url)
-          .catch(overTls)
-          .catch((error: Error) => error)
+      : await overTls(url, (base) => answersOk(`${base}/health/live`)).catch((error: Error) => error)
   return { ...one, answer }
+}
+
+export async function readStanding({ url, log }: PatientProcess): Promise<Standing> {
+  if (url === undefined) throw new Error('it does not run now')
+  const answer = await overTls(url, (base) => answerOf(`${base}/health/ready`))
+  const { missing = [] } = (await json(answer)) as { missing?: string[] }
+  return { log, standing: missing.filter((part) => /^(partition|records) /.test(part)) }
+}
+
+/** An answer that is cut off is one of TLS to who does not speak it. */
+function overTls<T>(url: string, ask: (url: string) => Promise<T>): Promise<T> {
+  return ask(url).catch((error: NodeJS.ErrnoException) => {
+    if (error.code !== 'ECONNRESET' || !url.startsWith('http:')) throw error
+    return ask(url.replace('http:', 'https:'))
+  })
 }
 
 /** Those of the stack that have ended and do not run now: they have written to their logs since it was started. */
@@ -59,6 +71,22 @@ export const serviceAnswers: Check<ProcessView> = {
     if (url === undefined) return wrong('it ends again and again, and does not run now', mend)
     const process = pid === undefined ? '' : `; its process is ${pid}`
     return wrong(`${url}: ${whyOf(answer)}${process}`, mend)
+  },
+}
+
+export const partitionsGoOn: Check<Standing> = {
+  id: 'service-partitions',
+  title: 'none of its partitions stands still',
+  why: 'Nothing of the orders of a partition that stands still reaches this service.',
+  judge({ standing, log = 'its log' }) {
+    if (standing.length === 0) return right('none does')
+    const pages = [
+      ...new Set(
+        standing.map((part) => `docs/runbooks/${part.startsWith('records') ? 'records-lost' : 'inbox-stalled'}.md`),
+      ),
+    ]
+    const mend = `grep -h -e inbox-stalled -e inbox-records-lost ${log} | tail -n 5   # names the cause`
+    return wrong(standing.join(', '), `${mend}\n${pages.join(', ')}: what to do about it`)
   },
 }
 

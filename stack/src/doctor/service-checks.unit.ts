@@ -7,11 +7,17 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { logOf } from '../part.ts'
-import { endedSince, readProcess, serviceAnswers } from './service-checks.ts'
+import { endedSince, partitionsGoOn, readProcess, readStanding, serviceAnswers } from './service-checks.ts'
 
-async function listening(t: { after(end: () => void): void }, answers: boolean): Promise<string> {
+type Context = { after(end: () => void): void }
+
+const listening = (t: Context, answers: boolean) =>
+  answering(t, (url) => (answers ? [url === '/health/live' ? 200 : 404, ''] : undefined))
+
+async function answering(t: Context, answer: (url?: string) => [number, string] | undefined): Promise<string> {
   const server = createServer(({ url }, response) => {
-    if (answers) response.writeHead(url === '/health/live' ? 200 : 404).end()
+    const [status, body] = answer(url) ?? []
+    if (status !== undefined) response.writeHead(status).end(body)
   })
   await once(server.listen(0, '127.0.0.1'), 'listening')
   t.after(() => {
@@ -34,6 +40,19 @@ test('a process that hangs is named with its id, its log and what to do; one tha
   const elsewhere = serviceAnswers.judge(await readProcess({ name: 'order', url: 'http://127.0.0.1:1' }))
   assert.deepEqual([elsewhere.verdict, elsewhere.found], ['wrong', 'http://127.0.0.1:1: ECONNREFUSED'])
   assert.match(elsewhere.mend ?? '', /^start it again, or mend ORDER_URL\n/)
+})
+
+test('partitions that stand still are named, with the line of the log that has the cause; what else is missing is not', async (t) => {
+  const missing = ['kafka', 'partition order-events/3 (retried for 24 s)', 'records of order-events/1']
+  const url = await answering(t, () => [503, JSON.stringify({ missing })])
+  const { verdict, found, mend } = partitionsGoOn.judge(await readStanding({ name: 'order', url, log: 'order.log' }))
+  assert.deepEqual([verdict, found], ['wrong', missing.slice(1).join(', ')])
+  assert.match(
+    mend ?? '',
+    /^grep .* order\.log .*\ndocs\/runbooks\/inbox-stalled\.md, docs\/runbooks\/records-lost\.md/,
+  )
+  const well = await answering(t, () => [503, JSON.stringify({ missing: ['kafka'] })])
+  assert.equal(partitionsGoOn.judge(await readStanding({ name: 'order', url: well })).verdict, 'right')
 })
 
 test('of a stack that runs, what has ended is known by what it has said since the start', async () => {
