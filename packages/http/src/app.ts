@@ -1,4 +1,5 @@
 // The one Fastify app of every service: what all of them answer alike stands here, their own routes are added as plugins.
+import { Server as TlsServer } from 'node:tls'
 import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox'
 import fastify, { type FastifyBaseLogger, LogController } from 'fastify'
 import { collectDefaultMetrics, type Registry } from 'prom-client'
@@ -20,7 +21,7 @@ import { limitRates } from './rate-limit.ts'
 import { requestIdOf } from './request-id.ts'
 import { requestMetrics } from './request-metrics.ts'
 import { closed } from './schemas.ts'
-import { tlsOf } from './tls.ts'
+import { renewTls, tlsFilesOf, tlsOf } from './tls.ts'
 import { registerTracing } from './tracing.ts'
 import { validatorCompiler } from './validation.ts'
 
@@ -41,7 +42,8 @@ interface AppOptions {
 }
 
 export async function createApp({ logger, metrics, ready, stopping, openapi, access }: AppOptions) {
-  const tls = await tlsOf(access)
+  const tlsFiles = tlsFilesOf(access)
+  const tls = tlsFiles && (await tlsOf(tlsFiles))
   // Node would answer a missing Host with a 400 of its own, which is no problem+json.
   const http = { headersTimeout: 5_000, connectionsCheckingInterval: 1_000, requireHostHeader: false }
   // Its type is that of HTTP: what is behind it does not see the difference.
@@ -70,6 +72,10 @@ export async function createApp({ logger, metrics, ready, stopping, openapi, acc
     most: access.MAX_CONNECTIONS ?? Number.POSITIVE_INFINITY,
     onRefused: () => refused.inc({ cause: 'connections' }),
   })
+  if (tlsFiles && tls && app.server instanceof TlsServer) {
+    const stopRenewing = renewTls(app.server, tlsFiles, tls, logger)
+    app.addHook('onClose', async () => stopRenewing())
+  }
   await registerTracing(app)
 
   app.setValidatorCompiler(validatorCompiler)

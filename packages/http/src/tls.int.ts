@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict'
 import { execFileSync } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { copyFileSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { Agent, get } from 'node:https'
 import { connect } from 'node:net'
 import { tmpdir } from 'node:os'
@@ -72,6 +72,42 @@ suite('TLS', () => {
         assert.match(error.message, /^bad configuration: TLS_CERT_FILE and TLS_KEY_FILE [^\n]*$/)
         return told.test(error.message)
       })
+  })
+
+  test('a renewed certificate is for new connections, without a restart; files that are none leave that of before', async (t) => {
+    const renewed = { cert: join(folder, 'renewed.pem'), key: join(folder, 'renewed.key') }
+    const take = ({ cert, key }: typeof files) => {
+      copyFileSync(cert, renewed.cert)
+      copyFileSync(key, renewed.key)
+    }
+    const [first, second] = [certificate('first'), certificate('second')]
+    take(first)
+    const own = await startFixture({ TLS_CERT_FILE: renewed.cert, TLS_KEY_FILE: renewed.key })
+    t.after(() => own.close())
+    const isShown = async ({ cert }: typeof files) => {
+      const socket = connectTls({ host: '127.0.0.1', port: own.port, ca: readFileSync(cert), servername: 'localhost' })
+      const isTrusted = once(socket, 'secureConnect').then(
+        () => true,
+        () => false,
+      )
+      return isTrusted.finally(() => socket.destroy())
+    }
+    assert.deepEqual([await isShown(first), await isShown(second)], [true, false])
+    take({ cert: second.cert, key: first.key })
+    await until('it says that they are none', () =>
+      own.logged.some(({ msg }) => /are no certificate/.test(String(msg))),
+    )
+    assert.equal(await isShown(first), true)
+    take(second)
+    await until('the second is shown', () => isShown(second))
+    const old = connectTls({
+      host: '127.0.0.1',
+      port: own.port,
+      ca: readFileSync(second.cert),
+      maxVersion: 'TLSv1.1',
+      minVersion: 'TLSv1',
+    })
+    await assert.rejects(once(old, 'secureConnect'))
   })
 
   // The last one: it stops the service.
