@@ -52,6 +52,7 @@ suite('doctor', () => {
     topics: newTopics(orderEvents),
     rights: [],
     services: [],
+    parts: [],
     processes: [],
     data: '/',
     ...changes,

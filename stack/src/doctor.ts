@@ -82,6 +82,11 @@ function patientOf(named: string[]): Patient {
     processes: processesOf(env, data, named.length > 0 && isWholeGiven).filter(
       ({ name }) => named.length === 0 || named.includes(serviceOf(name)),
     ),
+    parts: [...(given.kafka ? [] : ['kafka']), ...(given.registry ? [] : ['registry'])].flatMap((part) =>
+      runningParts(data)
+        .filter(({ name }) => name.startsWith(part))
+        .map(({ name, pid }) => ({ name, pid, log: logOf(data, name) })),
+    ),
     data: given.database ? undefined : data,
   }
 }

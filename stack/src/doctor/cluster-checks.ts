@@ -5,6 +5,7 @@ import { leastVersion } from '@inorder/messaging/kafka/fetch-answer.ts'
 import { leastFree, room } from './disk.ts'
 import { type Check, right, unknown, wrong } from './finding.ts'
 import { grant, type KafkaTool } from './kafka-tools.ts'
+import { type OwnPart, whereOurs } from './service-checks.ts'
 
 export interface ClusterView {
   facts: ClusterFacts
@@ -12,16 +13,20 @@ export interface ClusterView {
   tool: KafkaTool
 }
 
-export const kafkaReached: Check<{ facts: ClusterFacts | Error; brokers: readonly string[] }> = {
+export const kafkaReached: Check<{
+  facts: ClusterFacts | Error
+  brokers: readonly string[]
+  ours: readonly OwnPart[]
+}> = {
   id: 'kafka-reached',
   title: 'Kafka answers and lets us in',
   why: 'While it does not, orders wait in the outbox and no service hears of them.',
-  judge({ facts, brokers }) {
+  judge({ facts, brokers, ours }) {
     const asked = brokers.join(',')
     if (facts instanceof Error)
       return wrong(
         `${asked}: ${facts.message}`,
-        'start it, or mend KAFKA_BROKERS, KAFKA_TLS* and KAFKA_SASL* (docs/deploy.md)',
+        whereOurs(ours) ?? 'start it, or mend KAFKA_BROKERS, KAFKA_TLS* and KAFKA_SASL* (docs/deploy.md)',
       )
     return right(`cluster ${facts.clusterId}, broker ${facts.brokers.join(', ')}`)
   },

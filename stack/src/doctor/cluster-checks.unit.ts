@@ -7,6 +7,7 @@ import { KafkaForbidden, KafkaUnavailable } from '@inorder/messaging/kafka/error
 import { root } from '../settings.ts'
 import { clusterChecks, kafkaReached, readRights, rightsCheck } from './cluster-checks.ts'
 import { kafkaTools } from './kafka-tools.ts'
+import type { OwnPart } from './service-checks.ts'
 
 const tool = kafkaTools(['k:9092'], true)
 const principal = 'User:order'
@@ -64,5 +65,17 @@ test('old brokers and full disks are wrong; a disk that nobody tells of is unkno
   assert.deepEqual(verdicts({ disks: [disk, { ...disk, broker: 2, usableBytes: 1_000_000_000n }] }), ['right', 'wrong'])
   assert.deepEqual(verdicts({ disks: [{ ...disk, totalBytes: -1n, usableBytes: -1n }] }), ['right', 'unknown'])
   assert.deepEqual(verdicts({ disks: new KafkaForbidden('CLUSTER_AUTHORIZATION_FAILED') }), ['right', 'unknown'])
-  assert.equal(kafkaReached.judge({ facts: new KafkaUnavailable('no answer'), brokers: ['k:9092'] }).verdict, 'wrong')
+})
+
+test('a Kafka that does not answer is named; where it is ours, with its log and how to have it started again', () => {
+  const mend = (...ours: OwnPart[]) => {
+    const opinion = kafkaReached.judge({ facts: new KafkaUnavailable('no answer'), brokers: ['k:9092'], ours })
+    assert.deepEqual([opinion.verdict, opinion.found], ['wrong', 'k:9092: no answer'])
+    return opinion.mend
+  }
+  assert.match(mend() ?? '', /KAFKA_BROKERS/)
+  assert.equal(
+    mend({ name: 'kafka', pid: 17, log: '.local/logs/kafka.log' }),
+    'tail -n 20 .local/logs/kafka.log\nkill -9 17   # where kafka hangs: npm start starts it again at once',
+  )
 })

@@ -14,7 +14,14 @@ import { diskChecks, readRoom } from './disk.ts'
 import { type Check, type Finding, findingsOf, unknown, wrong } from './finding.ts'
 import { kafkaTools } from './kafka-tools.ts'
 import { readRegistry, registryChecks, registryReached } from './registry-checks.ts'
-import { type PatientProcess, partitionsGoOn, readProcess, readStanding, serviceAnswers } from './service-checks.ts'
+import {
+  type OwnPart,
+  type PatientProcess,
+  partitionsGoOn,
+  readProcess,
+  readStanding,
+  serviceAnswers,
+} from './service-checks.ts'
 import { topicChecks, topicThere } from './topic-checks.ts'
 
 export interface Patient {
@@ -30,6 +37,8 @@ export interface Patient {
   rights: readonly Right[]
   services: readonly PatientService[]
   processes: readonly PatientProcess[]
+  /** Kafka and the registry, as far as they are ours. */
+  parts: readonly OwnPart[]
   /** What a local PostgreSQL and Kafka write to. */
   data: string | undefined
 }
@@ -111,14 +120,18 @@ function kafkaFindings(patient: Patient, cluster: Told<ClusterFacts>): Finding[]
     return findingsOf(service, [rightsCheck], view instanceof Error ? view : { ...view, rights: own })
   })
   return [
-    ...findingsOf('Kafka', [kafkaReached], { facts: cluster, brokers }),
+    ...findingsOf('Kafka', [kafkaReached], {
+      facts: cluster,
+      brokers,
+      ours: patient.parts.filter(({ name }) => name.startsWith('kafka')),
+    }),
     ...findingsOf('Kafka', clusterChecks, view),
     ...topics.flatMap(ofTopic),
     ...ofRights,
   ]
 }
 
-async function registryFindings({ registry, topic }: Patient): Promise<Finding[]> {
+async function registryFindings({ registry, topic, parts }: Patient): Promise<Finding[]> {
   const url = withoutLogin(registry.url)
   const facts = await orWhy(async () =>
     readRegistry({ url: registry.url, access: registry.access() }, topic, deadlineMs),
@@ -126,7 +139,7 @@ async function registryFindings({ registry, topic }: Patient): Promise<Finding[]
   const view = facts instanceof Error ? notReached('the registry') : { url, subject: topic.subject, facts }
   return [
     // An object, as findingsOf takes an error for facts that nobody has.
-    ...findingsOf('registry', [registryReached], { url, facts }),
+    ...findingsOf('registry', [registryReached], { url, facts, ours: parts.filter(({ name }) => name === 'registry') }),
     ...findingsOf('registry', registryChecks, view),
   ]
 }

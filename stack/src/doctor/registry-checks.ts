@@ -3,6 +3,7 @@ import type { Told } from '@inorder/messaging/kafka/cluster-facts.ts'
 import { fullCompatibility, SchemaRegistry } from '@inorder/messaging/kafka/registry.ts'
 import type { RegistryAccess } from '@inorder/messaging/kafka/registry-access.ts'
 import { type Check, right, wrong } from './finding.ts'
+import { type OwnPart, whereOurs } from './service-checks.ts'
 
 export interface RegistryFacts {
   /** Of the schema that this release writes with. */
@@ -28,15 +29,15 @@ export async function readRegistry(
   }
 }
 
-export const registryReached: Check<{ url: string; facts: Told<RegistryFacts> }> = {
+export const registryReached: Check<{ url: string; facts: Told<RegistryFacts>; ours: readonly OwnPart[] }> = {
   id: 'registry-reached',
   title: 'the schema registry answers and lets us in',
   why: 'While it does not, events wait in the outbox, and readers wait at the first schema that they do not know.',
-  judge: ({ url, facts }) =>
+  judge: ({ url, facts, ours }) =>
     facts instanceof Error
       ? wrong(
           `${url}: ${facts.message}`,
-          'start it, or mend SCHEMA_REGISTRY_URL and SCHEMA_REGISTRY_* (docs/deploy.md)',
+          whereOurs(ours) ?? 'start it, or mend SCHEMA_REGISTRY_URL and SCHEMA_REGISTRY_* (docs/deploy.md)',
         )
       : right(url),
 }

@@ -20,6 +20,18 @@ export interface ProcessView extends PatientProcess {
   answer: boolean | Error
 }
 
+/** A part that `npm start` has started, and starts again when it ends. */
+export type OwnPart = Pick<PatientProcess, 'name'> & { pid: number; log: string }
+
+/** What to do where parts of ours do not answer; undefined where they are somebody else's. */
+export const whereOurs = (parts: readonly OwnPart[]): string | undefined =>
+  parts
+    .flatMap(({ name, pid, log }) => [
+      `tail -n 20 ${log}`,
+      `kill -9 ${pid}   # where ${name} hangs: npm start starts it again at once`,
+    ])
+    .join('\n') || undefined
+
 /** Of a consumer: its partitions that stand still, as `/health/ready` names them. */
 export type Standing = Pick<PatientProcess, 'log'> & { standing: readonly string[] }
 
