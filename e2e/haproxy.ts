@@ -4,6 +4,7 @@ import { once } from 'node:events'
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { freePort } from '@inorder/testing/ports.ts'
+import { endWithUs } from '@inorder/testing/service-process.ts'
 import { until } from '@inorder/testing/until.ts'
 
 export interface Balancer {
@@ -50,6 +51,7 @@ export async function startBalancer(
   const file = join(folder, 'haproxy.cfg')
   writeFileSync(file, config)
   const child = spawn('haproxy', ['-db', '-f', file], { stdio: ['ignore', 'ignore', 'inherit'] })
+  endWithUs(child)
   const ended = once(child, 'exit')
   const isUp = async (instance: string) => {
     const table = await (await fetch(`http://127.0.0.1:${ports.get('stats')}/;csv`)).text()

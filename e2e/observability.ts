@@ -8,6 +8,7 @@ import { globSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node
 import { tmpdir } from 'node:os'
 import { basename, join } from 'node:path'
 import { freePort } from '@inorder/testing/ports.ts'
+import { endWithUs } from '@inorder/testing/service-process.ts'
 import { type Stack, startStack } from '@inorder/testing/stack.ts'
 import { until } from '@inorder/testing/until.ts'
 import { parse, stringify } from 'yaml'
@@ -120,6 +121,7 @@ async function startPrometheus(stack: Stack): Promise<string> {
   const address = `127.0.0.1:${await freePort()}`
   const args = [`--config.file=${file}`, `--storage.tsdb.path=${data}/tsdb`, `--web.listen-address=${address}`]
   prometheus = spawn(program('prometheus'), args, { stdio: 'ignore' })
+  endWithUs(prometheus)
   const url = `http://${address}`
   await until('Prometheus is ready', async () => (await send(`${url}/-/ready`)).status === 200)
   return url
