@@ -9,7 +9,7 @@ import type { Writes } from './writes.ts'
 
 export const logger = pino({ level: 'silent' })
 
-export async function cartApp(writes: Writes, pool: pg.Pool, auth: AuthConfig = {}) {
+export async function cartApp(writes: Writes, pool: pg.Pool, auth: AuthConfig = {}, isLocal = true) {
   const app = await createApp({
     service: 'cart',
     logger,
@@ -19,6 +19,7 @@ export async function cartApp(writes: Writes, pool: pg.Pool, auth: AuthConfig = 
     access: { HOST: '127.0.0.1', ...auth },
   })
   const now = () => new Date('2026-11-23T14:20:19.000Z')
-  await app.register(cartRoutes({ writes, pool, instance: 'cart', lifecycle: 'free', now, random: () => 0.5 }))
+  const random = () => 0.5
+  await app.register(cartRoutes({ writes, pool, instance: 'cart', lifecycle: 'free', isLocal, now, random }))
   return app
 }

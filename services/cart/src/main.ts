@@ -3,6 +3,7 @@ import { exampleEvent } from '@inorder/contracts/example-event.ts'
 import { orderEvents } from '@inorder/contracts/order-events.ts'
 import { createApp } from '@inorder/http/app.ts'
 import { serviceConfig } from '@inorder/http/config.ts'
+import { isLoopback } from '@inorder/http/loopback.ts'
 import { runService } from '@inorder/http/service.ts'
 import { expiry } from '@inorder/messaging/outbox/expiry.ts'
 import { LogRecovery } from '@inorder/messaging/outbox/log-recovery.ts'
@@ -70,6 +71,7 @@ await runService({
       pool,
       instance,
       lifecycle: config.ORDER_LIFECYCLE,
+      isLocal: isLoopback(config.HOST),
       now: () => new Date(),
       random: Math.random,
     })

@@ -113,15 +113,25 @@ test('create: a real order comes back to the last digit', async () => {
   assert.deepEqual((await call('GET', `/orders/${order.orderId}`)).body, order)
 })
 
-test("the event goes on with the caller's trace, which is not sampled for its word alone", async () => {
+test("the event goes on with the caller's trace, off loopback without the caller's word that it is sampled", async () => {
   relay.wake = () => undefined
   relay.unavailable = true
-  const orderId = unique('traced')
-  const traceparent = '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01'
-  assert.equal((await create({ orderId, itemsNum: 1 }, { traceparent })).status, 202)
-  const stored = `SELECT headers->>'traceparent' AS traceparent FROM outbox WHERE key = $1`
-  const { rows } = await direct.query(stored, [Buffer.from(orderId)])
-  assert.deepEqual(rows, [{ traceparent: traceparent.replace(/01$/, '00') }])
+  const trace = '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331'
+  for (const [isLocal, flag] of [
+    [true, '01'],
+    [false, '00'],
+  ] as const) {
+    const cart = await cartApp(writes, pool, {}, isLocal)
+    const orderId = unique('traced')
+    const headers = { host: '127.0.0.1', traceparent: `${trace}-01` }
+    const payload = { orderId, itemsNum: 1 }
+    const { statusCode, body } = await cart.inject({ method: 'POST', url: '/create-order', headers, payload })
+    assert.equal(statusCode, 202, body)
+    await cart.close()
+    const stored = `SELECT headers->>'traceparent' AS traceparent FROM outbox WHERE key = $1`
+    const { rows } = await direct.query(stored, [Buffer.from(orderId)])
+    assert.deepEqual(rows, [{ traceparent: `${trace}-${flag}` }])
+  }
 })
 
 test('OpenAPI names the headers of each answer', async () => {

@@ -29,6 +29,8 @@ interface CartRoutes {
   instance: string
   /** ORDER_LIFECYCLE */
   lifecycle: 'free' | 'strict'
+  /** Whether only this machine can call: then a caller's word on sampling counts. */
+  isLocal: boolean
   now(): Date
   /** Numbers in [0, 1). */
   random(): number
@@ -63,7 +65,7 @@ const changedOrder = withHeaders(Order, 'ETag', 'Event-Delivery', 'Preference-Ap
 const isPriced = shapeOf(Priced)
 
 export const cartRoutes =
-  ({ writes, pool, instance, lifecycle, now, random }: CartRoutes): FastifyPluginAsyncTypebox =>
+  ({ writes, pool, instance, lifecycle, isLocal, now, random }: CartRoutes): FastifyPluginAsyncTypebox =>
   async (app) => {
     inChapter(app, 'orders')
     const config = { isBehind: () => writes.isBehind }
@@ -160,7 +162,7 @@ export const cartRoutes =
       const source = {
         origin: instance,
         requestId: request.id,
-        traceparent: activeTraceparent() ?? traceOf(request),
+        traceparent: activeTraceparent() ?? traceOf(request, isLocal),
         actor: request.caller?.name,
       }
       const asked = { command, key: keyOf(request), ...source }
@@ -196,11 +198,10 @@ function keyOf(request: FastifyRequest): KeyUse | undefined {
 }
 
 /**
- * The W3C trace that the request belongs to, if it names a valid one. Not its word on sampling, which anybody can say: where
- * the cart itself does not trace, nothing of it is sampled.
+ * The W3C trace that the request belongs to, if it names a valid one, where the cart itself does not trace. Off loopback
+ * nothing of it is sampled: consumers follow the flag, and anybody could have them trace every order.
  */
-function traceOf({ headers: { traceparent } }: FastifyRequest): string | undefined {
-  return typeof traceparent === 'string' && traceparentForm.test(traceparent)
-    ? traceparent.replace(/..$/, '00')
-    : undefined
+function traceOf({ headers: { traceparent } }: FastifyRequest, isLocal: boolean): string | undefined {
+  if (typeof traceparent !== 'string' || !traceparentForm.test(traceparent)) return undefined
+  return isLocal ? traceparent : traceparent.replace(/..$/, '00')
 }
