@@ -29,7 +29,7 @@ try {
   }
   await tier('unit', { concurrency: 2, timeout: 60_000, processes: 2 })
   // Its tests wait more than they work; those of the next tier keep both processors of a small machine busy.
-  await tier('int', { concurrency: 4, timeout: 120_000, processes: 30 }, withParts)
+  await tier('int', { concurrency: 4, timeout: 300_000, processes: 30 }, withParts)
   // Code broken by hand, on which a test must fail. Minutes of both processors: `npm test -- mutants`.
   if (words.length > 0) await tier('mutants', { concurrency: 2, timeout: 240_000 }, withParts)
   await tier('e2e', { concurrency: 2, timeout: 300_000 })
