@@ -7,6 +7,7 @@ import { inChapter } from '@inorder/http/schemas.ts'
 import type { Inbox } from '@inorder/messaging/inbox/inbox.ts'
 import { pauseText } from '@inorder/messaging/inbox/pause.ts'
 import { listOf } from '@inorder/messaging/outbox/ops.ts'
+import { transaction } from '@inorder/storage/transaction.ts'
 import type { Pool } from 'pg'
 import type { Logger } from 'pino'
 import { Type } from 'typebox'
@@ -152,7 +153,8 @@ export const orderRoutes =
         },
       },
       async ({ query: { status = null, customerId = null, after = '', limit } }) => {
-        const { orders, next } = await list(pool, { status, customerId, after, limit })
+        const page = { status, customerId, after, limit }
+        const { orders, next } = await transaction(pool, (tx) => list(tx, page))
         return { items: orders.map(details), next }
       },
     )

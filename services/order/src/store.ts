@@ -110,13 +110,15 @@ export interface OrderPage {
 const mostLookedAt = 10_000
 
 /**
- * Sorted by order id. The sequence that is asked for leaves one index that has it: planned by what was known of the table
- * when it was small, a page of a rare status was looked for among all orders.
+ * Sorted by order id, in a transaction of its own. The sequence that is asked for leaves one index that has it, and without a
+ * bitmap it is read in that sequence: planned by what was known of the table when it was small, a page of a rare status was
+ * looked for among all orders, and one of a common status was sorted out of all that have it.
  *
  * No index has both filters, as it would cost every order more than the page is worth. So of a customer with very many orders
  * a page ends where it has looked at so many, whatever it has found.
  */
-export async function list(db: Tx, { status, customerId, after, limit }: OrderFilter): Promise<OrderPage> {
+export async function list(tx: Tx, { status, customerId, after, limit }: OrderFilter): Promise<OrderPage> {
+  await tx.query(`SELECT set_config('enable_bitmapscan', 'off', true)`)
   const column = customerId !== null ? 'customer_id' : 'status'
   const value = customerId ?? status
   const range =
@@ -125,10 +127,10 @@ export async function list(db: Tx, { status, customerId, after, limit }: OrderFi
       : `FROM orders WHERE (${column}, order_id) > ($2, $1) AND ${column} <= $2 ORDER BY ${column}, order_id`
   const values = value === null ? [after] : [after, value]
   if (customerId === null || status === null) {
-    const { rows } = await db.query<ReceivedOrder>(`SELECT ${received} ${range} LIMIT ${limit + 1}`, values)
+    const { rows } = await tx.query<ReceivedOrder>(`SELECT ${received} ${range} LIMIT ${limit + 1}`, values)
     return pageOf(rows, limit)
   }
-  const { rows } = await db.query<ReceivedOrder>(
+  const { rows } = await tx.query<ReceivedOrder>(
     `SELECT ${received} FROM (SELECT * ${range} LIMIT ${mostLookedAt}) AS orders WHERE status = $3
      ORDER BY customer_id, order_id LIMIT ${limit + 1}`,
     [...values, status],
@@ -136,7 +138,7 @@ export async function list(db: Tx, { status, customerId, after, limit }: OrderFi
   const page = pageOf(rows, limit)
   if (page.next !== null) return page
   // Where orders came between the two statements, what was found may be further on.
-  const last = await db.query<{ id: string }>(
+  const last = await tx.query<{ id: string }>(
     `SELECT greatest(order_id, $3) AS id ${range} OFFSET ${mostLookedAt - 1} LIMIT 1`,
     [...values, page.orders.at(-1)?.order.orderId ?? ''],
   )
