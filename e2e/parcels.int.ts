@@ -15,8 +15,10 @@ import { readTopic } from './topic.ts'
 
 const folder = mkdtempSync(join(tmpdir(), 'inorder-parcels-'))
 const example = join(folder, 'parcels')
-/** Nothing of the workspace's npm, which runs this test. */
-const env = Object.fromEntries(Object.entries(process.env).filter(([name]) => !/^(npm_|NODE_|TEST_)/i.test(name)))
+/** Nothing of the workspace's npm, which runs this test; but whom the machine trusts, where a proxy ends TLS. */
+const env = Object.fromEntries(
+  Object.entries(process.env).filter(([name]) => !/^(npm_|NODE_(?!EXTRA_CA_CERTS$)|TEST_)/i.test(name)),
+)
 
 /** In the example's folder; what it printed. */
 async function run(command: string, more: Record<string, string> = {}): Promise<string> {
