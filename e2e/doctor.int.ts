@@ -62,8 +62,13 @@ suite('doctor', () => {
   const mendOf = (findings: readonly Finding[], id: string) => findings.find((one) => one.id === id)?.mend ?? ''
 
   test('a Kafka, a registry and a database as services need them: all is right', async () => {
-    const found = await diagnose(patient({ services: [cart()], rights: rightsOf('cart', 'order') }))
-    assert.deepEqual([idsOf(found, 'wrong'), idsOf(found, 'unknown')], [[], []], asText(found))
+    let found: Finding[] = []
+    // On a busy machine an answer may be late, which is unknown instead of right.
+    await until('nothing is unknown', async () => {
+      found = await diagnose(patient({ services: [cart()], rights: rightsOf('cart', 'order') }))
+      return idsOf(found, 'unknown').length === 0
+    })
+    assert.deepEqual(idsOf(found, 'wrong'), [], asText(found))
   })
 
   const faults = {

@@ -7,16 +7,17 @@ type Truthy<T> = Exclude<T, false | 0 | '' | null | undefined>
  * the limit (ms) is generous and only ends a test that has failed. A condition that throws counts as not yet.
  */
 export async function until<T>(what: string, condition: () => T | Promise<T>, limit = 60_000): Promise<Truthy<T>> {
-  const end = performance.now() + limit
+  const begun = performance.now()
   let last: unknown
-  while (performance.now() < end) {
+  for (let waited = 0; waited < limit; waited = performance.now() - begun) {
     try {
       last = await condition()
       if (last) return last as Truthy<T>
     } catch (error) {
       last = error
     }
-    await pause(20)
+    // Fifty looks a second, for as long as it takes, take the processor from what they wait for.
+    await pause(Math.min(Math.max(20, waited / 10), 250))
   }
   throw new Error(
     `not within ${limit} ms: ${what}; last seen: ${last instanceof Error ? last.stack : JSON.stringify(last)}`,
