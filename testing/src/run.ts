@@ -28,8 +28,7 @@ try {
     add({ passed: 0, failed: await runChecks(stopped.signal) })
   }
   await tier('unit', { concurrency: 2, timeout: 60_000, processes: 2 })
-  // Its tests wait more than they work. A file of the next tier keeps both processors of a small machine busy: two at a
-  // time take a tenth longer than one after the other, and four of these no less than three.
+  // Its tests wait more than they work; a file of the next tier keeps both processors of a small machine busy by itself.
   await tier('int', { concurrency: 3, timeout: 300_000, processes: 30 }, withParts)
   // Code broken by hand, on which a test must fail. Minutes of both processors: `npm test -- mutants`.
   if (words.length > 0) await tier('mutants', { concurrency: 2, timeout: 240_000 }, withParts)
